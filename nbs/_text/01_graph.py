@@ -1,0 +1,530 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Graph
+#
+# > From rows to a graph of membership strengths, and from the graph to batches of edges.
+
+# %%
+#| default_exp graph
+
+# %%
+#| hide
+import matplotlib.pyplot as plt
+import numba
+import scipy.sparse
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_digits, make_moons
+
+# %%
+#| export
+import numbers
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.metrics import pairwise_distances
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import type_of_target
+
+# %% [markdown]
+# UMAP has two steps. The first turns the data into a weighted graph of neighbours, the *fuzzy simplicial set*; the
+# second places the vertices of that graph. Parametric UMAP leaves the first step as it is, so this notebook calls
+# umap-learn's own functions for it. What is ours is the road from the graph to the optimiser: pruning, and drawing edges.
+
+# %%
+X, y = load_digits(return_X_y=True)
+X = X.astype("float32") / 16
+
+# %% [markdown]
+# ## Randomness
+#
+# Nothing in this package touches a global seed. Whatever draws takes a `random_state`, as scikit-learn spells it,
+# and makes a generator of its own.
+
+# %%
+#| export
+def random_generator(
+    random_state=None,  # None, an int, a `numpy.random.RandomState` or a `numpy.random.Generator`
+) -> np.random.Generator:
+    "A NumPy generator from any of the usual ways to state a seed; a generator is returned as it is."
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if random_state is None or isinstance(random_state, numbers.Integral):
+        return np.random.default_rng(random_state)
+    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+
+# %%
+assert random_generator(3).integers(10**6) == random_generator(3).integers(10**6)
+assert random_generator(np.random.RandomState(3)).integers(10**6) != random_generator(3).integers(10**6)
+
+# %% [markdown]
+# ## Rows that can make a graph
+#
+# A neighbourhood of `n_neighbors` needs as many rows beside the first, and rows that are all the same have no
+# neighbourhoods at all. Both are better said here than found out from a strange picture.
+
+# %%
+#| export
+def check_rows(
+    X,  # rows, shape (n_rows, n_features); dense or CSR
+    n_neighbors: int,  # neighbours of each row, itself included
+) -> None:
+    "Raise a `ValueError` if `X` has too few rows for `n_neighbors`, or only copies of one row."
+    if isinstance(n_neighbors, bool) or not isinstance(n_neighbors, numbers.Integral) or n_neighbors < 2:
+        raise ValueError(f"n_neighbors is {n_neighbors!r}; it must be a whole number of at least 2.")
+    n = X.shape[0]
+    if n < n_neighbors + 1:
+        samples = "1 sample" if n == 1 else f"{n} samples"
+        raise ValueError(
+            f"Found {samples}, but n_neighbors={n_neighbors} needs at least {n_neighbors + 1}: give more rows or lower n_neighbors."
+        )
+    if _all_rows_equal(X):
+        raise ValueError(f"All {n} rows are the same, so they have no neighbourhoods: check how the data were loaded.")
+
+
+def _all_rows_equal(X) -> bool:
+    if sparse.issparse(X):
+        return (X.max(axis=0) != X.min(axis=0)).nnz == 0
+    # Two rows settle it for nearly all data; the full comparison is for the data that are in trouble.
+    return np.array_equal(X[0], X[-1]) and bool((X == X[0]).all())
+
+# %%
+for rows, word in ((X[:15], "at least 16"), (np.ones((50, 3)), "the same")):
+    try:
+        check_rows(rows, n_neighbors=15)
+    except ValueError as error:
+        assert word in str(error)
+    else:
+        raise AssertionError("no error")
+
+# %% [markdown]
+# ## Neighbours
+#
+# Below 4,096 rows all distances are computed, so the neighbours are exact; above, pynndescent finds nearly all of them in
+# a small part of the time. umap-learn draws the line at the same place. A metric is a name that umap-learn knows or a
+# numba function of two rows; where such a function also returns its gradient (umap-learn allows that), the distance
+# is the first of the two.
+
+# %%
+#| export
+EXACT_BELOW = 4096  # rows; umap-learn's own limit
+
+
+def resolve_metric(
+    metric,  # a name umap-learn, pynndescent or scikit-learn knows, or a numba function (x, y, *keywords) -> distance
+    sample,  # two rows, shape (2, n_features), to try a function on
+    metric_kwds: dict,  # keyword arguments of the metric
+):  # a name or a numba function that returns a distance alone
+    "Check a metric, and reduce one that returns (distance, gradient) to the distance."
+    if not callable(metric):
+        known = known_metrics()
+        if metric not in known:
+            raise ValueError(f"metric is {metric!r}; give a numba function or one of: {', '.join(known)}.")
+        return metric
+    if sparse.issparse(sample):
+        raise ValueError("metric is a function and the data are sparse: give dense rows, or the name of a metric.")
+    if not isinstance(metric(*sample, *metric_kwds.values()), tuple):
+        return metric
+    import numba
+
+    @numba.njit(fastmath=True)
+    def distance_only(x, y, *keywords):
+        return metric(x, y, *keywords)[0]
+
+    return distance_only
+
+
+def known_metrics() -> list:  # sorted
+    "The names of metrics that can be used."
+    from pynndescent.distances import named_distances as approximate
+    from umap.distances import named_distances as exact
+
+    return sorted(set(exact) | set(approximate))
+
+# %%
+assert "euclidean" in known_metrics() and "correlation" in known_metrics()
+
+# %%
+#| export
+def nearest_neighbors(
+    X,  # rows, shape (n_rows, n_features), float32; dense or CSR
+    n_neighbors: int = 15,  # neighbours of each row, itself included
+    metric="euclidean",  # a name or a numba function, see `resolve_metric`
+    metric_kwds: dict | None = None,  # keyword arguments of the metric
+    random_state=None,  # for the approximate search
+    n_jobs: int | None = None,  # threads; None = one if a random_state is given (which makes it repeatable), else all
+    exact: bool | None = None,  # None = exact below 4,096 rows
+):  # (indices int32, distances float32), both of shape (n_rows, n_neighbors), nearest first
+    "The nearest neighbours of each row; exact, or found by pynndescent with umap-learn's settings."
+    from umap.umap_ import nearest_neighbors as umap_neighbors
+
+    check_rows(X, n_neighbors)
+    kwds = dict(metric_kwds or {})
+    metric = resolve_metric(metric, X[:2], kwds)
+    if exact is None:
+        exact = X.shape[0] < EXACT_BELOW
+    if n_jobs is None:
+        n_jobs = -1 if random_state is None else 1
+    rng = np.random.RandomState(random_generator(random_state).integers(2**31 - 1))
+    if exact:
+        X, metric = all_distances(X, metric, kwds), "precomputed"
+    indices, distances, _ = umap_neighbors(X, n_neighbors, metric, kwds, False, rng, n_jobs=n_jobs)
+    return indices.astype(np.int32), distances.astype(np.float32)
+
+
+def all_distances(
+    X,  # rows, shape (n_rows, n_features); dense or CSR
+    metric,  # as `resolve_metric` returns it
+    metric_kwds: dict,
+):  # shape (n_rows, n_rows)
+    "All distances: by scikit-learn where it knows the metric (vectorised), else by umap-learn."
+    from umap.distances import pairwise_special_metric
+
+    try:
+        if not callable(metric):
+            return pairwise_distances(X, metric=metric, **metric_kwds)
+    except (ValueError, TypeError):
+        pass  # a metric that only umap-learn has
+    dense = X.toarray() if sparse.issparse(X) else X
+    if not callable(metric):
+        metric = _named_function(metric)
+    return pairwise_special_metric(dense, metric=metric, kwds=metric_kwds)
+
+
+def _named_function(name):
+    from pynndescent.distances import named_distances as approximate
+    from umap.distances import named_distances as exact
+
+    return exact.get(name) or approximate[name]
+
+# %% [markdown]
+# Each row is its own nearest neighbour, at distance zero. The approximate search agrees with the exact one on nearly every neighbour.
+
+# %%
+indices, distances = nearest_neighbors(X, n_neighbors=15)
+assert_array_equal(indices[:, 0], np.arange(len(X)))
+assert_allclose(distances[:, 0], 0, atol=1e-3)
+
+approximate, _ = nearest_neighbors(X, n_neighbors=15, exact=False, random_state=0)
+recall = np.mean([len(set(a) & set(b)) / 15 for a, b in zip(indices, approximate)])
+assert recall > 0.98
+
+# %% [markdown]
+# A metric of one's own, with a keyword, gives what the same metric gives by its name.
+
+# %%
+@numba.njit
+def my_minkowski(x, y, p):
+    return np.sum(np.abs(x - y) ** p) ** (1 / p)
+
+
+mine, _ = nearest_neighbors(X[:300], 5, metric=my_minkowski, metric_kwds={"p": 3})
+named, _ = nearest_neighbors(X[:300], 5, metric="minkowski", metric_kwds={"p": 3})
+assert (mine == named).mean() > 0.99
+
+# %% [markdown]
+# ## The fuzzy simplicial set
+#
+# Around each row, distances become membership strengths: 1 for the nearest neighbour, less for the others, on a scale of the row's own.
+# The two directions of an edge are then joined by the fuzzy union. Neighbours that are already known go in as `precomputed_knn`.
+
+# %%
+#| export
+def check_knn(
+    precomputed_knn,  # (indices, distances) or umap-learn's (indices, distances, search index)
+    n_rows: int,
+    n_neighbors: int,
+):  # (indices int32, distances float32), both of shape (n_rows, n_neighbors)
+    "Check neighbours that were computed elsewhere; a `ValueError` says what does not fit."
+    indices, distances = (np.asarray(part) for part in tuple(precomputed_knn)[:2])
+    if indices.shape != distances.shape or indices.ndim != 2 or len(indices) != n_rows or indices.shape[1] < n_neighbors:
+        raise ValueError(
+            f"precomputed_knn has shapes {indices.shape} and {distances.shape}; "
+            f"both must be ({n_rows}, at least n_neighbors={n_neighbors})."
+        )
+    if indices.min() < 0 or indices.max() >= n_rows:
+        raise ValueError(f"precomputed_knn names rows from {indices.min()} to {indices.max()}, but the rows are 0 to {n_rows - 1}.")
+    if not (distances >= 0).all():
+        raise ValueError("precomputed_knn has distances that are negative or not numbers: check how they were computed.")
+    if (distances[:, 0] > 0).all():
+        raise ValueError("precomputed_knn must begin with each row itself, at distance 0: put the row in front of its neighbours.")
+    return indices[:, :n_neighbors].astype(np.int32), distances[:, :n_neighbors].astype(np.float32)
+
+
+def fuzzy_graph(
+    X,  # rows, shape (n_rows, n_features), float32; dense or CSR
+    n_neighbors: int = 15,
+    metric="euclidean",  # a name or a numba function
+    metric_kwds: dict | None = None,
+    set_op_mix_ratio: float = 1.0,  # 1 = fuzzy union of the two directions, 0 = intersection
+    local_connectivity: float = 1.0,  # neighbours counted as fully connected
+    precomputed_knn=None,  # (indices, distances), each of shape (n_rows, >= n_neighbors)
+    random_state=None,
+    n_jobs: int | None = None,  # threads of the neighbour search, see `nearest_neighbors`
+) -> sparse.csr_matrix:  # symmetric membership strengths in (0, 1], shape (n_rows, n_rows), float32
+    """The graph of membership strengths (McInnes, Healy, Melville 2018, section 3.1), by umap-learn's own function.
+
+    Raises `ValueError` for too few or identical rows, an unknown metric, or neighbours that do not fit."""
+    from umap.umap_ import fuzzy_simplicial_set
+
+    if precomputed_knn is None:
+        knn = nearest_neighbors(X, n_neighbors, metric, metric_kwds, random_state, n_jobs)
+    else:
+        check_rows(X, n_neighbors)
+        knn = check_knn(precomputed_knn, X.shape[0], n_neighbors)
+    graph, _, _ = fuzzy_simplicial_set(
+        X, n_neighbors, None, metric, knn_indices=knn[0], knn_dists=knn[1],
+        set_op_mix_ratio=set_op_mix_ratio, local_connectivity=local_connectivity,
+    )  # fmt: skip
+    return sparse.csr_matrix(graph, dtype=np.float32)
+
+# %%
+graph = fuzzy_graph(X, precomputed_knn=(indices, distances))
+assert_allclose((graph - graph.T).data, 0, atol=1e-6)
+assert 0 < graph.data.min() and graph.data.max() <= 1
+assert (graph.max(axis=1).toarray() > 0.99).all()  # every row is fully tied to its nearest neighbour
+
+# %% [markdown]
+# It is the graph umap-learn itself would have built.
+
+# %%
+#| hide
+import umap
+
+# %%
+theirs = umap.UMAP(n_neighbors=15, transform_mode="graph").fit(X).graph_
+assert abs(theirs - graph).max() < 1e-3
+
+# %%
+two_moons, side = make_moons(100, noise=0.05, random_state=0)
+edges = fuzzy_graph(two_moons.astype("float32"), n_neighbors=5).tocoo()
+fig, ax = plt.subplots(figsize=(4, 2.5))
+for i, j, w in zip(edges.row, edges.col, edges.data):
+    ax.plot(*two_moons[[i, j]].T, color="0.4", lw=w, zorder=0)
+ax.scatter(*two_moons.T, c=side, cmap="coolwarm", s=12)
+ax.set_axis_off()
+assert not any(side[i] != side[j] and w > 0.9 for i, j, w in zip(edges.row, edges.col, edges.data))
+
+# %% [markdown]
+# Two moons as a graph: the wider a line, the stronger the membership. Few lines, and weak ones, lead from one moon to the other.
+#
+# ### Labels
+#
+# Where some labels are known, umap-learn weakens edges between different labels, and a little those to rows whose label
+# is unknown (`-1`). The same function does it here.
+
+# %%
+#| export
+def intersect_labels(
+    graph: sparse.csr_matrix,  # membership strengths, shape (n_rows, n_rows)
+    y,  # classes, shape (n_rows,): whole numbers, with -1 for unknown, or strings
+    far_dist: float = 5.0,  # distance between different labels; umap-learn's value at target_weight=0.5
+) -> sparse.csr_matrix:  # membership strengths, shape (n_rows, n_rows), float32
+    "Weaken the edges between rows with different labels, by umap-learn's own function."
+    from umap.umap_ import discrete_metric_simplicial_set_intersection
+
+    labels = check_labels(y, graph.shape[0])
+    joined = discrete_metric_simplicial_set_intersection(graph.copy(), labels, far_dist=far_dist)
+    return sparse.csr_matrix(joined, dtype=np.float32)
+
+
+def check_labels(y, n_rows: int) -> np.ndarray:  # int64, shape (n_rows,)
+    "Labels as whole numbers; a `ValueError` for a wrong length or values that are no classes."
+    y = np.asarray(y)
+    if y.shape != (n_rows,):
+        raise ValueError(f"y has shape {y.shape}; {n_rows} rows need labels of shape ({n_rows},), with -1 for unknown.")
+    if type_of_target(y) not in ("binary", "multiclass"):
+        raise ValueError("y holds continuous values; labels must be classes (whole numbers with -1 for unknown, or strings).")
+    return y.astype(np.int64) if y.dtype.kind in "iufb" else np.unique(y, return_inverse=True)[1]
+
+# %%
+def across(graph):  # share of all membership strength that lies between different digits
+    coo = graph.tocoo()
+    return coo.data[y[coo.row] != y[coo.col]].sum() / coo.data.sum()
+
+
+assert across(intersect_labels(graph, y)) < across(graph) / 10
+unknown = np.full(len(y), -1)
+assert_allclose(across(intersect_labels(graph, unknown)), across(graph), rtol=0.25)  # no label, little change
+
+# %% [markdown]
+# ## The curve in the embedding
+#
+# Two numbers, $a$ and $b$, shape the similarity $q = 1 / (1 + a\,d^{2b})$ of two points at distance $d$ in the embedding. umap-learn fits
+# them so that $q$ stays near 1 up to `min_dist` and then falls on the scale of `spread`.
+
+# %%
+#| export
+def find_ab(
+    min_dist: float = 0.1,  # distance at which similarity begins to fall
+    spread: float = 1.0,  # scale on which it falls
+) -> tuple[float, float]:  # (a, b)
+    "The parameters of the similarity curve, by umap-learn's `find_ab_params`; a `ValueError` if `min_dist > spread`."
+    from umap.umap_ import find_ab_params
+
+    if not (np.isfinite(spread) and spread > 0):
+        raise ValueError(f"spread is {spread}; it must be a positive number.")
+    if not 0 <= min_dist <= spread:
+        raise ValueError(f"min_dist is {min_dist}; it must lie between 0 and spread={spread}.")
+    a, b = find_ab_params(spread, min_dist)
+    return float(a), float(b)
+
+# %%
+assert_allclose(find_ab(), (1.577, 0.895), atol=1e-3)  # the values all experiments of the paper use
+
+# %% [markdown]
+# ## Edges
+#
+# ### Pruning
+#
+# umap-learn visits an edge of strength $w$ in $n_{epochs} \cdot w / w_{max}$ of its epochs, so an edge below $w_{max}/n_{epochs}$ is never visited.
+# The paper's code drops the same edges, and so do we.
+
+# %%
+#| export
+class Edges(NamedTuple):
+    "The edges of a graph, both directions, as three arrays of shape (n_edges,)."
+
+    head: np.ndarray  # row at one end, int32
+    tail: np.ndarray  # row at the other end, int32
+    weight: np.ndarray  # membership strength, float32
+
+
+def default_n_epochs(n_rows: int) -> int:
+    "umap-learn's number of epochs: 500 up to 10,000 rows, 200 above."
+    return 500 if n_rows <= 10_000 else 200
+
+
+def pruned_edges(
+    graph: sparse.spmatrix,  # membership strengths, shape (n_rows, n_rows)
+    n_epochs: int | None = None,  # None = `default_n_epochs`
+) -> Edges:
+    "The edges of at least `max / n_epochs`; weaker ones would never be visited in that many epochs."
+    coo = graph.tocoo()
+    n_epochs = default_n_epochs(graph.shape[0]) if n_epochs is None else n_epochs
+    if coo.nnz == 0:
+        raise ValueError("The graph has no edges: check the membership strengths that were given.")
+    keep = coo.data >= coo.data.max() / max(n_epochs, 1)
+    return Edges(coo.row[keep].astype(np.int32), coo.col[keep].astype(np.int32), coo.data[keep].astype(np.float32))
+
+# %%
+edges = pruned_edges(graph)
+assert len(edges.head) < graph.nnz
+assert edges.weight.min() >= graph.data.max() / 500
+
+# %% [markdown]
+# ### Drawing edges by strength
+#
+# Each step of training draws a batch of edges, each in proportion to its strength. umap-learn's ParametricUMAP does so by writing out every edge as often as it will
+# be visited, some 1,200 times per row of data and 64 bytes each time: 80 GB for a million rows. One running sum of the strengths does the same for 8 bytes an
+# edge: a uniform number falls into an edge's share of the sum with just the right probability.
+
+# %%
+#| export
+def weighted_batches(
+    edges: Edges,
+    batch_size: int,  # edges in a batch
+    random_state=None,
+):  # endless iterator over (head, tail), int32 arrays of shape (batch_size,)
+    "Batches of edges drawn, with replacement, in proportion to their membership strength."
+    rng = random_generator(random_state)
+    sums = np.cumsum(edges.weight, dtype=np.float64)
+    while True:
+        drawn = np.searchsorted(sums, rng.random(batch_size) * sums[-1], side="right")
+        yield edges.head[drawn], edges.tail[drawn]
+
+# %%
+draw = weighted_batches(edges, 200_000, random_state=0)
+head, tail = next(draw)
+counts = scipy.sparse.coo_matrix((np.ones(len(head)), (head, tail)), shape=graph.shape).tocsr()
+expected = 200_000 * edges.weight / edges.weight.sum()
+observed = np.asarray(counts[edges.head, edges.tail]).ravel()
+chi_square = ((observed - expected) ** 2 / expected).sum() / (len(expected) - 1)
+assert 0.95 < chi_square < 1.05  # as random as it should be, neither more nor less
+
+# %%
+again, _ = next(weighted_batches(edges, 200_000, random_state=0))
+assert_array_equal(head, again)  # the seed decides
+
+# %% [markdown]
+# ### Drawing edges as the paper did
+#
+# The original code repeats every edge `floor(clip(25 w / max, 1, 25))` times in an epoch, shuffles, and cuts the list into batches, dropping the remainder.
+# Weak edges are so visited more often than their strength says: an edge of $w = 0.01$ once, one of $w = 1$ only 25 times. The list here holds the *numbers* of the
+# edges, four bytes each, and is shuffled anew each epoch (the original shuffled while its input pipeline was traced, so probably once).
+
+# %%
+#| export
+def paper_repeats(
+    weight: np.ndarray,  # membership strengths, shape (n_edges,)
+) -> np.ndarray:  # int64, shape (n_edges,)
+    "How often the original code visits each edge in one epoch: 1 to 25 times."
+    return np.floor(np.clip(25 * weight.astype(np.float64) / weight.max(), 1, 25)).astype(np.int64)
+
+
+def paper_batches(
+    edges: Edges,
+    batch_size: int,  # edges in a batch
+    random_state=None,
+):  # endless iterator over (head, tail), int32 arrays of shape (batch_size,)
+    "Batches in the original's scheme: epoch after epoch of repeated, shuffled edges."
+    rng = random_generator(random_state)
+    repeated = np.repeat(np.arange(len(edges.weight), dtype=np.int32), paper_repeats(edges.weight))
+    batch_size = min(batch_size, len(repeated))
+    while True:
+        rng.shuffle(repeated)
+        for start in range(0, len(repeated) - batch_size + 1, batch_size):
+            drawn = repeated[start : start + batch_size]
+            yield edges.head[drawn], edges.tail[drawn]
+
+
+def paper_steps(
+    edges: Edges,
+    batch_size: int,
+) -> int:
+    "Batches in one epoch of the original's scheme."
+    return max(1, int(paper_repeats(edges.weight).sum()) // batch_size)
+
+# %%
+assert_array_equal(paper_repeats(np.array([0.001, 0.05, 0.5, 1.0], "float32")), [1, 1, 12, 25])
+
+# %% [markdown]
+# Over one epoch, each edge comes just as often as its number of repeats says (with a batch size of 1 nothing is dropped).
+
+# %%
+few = Edges(edges.head[:50], edges.tail[:50], edges.weight[:50])
+stream = paper_batches(few, 1, random_state=0)
+seen = [next(stream) for _ in range(paper_steps(few, 1))]
+visits = scipy.sparse.coo_matrix((np.ones(len(seen)), np.array([(h[0], t[0]) for h, t in seen]).T), shape=graph.shape).tocsr()
+assert_array_equal(np.asarray(visits[few.head, few.tail]).ravel(), paper_repeats(few.weight))
+
+# %% [markdown]
+# ### What the two schemes do to an edge
+#
+# The share of visits that edges of a given strength get. By strength (the dashed line) is what the UMAP loss asks for.
+
+# %%
+strength = np.sort(edges.weight)
+fig, ax = plt.subplots(figsize=(4, 2.5))
+ax.plot(strength, strength / strength.sum(), "k--", label="by strength")
+repeats = paper_repeats(strength)
+ax.plot(strength, repeats / repeats.sum(), label="the paper's repeats")
+ax.set(xscale="log", yscale="log", xlabel="membership strength", ylabel="share of visits")
+ax.legend(frameon=False)
+weakest = strength < 0.04
+assert repeats[weakest].sum() / repeats.sum() > strength[weakest].sum() / strength.sum()

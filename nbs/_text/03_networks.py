@@ -1,0 +1,249 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Networks
+#
+# > Encoders and decoders, by name or of the user's own.
+
+# %%
+#| default_exp networks
+
+# %%
+#| hide
+from numpy.testing import assert_allclose, assert_array_equal
+
+# %%
+#| export
+import contextlib
+import math
+import random
+
+import keras
+from keras import layers
+
+from pumap.graph import random_generator
+
+# %% [markdown]
+# The encoder is the whole difference between UMAP and Parametric UMAP: a network that maps a row to its place in the embedding. The method does not
+# care which network. This notebook has the ones of the paper, by name, and the door through which any other comes in.
+#
+# ## A seed that stays inside
+#
+# Keras gives every layer without a seed one from Python's global generator. For the time a network is built we set that generator,
+# and put it back afterwards: a seed gives one network, also with layers we did not write, and nobody else's random numbers change.
+
+# %%
+#| export
+@contextlib.contextmanager
+def seeded_initializers(random_state=None):
+    "Within this context, Keras layers without a seed draw theirs from `random_state`; Python's generator is then put back."
+    before = random.getstate()
+    random.seed(int(random_generator(random_state).integers(2**63)))
+    try:
+        yield
+    finally:
+        random.setstate(before)
+
+# %%
+def first_weights(random_state):
+    with seeded_initializers(random_state):
+        layer = layers.Dense(3)
+    layer.build((None, 4))
+    return layer.get_weights()[0]
+
+
+random.seed(1)
+state = random.getstate()
+assert_array_equal(first_weights(7), first_weights(7))
+assert (first_weights(7) != first_weights(8)).any()
+assert random.getstate() == state
+
+# %% [markdown]
+# ## Networks of the paper
+#
+# **`mlp`**: three hidden layers of 100 units, for data without structure (moons, bison, retina). It takes rows of any shape and flattens them.
+
+# %%
+#| export
+def mlp_encoder(
+    input_shape: tuple,  # shape of one row
+    n_components: int,  # dimensions of the embedding
+) -> keras.Model:
+    "Flatten, three hidden layers of 100 units, linear output (paper, table of architectures)."
+    hidden = [layers.Dense(100, activation="relu") for _ in range(3)]
+    return keras.Sequential([keras.Input(input_shape), layers.Flatten(), *hidden, layers.Dense(n_components, name="z")], name="mlp_encoder")
+
+
+def mlp_decoder(
+    output_shape: tuple,  # shape of one row
+    n_components: int,  # dimensions of the embedding
+) -> keras.Model:
+    "The mirror image of `mlp_encoder`; a sigmoid gives values between 0 and 1."
+    hidden = [layers.Dense(100, activation="relu") for _ in range(3)]
+    values = [layers.Dense(math.prod(output_shape), activation="sigmoid"), layers.Reshape(output_shape)]
+    return keras.Sequential([keras.Input((n_components,)), *hidden, *values], name="mlp_decoder")
+
+# %%
+assert mlp_encoder((50,), 2).count_params() == 50 * 100 + 100 + 2 * (100 * 100 + 100) + 100 * 2 + 2
+assert mlp_decoder((5, 5), 2).output_shape == (None, 5, 5)
+
+# %% [markdown]
+# **`conv28`**: for MNIST and Fashion-MNIST, two strided convolutions and two dense layers of 512. (In the original, some methods had one dense layer on one data set and two on the other; here a
+# data set has one network, as the paper says.) Rows may come as 784 values, as 28 x 28, or as 28 x 28 x 1.
+
+# %%
+#| export
+def conv28_encoder(
+    input_shape: tuple,  # shape of one row: (784,), (28, 28) or (28, 28, 1)
+    n_components: int,  # dimensions of the embedding
+) -> keras.Model:
+    "Two strided convolutions, two dense layers of 512, linear output (the paper's network for MNIST and Fashion-MNIST)."
+    _check_28(input_shape, "encoder")
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Reshape((28, 28, 1)),
+            layers.Conv2D(64, 3, strides=2, activation="relu"),
+            layers.Conv2D(128, 3, strides=2, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(512, activation="relu"),
+            layers.Dense(512, activation="relu"),
+            layers.Dense(n_components, name="z"),
+        ],
+        name="conv28_encoder",
+    )
+
+
+def _check_28(shape, role):
+    if math.prod(shape) != 784:
+        raise ValueError(
+            f"{role}='conv28' is for images of 28 x 28, but a row has shape {tuple(shape)}: use 'mlp', a Keras model or a function that builds one."
+        )
+
+# %%
+#| export
+def conv28_decoder(
+    output_shape: tuple,  # shape of one row: (784,), (28, 28) or (28, 28, 1)
+    n_components: int,  # dimensions of the embedding
+) -> keras.Model:
+    "The mirror image of `conv28_encoder`, with transposed convolutions and a sigmoid."
+    _check_28(output_shape, "decoder")
+    return keras.Sequential(
+        [
+            keras.Input((n_components,)),
+            layers.Dense(512, activation="relu"),
+            layers.Dense(512, activation="relu"),
+            layers.Dense(7 * 7 * 256, activation="relu"),
+            layers.Reshape((7, 7, 256)),
+            layers.Conv2DTranspose(128, 3, strides=2, padding="same", activation="relu"),
+            layers.Conv2DTranspose(64, 3, strides=2, padding="same", activation="relu"),
+            layers.Conv2DTranspose(1, 3, padding="same", activation="sigmoid"),
+            layers.Reshape(output_shape),
+        ],
+        name="conv28_decoder",
+    )
+
+# %% [markdown]
+# The number of weights can be checked against a published one: the original's variational encoder has 2,436,356, with one dense layer of
+# 512 fewer than ours and a second output of two units more.
+
+# %%
+encoder = conv28_encoder((28, 28, 1), 2)
+assert encoder.count_params() == 2_436_356 + 513 * 512 - 513 * 2
+assert conv28_decoder((28, 28, 1), 2).output_shape == (None, 28, 28, 1)
+
+# %% [markdown]
+# ## By name, ready made, or by a function
+#
+# `build_encoder` takes whatever the user has: a name, a Keras model, or a function of the row's shape and the number of
+# components. A ready-made model is copied with its weights, never trained itself, so that fitting twice starts twice from the same place.
+
+# %%
+#| export
+def build_encoder(
+    encoder,  # "mlp", "conv28", a Keras model, or a function (input_shape, n_components) -> model
+    input_shape: tuple,  # shape of one row
+    n_components: int,  # dimensions of the embedding
+    random_state=None,  # seeds the initial weights
+) -> keras.Model:
+    "A fresh encoder; a `ValueError` if it does not lead from a row's shape to `n_components`."
+    names = {"mlp": mlp_encoder, "conv28": conv28_encoder}
+    return _build("encoder", encoder, names, tuple(input_shape), n_components, (tuple(input_shape), (n_components,)), random_state)
+
+
+def build_decoder(
+    decoder,  # "mlp", "conv28", a Keras model, or a function (output_shape, n_components) -> model
+    output_shape: tuple,  # shape of one row
+    n_components: int,  # dimensions of the embedding
+    random_state=None,  # seeds the initial weights
+) -> keras.Model:
+    "A fresh decoder; a `ValueError` if it does not lead from `n_components` to a row's shape."
+    names = {"mlp": mlp_decoder, "conv28": conv28_decoder}
+    return _build("decoder", decoder, names, tuple(output_shape), n_components, ((n_components,), tuple(output_shape)), random_state)
+
+# %%
+#| export
+def _build(role, spec, names, row_shape, n_components, shapes, random_state):
+    "Make the network that `spec` asks for, and check that it maps `shapes[0]` to `shapes[1]`."
+    with seeded_initializers(random_state):
+        if isinstance(spec, keras.Model):
+            model = keras.models.clone_model(spec)
+            model.set_weights(spec.get_weights())
+        elif isinstance(spec, str) and spec in names:
+            model = names[spec](row_shape, n_components)
+        elif callable(spec):
+            model = spec(row_shape, n_components)
+        else:
+            raise ValueError(
+                f"{role} is {spec!r}; it must be one of {', '.join(names)}, a Keras model, or a function (shape of a row, n_components) -> model."
+            )
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"The {role} function returned {type(model).__name__}; it must return a Keras model.")
+    for side, expected, found in (("input", shapes[0], model.input_shape), ("output", shapes[1], model.output_shape)):
+        if not isinstance(found, tuple) or len(found[1:]) != len(expected) or any(f not in (None, e) for f, e in zip(found[1:], expected)):
+            raise ValueError(f"The {role}'s {side} has shape {found}; it must be (None, {', '.join(map(str, expected))}).")
+    return model
+
+# %%
+own = keras.Sequential([keras.Input((8, 8)), layers.Flatten(), layers.Dense(2)])
+copy = build_encoder(own, (8, 8), 2)
+assert copy is not own
+assert_array_equal(copy.get_weights()[0], own.get_weights()[0])
+
+by_function = build_encoder(lambda shape, n: keras.Sequential([keras.Input(shape), layers.Flatten(), layers.Dense(n)]), (8, 8), 3)
+assert by_function.output_shape == (None, 3)
+
+# %% [markdown]
+# A network that does not fit is refused before any training.
+
+# %%
+for encoder, word in ((own, "output"), ("conv28", "28 x 28"), ("transformer", "mlp"), (lambda shape, n: None, "NoneType")):
+    try:
+        build_encoder(encoder, (8, 8), n_components=5)
+    except ValueError as error:
+        assert word in str(error), error
+    else:
+        raise AssertionError("no error")
+
+# %% [markdown]
+# One seed, one network; with a different seed, another.
+
+# %%
+one, same, other = (build_encoder("mlp", (8, 8), 2, random_state=seed) for seed in (0, 0, 1))
+for a, b in zip(one.get_weights(), same.get_weights()):
+    assert_array_equal(a, b)
+assert (one.get_weights()[0] != other.get_weights()[0]).any()

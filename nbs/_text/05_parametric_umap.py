@@ -1,0 +1,561 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Parametric UMAP
+#
+# > The estimator: a graph, a network, and scikit-learn's manners.
+
+# %%
+#| default_exp parametric_umap
+
+# %%
+#| hide
+import pickle
+import tempfile
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from nbdev.showdoc import show_doc
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.manifold import trustworthiness
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+# %%
+#| export
+import json
+import math
+import numbers
+import os
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from pumap.graph import find_ab, fuzzy_graph, intersect_labels, pruned_edges, random_generator
+from pumap.losses import loss_form
+from pumap.networks import build_decoder, build_encoder
+from pumap.training import encode, fit_encoder
+
+# %% [markdown]
+# The pieces are there: a graph (`01_graph`), a loss (`02_losses`), a network (`03_networks`) and a loop (`04_training`). The estimator puts them together and follows scikit-learn's rules to the
+# letter: `__init__` only stores, `fit` checks and computes, what was learned ends in `_`, fitting again starts again.
+#
+# ## Checks
+#
+# Bad settings are told apart from bad data, before anything is computed.
+
+# %%
+#| export
+def check_settings(
+    settings: dict,  # parameters of a ParametricUMAP
+) -> None:
+    "Raise a `ValueError` for the first setting that cannot be."
+    if settings["solver"] != "paper":
+        raise ValueError(f"solver is {settings['solver']!r}; it must be one of: paper.")
+    loss_form(settings["loss"])
+    whole = {"n_components": 1, "negative_sample_rate": 1, "batch_size": 2}
+    for name, least in whole.items():
+        value = settings[name]
+        if name == "batch_size" and value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
+    for name in ("learning_rate", "repulsion_strength", "parametric_reconstruction_loss_weight"):
+        if not (np.isfinite(settings[name]) and settings[name] > 0):
+            raise ValueError(f"{name} is {settings[name]!r}; it must be a positive number.")
+
+# %%
+#| export
+def check_graph(
+    graph,  # sparse membership strengths
+    n_rows: int,
+) -> sparse.csr_matrix:  # float32, shape (n_rows, n_rows)
+    "Check a graph that was computed elsewhere; a `ValueError` says what does not fit."
+    if not sparse.issparse(graph) or graph.shape != (n_rows, n_rows):
+        raise ValueError(
+            f"precomputed_graph is {type(graph).__name__} of shape {getattr(graph, 'shape', None)}; it must be sparse, of shape ({n_rows}, {n_rows})."
+        )
+    graph = sparse.csr_matrix(graph, dtype=np.float32)
+    graph.eliminate_zeros()
+    if not (graph.nnz and np.isfinite(graph.data).all() and graph.data.min() > 0):
+        raise ValueError("precomputed_graph must have membership strengths that are positive numbers, and at least one of them.")
+    return graph
+
+
+def check_unit_range(X) -> None:
+    "Raise a `ValueError` if values lie outside [0, 1], where binary cross entropy has no meaning."
+    low, high = X.min(), X.max()
+    if low < 0 or high > 1:
+        raise ValueError(
+            f"The decoder's binary cross entropy needs data between 0 and 1, but they go from {low:.4g} to {high:.4g}: "
+            "scale them, or use reconstruction_loss='mse' with a decoder that can reach such values."
+        )
+
+# %% [markdown]
+# Rows are checked by scikit-learn, and keep their shape: images stay images. `dims` says how the networks see a row, if not as it is in `X`.
+
+# %%
+#| export
+def check_input(
+    estimator,  # ParametricUMAP; learns the shape of a row if `reset`
+    X,  # rows, shape (n_rows, n_features) or (n_rows, ...); dense or CSR
+    reset: bool,  # True in fit, False in transform
+):  # rows, float32 or uint8
+    "Rows as the graph and the networks can take them; a `ValueError` for rows of another shape than the fitted ones."
+    X = validate_data(estimator, X, reset=reset, accept_sparse="csr", allow_nd=True, dtype=[np.float32, np.uint8])
+    shape = tuple(int(n) for n in X.shape[1:])
+    if reset:
+        estimator._row_shape = shape
+        estimator._input_shape = shape if estimator.dims is None else tuple(estimator.dims)
+        if math.prod(estimator._input_shape) != math.prod(shape):
+            raise ValueError(f"dims is {estimator.dims}, but a row has shape {shape}: both must have the same number of values.")
+    elif shape != estimator._row_shape:
+        raise ValueError(f"Rows have shape {shape}, but ParametricUMAP was fitted on rows of shape {estimator._row_shape}.")
+    return X
+
+# %% [markdown]
+# ## Settings
+#
+# All settings are arguments of `__init__`, which only stores them. Names are those of umap-learn wherever it has the same thing.
+
+# %%
+#| export
+class ParametricUMAPSettings(BaseEstimator):
+    "The settings of `ParametricUMAP`, stored as they are given."
+
+    def __init__(
+        self,
+        n_components: int = 2,  # dimensions of the embedding
+        *,
+        n_neighbors: int = 15,  # size of a neighbourhood, the row itself included
+        min_dist: float = 0.1,  # distance in the embedding up to which points count as together
+        spread: float = 1.0,  # scale of distances in the embedding
+        metric="euclidean",  # a name umap-learn knows, or a numba function of two rows
+        metric_kwds: dict | None = None,  # keyword arguments of the metric
+        encoder="mlp",  # "mlp", "conv28", a Keras model, or a function (shape of a row, n_components) -> model
+        decoder=None,  # None, or as for `encoder`; makes `inverse_transform` possible
+        dims: tuple | None = None,  # shape of a row as the networks see it; None = as in X
+        solver: str = "paper",  # the training loop: "paper"
+        n_training_epochs: float = 5,  # passes over the edges, each repeated by its strength; may be a fraction
+        batch_size: int | None = None,  # edges in a step; None = the number of rows, 1,000 at most
+        learning_rate: float = 1e-3,  # of Adam
+        negative_sample_rate: int = 5,  # points that each head of an edge repels
+        repulsion_strength: float = 1.0,  # weight of the repulsion
+        loss: str = "paper",  # form of the cross entropy: "paper", "exact" or "umap-learn-0.5.12"
+        a: float | None = None,  # parameters of the similarity curve; None = from min_dist and spread
+        b: float | None = None,
+        n_epochs: int | None = None,  # edges weaker than max / n_epochs are left out; None = 500 up to 10,000 rows, else 200
+        set_op_mix_ratio: float = 1.0,  # 1 = fuzzy union of the two directions of an edge, 0 = intersection
+        local_connectivity: float = 1.0,  # neighbours counted as fully connected
+        precomputed_knn=None,  # (indices, distances), each of shape (n_rows, >= n_neighbors), each row first
+        precomputed_graph=None,  # sparse membership strengths, shape (n_rows, n_rows)
+        autoencoder_loss: bool = False,  # let the decoder's loss change the encoder, too
+        reconstruction_loss: str = "binary_crossentropy",  # or "mse"
+        parametric_reconstruction_loss_weight: float = 1.0,  # weight of the decoder's loss
+        n_jobs: int | None = None,  # threads of the neighbour search; None = one with a random_state, else all
+        random_state=None,  # one seed, one embedding (on a CPU)
+        verbose: bool = False,  # show a progress bar
+    ):
+        for name, value in locals().items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
+
+# %% [markdown]
+# ## The steps of `fit`
+#
+# First the graph: given, or built from the rows, and joined with labels where there are some. Neighbours are searched on one thread when a seed is
+# given, since the order in which threads finish would change the graph.
+
+# %%
+#| export
+def build_graph(
+    settings: ParametricUMAPSettings,
+    X,  # rows, dense or CSR
+    y,  # classes, shape (n_rows,), or None
+    rng: np.random.Generator,
+) -> sparse.csr_matrix:  # membership strengths, shape (n_rows, n_rows)
+    "The graph that an estimator with these settings learns from."
+    if settings.precomputed_graph is not None:
+        graph = check_graph(settings.precomputed_graph, X.shape[0])
+    else:
+        flat = X if sparse.issparse(X) else X.reshape(len(X), -1)
+        names = ("n_neighbors", "metric", "metric_kwds", "set_op_mix_ratio", "local_connectivity", "precomputed_knn")
+        graph = fuzzy_graph(
+            flat.astype(np.float32, copy=False),
+            random_state=None if settings.random_state is None else rng,
+            n_jobs=settings.n_jobs,
+            **{name: getattr(settings, name) for name in names},
+        )
+    return graph if y is None else intersect_labels(graph, y)
+
+
+def build_curve(
+    settings: ParametricUMAPSettings,
+) -> tuple[float, float]:  # (a, b)
+    "The parameters of the similarity curve: as given, or from `min_dist` and `spread`."
+    if (settings.a is None) != (settings.b is None):
+        raise ValueError(f"a is {settings.a} and b is {settings.b}: give both, or neither.")
+    return find_ab(settings.min_dist, settings.spread) if settings.a is None else (float(settings.a), float(settings.b))
+
+# %% [markdown]
+# Then the training, which is a matter of handing the settings on.
+
+# %%
+#| export
+def train(
+    estimator,  # ParametricUMAP with graph, curve and networks
+    X,  # rows, dense or CSR
+    rng: np.random.Generator,
+) -> dict:  # the record of the loss, see `training.fit_encoder`
+    "Train the networks of an estimator on the edges of its graph."
+    if estimator.decoder_ is not None and estimator.reconstruction_loss == "binary_crossentropy":
+        check_unit_range(X)
+    names = ("n_training_epochs", "learning_rate", "negative_sample_rate", "loss", "repulsion_strength", "autoencoder_loss", "verbose")
+    return fit_encoder(
+        X,
+        pruned_edges(estimator.graph_, estimator.n_epochs),
+        estimator.encoder_,
+        estimator.a_,
+        estimator.b_,
+        estimator.decoder_,
+        estimator._input_shape,
+        batch_size=min(X.shape[0], estimator.batch_size or 1000),
+        random_state=rng,
+        reconstruction=estimator.reconstruction_loss,
+        reconstruction_weight=estimator.parametric_reconstruction_loss_weight,
+        **{name: getattr(estimator, name) for name in names},
+    )
+
+# %% [markdown]
+# ## The estimator
+
+# %%
+#| export
+class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, ParametricUMAPSettings):
+    """UMAP with a neural network in the place of the embedding (Sainburg, McInnes, Gentner 2021).
+
+    `fit` builds the graph of fuzzy neighbours of the rows and trains `encoder` on its edges; `transform` embeds any rows in one forward pass.
+
+    Rows may be arrays of shape (n_rows, n_features) or (n_rows, height, width, channels), lists, data frames or CSR matrices. Values are
+    used as they are: scale them as the network likes them. Fitted attributes: `graph_` (membership strengths, CSR), `encoder_` and
+    `decoder_` (Keras models), `embedding_` (n_rows, n_components), `history_` (means of the loss and its terms over spans of steps), `a_`, `b_`."""
+
+    def fit(self, X, y=None):
+        "Learn from rows `X` and, if given, classes `y` (-1 = unknown); raises `ValueError` for data or settings that cannot be."
+        check_settings(self.get_params(deep=False))
+        X = check_input(self, X, reset=True)
+        rng = random_generator(self.random_state)
+        self.a_, self.b_ = build_curve(self)
+        self.encoder_ = build_encoder(self.encoder, self._input_shape, self.n_components, rng)
+        self.decoder_ = None if self.decoder is None else build_decoder(self.decoder, self._input_shape, self.n_components, rng)
+        self.graph_ = build_graph(self, X, y, rng)
+        self.history_ = train(self, X, rng)
+        self.embedding_ = encode(self.encoder_, X, self._input_shape)
+        return self
+
+    def fit_transform(self, X, y=None):
+        "Fit, and return the embedding of the rows, shape (n_rows, n_components), float32."
+        return self.fit(X, y).embedding_
+
+    def transform(self, X):
+        "Embed rows, one or a million, in one forward pass: float32 of shape (n_rows, n_components)."
+        check_is_fitted(self)
+        return encode(self.encoder_, check_input(self, X, reset=False), self._input_shape)
+
+    @available_if(lambda self: has_decoder(self))
+    def inverse_transform(self, X):
+        "Decode points of shape (n_rows, n_components) into rows of the fitted shape; only there when fitted with a decoder."
+        return decode(self, X)
+
+    def save(self, path) -> None:
+        "Write the fitted estimator to one file, see `write_archive`."
+        write_archive(self, path)
+
+    @classmethod
+    def load(cls, path):
+        "Read an estimator that `save` wrote; raises `ValueError` if the file is damaged or something else."
+        return read_archive(cls, path)
+
+    @property
+    def _n_features_out(self):
+        return self.n_components
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+# %% [markdown]
+# ## A first embedding
+#
+# Handwritten digits, 8 x 8 pixels. The last 300 are kept back.
+
+# %%
+X, y = load_digits(return_X_y=True)
+X = X.astype("float32") / 16
+X_train, X_new, y_train, y_new = X[:1200], X[1200:1500], y[:1200], y[1200:1500]
+
+model = ParametricUMAP(n_training_epochs=2, batch_size=256, random_state=0).fit(X_train)
+
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")
+for ax, z, labels, title in ((axes[0], model.embedding_, y_train, "fitted"), (axes[1], model.transform(X_new), y_new, "new rows")):
+    ax.scatter(*z.T, c=labels, cmap="tab10", s=6)
+    ax.set(title=title)
+    ax.set_axis_off()
+
+# %% [markdown]
+# The new digits fall where their likes are, by one forward pass. Two numbers say so: how far the neighbours in the embedding can be trusted to be
+# neighbours in the data, and how often the nearest fitted digit is the same digit.
+
+# %%
+assert trustworthiness(X_train, model.embedding_, n_neighbors=5) > 0.96
+assert KNeighborsClassifier(1).fit(model.embedding_, y_train).score(model.transform(X_new), y_new) > 0.85
+assert_array_equal(model.transform(X_train), model.embedding_)
+assert model.embedding_.shape == (1200, 2) and model.embedding_.dtype == np.float32
+
+# %% [markdown]
+# ## Rows of every kind
+#
+# The same rows as images, lists, doubles, a sparse matrix or a data frame give the same embedding.
+
+# %%
+quick = dict(n_training_epochs=0.1, random_state=0)
+rows = X_train[:200]
+z = ParametricUMAP(**quick).fit_transform(rows)
+for same in (rows.tolist(), rows.astype("float64"), sparse.csr_matrix(rows), rows.reshape(200, 8, 8, 1)):
+    assert_allclose(ParametricUMAP(**quick).fit_transform(same), z, atol=1e-3)
+bytes_ = (rows * 16).astype("uint8")
+assert_allclose(ParametricUMAP(**quick).fit_transform(bytes_), ParametricUMAP(**quick).fit_transform(bytes_.astype("float32")))
+
+# %%
+frame = pd.DataFrame(rows, columns=[f"pixel{i}" for i in range(64)], index=range(1000, 1200))
+out = ParametricUMAP(**quick).set_output(transform="pandas").fit_transform(frame)
+assert list(out.columns) == ["parametricumap0", "parametricumap1"] and list(out.index) == list(frame.index)
+
+# %% [markdown]
+# It fits into pipelines and can be cloned. One seed gives one embedding; fitting again starts again.
+
+# %%
+pipeline = make_pipeline(MinMaxScaler(), ParametricUMAP(**quick))
+assert pipeline.fit_transform(rows).shape == (200, 2)
+twin = clone(ParametricUMAP(n_neighbors=7, **quick))
+assert twin.n_neighbors == 7
+first = twin.fit_transform(rows)
+assert_array_equal(twin.fit(rows).embedding_, first)
+
+# %% [markdown]
+# Known neighbours, or a whole graph, can be given, and so can labels, which draw rows of a class together.
+
+# %%
+from pumap.graph import nearest_neighbors
+
+knn = nearest_neighbors(rows, 15)
+assert_allclose(ParametricUMAP(precomputed_knn=knn, **quick).fit_transform(rows), z, atol=1e-3)
+graph = fuzzy_graph(rows)
+assert_allclose(ParametricUMAP(precomputed_graph=graph, **quick).fit_transform(rows), z, atol=1e-3)
+supervised = ParametricUMAP(**quick).fit(rows, y_train[:200])
+
+
+def share_between_classes(graph):
+    coo = graph.tocoo()
+    return coo.data[y_train[coo.row] != y_train[coo.col]].sum() / coo.data.sum()
+
+
+assert share_between_classes(supervised.graph_) < share_between_classes(graph) / 5
+
+# %% [markdown]
+# ## A way back
+#
+# With a decoder, points of the embedding can be turned into rows.
+
+# %%
+#| export
+def has_decoder(estimator) -> bool:
+    "Whether a fitted estimator can go back; an `AttributeError` says what to do if not."
+    check_is_fitted(estimator)
+    if estimator.decoder_ is None:
+        raise AttributeError("This ParametricUMAP was fitted without a decoder: set decoder='mlp' (or another) and fit again.")
+    return True
+
+
+def decode(
+    estimator,  # ParametricUMAP, fitted with a decoder
+    points,  # shape (n_rows, n_components)
+) -> np.ndarray:  # rows of the fitted shape, float32
+    "Put points of the embedding through the decoder."
+    points = check_array(points, dtype=np.float32)
+    if points.shape[1] != estimator.n_components:
+        raise ValueError(f"Points have {points.shape[1]} coordinates, but the embedding has {estimator.n_components}.")
+    return encode(estimator.decoder_, points, (estimator.n_components,)).reshape(len(points), *estimator._row_shape)
+
+# %%
+autoencoder = ParametricUMAP(decoder="mlp", n_training_epochs=2, batch_size=256, random_state=0).fit(X_train)
+decoded = autoencoder.inverse_transform(autoencoder.transform(X_new))
+fig, axes = plt.subplots(2, 8, figsize=(8, 2.2))
+for column in range(8):
+    for ax, image in zip(axes[:, column], (X_new[column], decoded[column])):
+        ax.imshow(image.reshape(8, 8), cmap="gray_r")
+        ax.set_axis_off()
+assert ((decoded - X_new) ** 2).mean() < ((X_train.mean(axis=0) - X_new) ** 2).mean()
+assert not hasattr(model, "inverse_transform")
+
+# %% [markdown]
+# ## One file
+#
+# `save` writes a zip archive: the settings and the record of the loss as JSON, the networks in Keras' own format, the embedding as a NumPy array. The training data and the graph are not
+# in it. It is written beside its destination and then renamed, so that a full disk or a kill leaves the older file as it was. A setting that is an object and not a value (a model, a function) is not written; the fitted networks
+# are what `transform` needs. Such a setting is named in a warning and, after loading, in its own place.
+
+# %%
+#| export
+FORMAT = "pumap ParametricUMAP 1"
+
+
+def split_settings(
+    settings: dict,
+) -> tuple[dict, list]:  # (settings that JSON can hold or a note in their place, names of the others)
+    "Keep what JSON can hold; a note stands in for the rest."
+    kept, dropped = {}, []
+    for name, value in settings.items():
+        value = value.item() if isinstance(value, np.generic) else value
+        try:
+            json.dumps(value)
+        except TypeError:
+            dropped.append(name)
+            value = f"not saved: {type(value).__name__} given as {name}"
+        kept[name] = value
+    return kept, dropped
+
+
+def write_archive(
+    estimator: ParametricUMAP,  # fitted
+    path,  # of the file to write
+) -> None:
+    "Write a fitted estimator to one file, all or nothing; the training data and the graph are not in it."
+    check_is_fitted(estimator)
+    settings, dropped = split_settings(estimator.get_params(deep=False))
+    if dropped:
+        warnings.warn(f"Not saved, since they are objects: {', '.join(dropped)}. transform works; to fit again, set them after loading.", stacklevel=3)
+    fitted = {name: getattr(estimator, name) for name in ("a_", "b_", "n_features_in_", "_row_shape", "_input_shape", "history_")}
+    fitted["feature_names_in_"] = list(getattr(estimator, "feature_names_in_", []))
+    path = Path(path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name) as folder:
+        folder = Path(folder)
+        (folder / "about.json").write_text(json.dumps({"format": FORMAT, "settings": settings, "fitted": fitted}))
+        np.save(folder / "embedding.npy", estimator.embedding_)
+        estimator.encoder_.save(folder / "encoder.keras")
+        if estimator.decoder_ is not None:
+            estimator.decoder_.save(folder / "decoder.keras")
+        with zipfile.ZipFile(folder / "archive", "w") as archive:
+            for part in sorted(folder.glob("*.*")):
+                archive.write(part, part.name)
+        os.replace(folder / "archive", path)
+
+# %%
+#| export
+def read_archive(
+    cls,  # ParametricUMAP or a subclass
+    path,  # of a file that `write_archive` wrote
+):  # a fitted estimator, without `graph_`
+    "Read a fitted estimator; raises `ValueError` if the file is damaged or something else."
+    try:
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+            folder = Path(folder)
+            archive.extractall(folder)
+            about = json.loads((folder / "about.json").read_text())
+            embedding = np.load(folder / "embedding.npy")
+            encoder = keras.saving.load_model(folder / "encoder.keras", compile=False)
+            decoder = folder / "decoder.keras"
+            decoder = keras.saving.load_model(decoder, compile=False) if decoder.exists() else None
+        if about["format"] != FORMAT:
+            raise ValueError(f"{path} has the format {about['format']!r}; this version reads {FORMAT!r}.")
+    except (zipfile.BadZipFile, FileNotFoundError, KeyError, json.JSONDecodeError) as error:
+        if not Path(path).exists():
+            raise
+        raise ValueError(f"{path} is damaged or was not written by ParametricUMAP.save: {error}") from error
+    estimator = cls(**about["settings"])
+    for name, value in about["fitted"].items():
+        setattr(estimator, name, tuple(value) if name.endswith("_shape") else value)
+    estimator.feature_names_in_ = np.array(estimator.feature_names_in_, dtype=object)
+    if not len(estimator.feature_names_in_):
+        del estimator.feature_names_in_
+    estimator.embedding_, estimator.encoder_, estimator.decoder_ = embedding, encoder, decoder
+    return estimator
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    autoencoder.save(f"{folder}/digits.pumap")
+    loaded = ParametricUMAP.load(f"{folder}/digits.pumap")
+assert_array_equal(loaded.transform(X_new), autoencoder.transform(X_new))
+assert_array_equal(loaded.inverse_transform(X_new[:5, :2]), autoencoder.inverse_transform(X_new[:5, :2]))
+assert loaded.get_params() == autoencoder.get_params() and loaded.history_ == autoencoder.history_
+
+# %% [markdown]
+# Pickling works as well, and keeps everything.
+
+# %%
+unpickled = pickle.loads(pickle.dumps(model))
+assert_array_equal(unpickled.transform(X_new), model.transform(X_new))
+assert (unpickled.graph_ != model.graph_).nnz == 0
+
+# %% [markdown]
+# ## What goes wrong, and what is said
+#
+# Each mistake gets one sentence with the values that are wrong.
+
+# %%
+def message(call):
+    try:
+        call()
+    except (ValueError, AttributeError) as error:
+        return str(error)
+    raise AssertionError("no error")
+
+
+rows = X_train[:50]
+assert "NaN" in message(lambda: ParametricUMAP().fit(np.where(rows > 0.9, np.nan, rows)))
+assert "infinity" in message(lambda: ParametricUMAP().fit(np.where(rows > 0.9, np.inf, rows)))
+assert "at least 16" in message(lambda: ParametricUMAP().fit(rows[:10]))
+assert "1 sample" in message(lambda: ParametricUMAP().fit(rows[:1]))
+assert "0 sample" in message(lambda: ParametricUMAP().fit(rows[:0]))
+assert "are the same" in message(lambda: ParametricUMAP().fit(np.ones((50, 3))))
+assert "string" in message(lambda: ParametricUMAP().fit([["a", "b"]] * 50))
+assert "min_dist" in message(lambda: ParametricUMAP(min_dist=2.0).fit(rows))
+assert "y has shape (7,)" in message(lambda: ParametricUMAP().fit(rows, np.arange(7)))
+assert "output" in message(lambda: ParametricUMAP(n_components=3, encoder=model.encoder_).fit(rows))
+assert "solver" in message(lambda: ParametricUMAP(solver="magic").fit(rows))
+assert "not fitted" in message(lambda: ParametricUMAP().transform(rows))
+assert "64 features" in message(lambda: model.transform(rows[:, :10]))
+assert "between 0 and 1" in message(lambda: ParametricUMAP(decoder="mlp").fit(rows * 16))
+
+# %%
+show_doc(ParametricUMAP.fit)
+
+# %%
+show_doc(ParametricUMAP.transform)

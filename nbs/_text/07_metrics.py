@@ -1,0 +1,363 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Metrics
+#
+# > How much of the data's structure survives in an embedding: arrays in, one number out.
+
+# %%
+#| default_exp metrics
+
+# %%
+#| hide
+import matplotlib.pyplot as plt
+import sklearn.manifold
+import sklearn.metrics
+from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.decomposition import PCA
+
+# %%
+#| export
+import numbers
+from functools import partial
+
+import numpy as np
+from scipy import sparse
+from sklearn import config_context
+from sklearn.metrics import pairwise_distances_chunked, silhouette_score
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+
+# %% [markdown]
+# A picture of an embedding can persuade without being right, so the paper puts three numbers beside it. *Trustworthiness*
+# asks whether points that are neighbours in the embedding were neighbours in the data. *kNN accuracy* and *silhouette*
+# ask whether rows of one class lie together. All three are scikit-learn's; what is ours is that 60,000 rows fit in memory.
+#
+# We use the handwritten digits that come with scikit-learn, and three embeddings of them: the first two principal
+# components, the data themselves, and the components with their rows shuffled, which keeps the shape and nothing else.
+
+# %%
+X, y = load_digits(return_X_y=True)
+pca = PCA(2, random_state=0).fit_transform(X)
+shuffled = np.random.default_rng(0).permutation(pca)
+
+
+# %% [markdown]
+# ## What goes in
+#
+# Images, sequences and tables are all the same to a metric: one row per sample, flattened. Whatever cannot be measured is
+# named here, once, so that the error speaks of the caller's array and not of something deep in a library.
+
+# %%
+#| export
+def _rows(
+    a,  # array of any shape (n, ...), or a sparse matrix
+    name: str,  # what to call it in an error
+):  # shape (n, n_features); the same dtype
+    "`a` with one flat row per sample, or a `ValueError` that says what is wrong with it."
+    a = a.tocsr() if sparse.issparse(a) else np.asarray(a)
+    if a.ndim == 0 or 0 in a.shape:
+        raise ValueError(f"{name} has shape {a.shape}; it needs at least one row and one column.")
+    if a.dtype.kind not in "buif":
+        raise ValueError(f"{name} holds {a.dtype} values; a metric needs real numbers.")
+    if not sparse.issparse(a):
+        a = a.reshape(len(a), -1)
+    finite = np.isfinite(a.data if sparse.issparse(a) else a)
+    if not finite.all():
+        bad = f"{np.count_nonzero(~finite)} NaN or infinite values"
+        raise ValueError(f"{name} holds {bad}; remove those rows or find out where they come from.")
+    return a
+
+
+# %% [markdown]
+# Labels need no order and may be numbers or strings, but there is one for each row.
+
+# %%
+#| export
+def _labels(
+    y,  # labels, shape (n,)
+    name: str,  # what to call them in an error
+    n: int,  # rows they belong to
+    rows_name: str,  # what the rows are called
+) -> np.ndarray:
+    "`y` as an array, or a `ValueError` that says what is wrong with it."
+    y = np.asarray(y)
+    if y.shape != (n,):
+        raise ValueError(f"{name} has shape {y.shape}, but {rows_name} has {n} rows; give one label per row, shape ({n},).")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise ValueError(f"{name} holds NaN or infinite values; leave out the rows that have no label.")
+    return y
+
+
+def _check_whole(value, name: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least 1.")
+
+
+# %%
+#| hide
+def error_of(function, *args, **kwargs):
+    "The message of the ValueError that the call raises."
+    try:
+        function(*args, **kwargs)
+    except ValueError as error:
+        return str(error)
+    raise AssertionError("no error")
+
+
+# %%
+assert _rows(np.zeros((5, 8, 8, 1)), "X").shape == (5, 64)
+assert error_of(_rows, [[0.0, np.nan]], "X").startswith("X holds 1 NaN")
+assert error_of(_labels, [0, 1], "y", 3, "embedding").startswith("y has shape (2,), but embedding has 3 rows")
+
+
+# %% [markdown]
+# ## Trustworthiness
+#
+# Take the $k$ nearest neighbours of row $i$ in the embedding. Each of them, $j$, has a rank $r(i, j)$ among the neighbours of
+# $i$ in the data: 1 for the nearest. A rank beyond $k$ is an intruder, and costs the more the farther it came:
+#
+# $$T(k) = 1 - \frac{2}{nk(2n - 3k - 1)} \sum_{i} \sum_{j \in N_k(i)} \max(0,\, r(i, j) - k)$$
+#
+# scikit-learn sorts the whole distance matrix to get the ranks, and holds several matrices of its size: 60,000 rows
+# would need about 100 GB. But only $k$ ranks per row are asked for, and a rank is a count: the rows that are
+# nearer, plus one. So we go through the matrix in blocks, and sort only where a count cannot tell: where two rows are
+# equally far, the sort decides which comes first, and we let it decide as scikit-learn's does.
+
+# %%
+#| export
+def _excess_ranks(
+    distances: np.ndarray,  # a block of rows of the distance matrix of the data
+    start: int,  # which row of the matrix is the first of the block
+    neighbours: np.ndarray,  # of all rows: their neighbours in the embedding, shape (n, k)
+) -> np.ndarray:  # for each row of the block, shape (n_block,)
+    "How far the ranks of each row's neighbours lie beyond k, summed."
+    k = neighbours.shape[1]
+    excess = np.zeros(len(distances), dtype=np.int64)
+    for i, row in enumerate(distances):
+        near = neighbours[start + i]
+        row = row.copy()  # with metric="precomputed" this is the caller's own array
+        row[start + i] = np.inf  # a row is no neighbour of its own
+        at = row[near]
+        candidates = row[row <= at.max()]
+        nearer = np.array([np.count_nonzero(candidates < d) for d in at])
+        if all(np.count_nonzero(candidates == d) == 1 for d in at):
+            ranks = nearer + 1
+        else:  # equal distances, or NaN
+            ranks = np.empty(len(row), dtype=np.int64)
+            ranks[np.argsort(row)] = np.arange(1, len(row) + 1)
+            ranks = ranks[near]
+        excess[i] = np.maximum(ranks - k, 0).sum()
+    return excess
+
+
+# %% [markdown]
+# Four points on a line, at 0, 1, 3 and 7. Suppose that in an embedding the nearest neighbour of each is the point farthest away
+# from it in the data: those have rank 3, which is 2 more than the 1 allowed.
+
+# %%
+line = np.array([[0.0], [1.0], [3.0], [7.0]])
+farthest = np.array([[3], [3], [3], [0]])
+assert (_excess_ranks(np.abs(line - line.T), 0, farthest) == 2).all()
+
+
+# %%
+#| export
+def trustworthiness(
+    X,  # the data, shape (n, ...); flattened; may be sparse
+    embedding,  # the same rows embedded, shape (n, n_components)
+    n_neighbors: int = 5,  # neighbours of each row to look at, fewer than n / 2
+    metric="euclidean",  # distance between rows of the data: any that scikit-learn knows, or a function of two rows
+    max_memory: int = 2**29,  # bytes for blocks of distances
+) -> float:  # from 0 to 1, higher is better
+    """
+    Whether neighbours in the embedding are neighbours in the data (Venna and Kaski, 2001).
+
+    The number is scikit-learn's, `sklearn.manifold.trustworthiness`, in memory that grows with n, not with n squared.
+    Distances in the embedding are Euclidean. Raises `ValueError` for input that cannot be measured.
+    """
+    X, embedding = _rows(X, "X"), _rows(embedding, "embedding")
+    n = X.shape[0]
+    if embedding.shape[0] != n:
+        raise ValueError(f"X has {n} rows, but embedding has {embedding.shape[0]}; give the same rows to both.")
+    _check_whole(n_neighbors, "n_neighbors")
+    if n_neighbors >= n / 2:
+        raise ValueError(f"n_neighbors is {n_neighbors}, but with {n} rows it must be less than {n / 2:g}.")
+    if X.dtype not in (bool, np.float32, np.float64):
+        X = X.astype(np.float64)  # as scikit-learn does, but once, not in every block
+    neighbours = NearestNeighbors(n_neighbors=n_neighbors).fit(embedding).kneighbors(return_distance=False)
+    with config_context(assume_finite=True):  # checked above
+        blocks = pairwise_distances_chunked(
+            X,
+            reduce_func=partial(_excess_ranks, neighbours=neighbours),
+            metric=metric,
+            working_memory=_block_mib(max_memory),
+        )
+        excess = sum(int(block.sum()) for block in blocks)
+    return 1.0 - excess * 2.0 / (n * n_neighbors * (2.0 * n - 3.0 * n_neighbors - 1.0))
+
+
+def _block_mib(max_memory) -> float:
+    "Size of a block of distances, in MiB: making one takes about twice its own size."
+    if not max_memory > 0:
+        raise ValueError(f"max_memory is {max_memory!r}; it must be a positive number of bytes.")
+    return max_memory / 2 / 2**20
+
+
+# %% [markdown]
+# A larger copy is a perfect embedding. An embedding that knows nothing gets about one half, so the useful part of the
+# scale is its upper half.
+
+# %%
+assert trustworthiness(pca, 10 * pca) == 1.0
+assert_allclose(trustworthiness(X, shuffled), 0.5, atol=0.02)
+assert 0.8 < trustworthiness(X, pca) < 0.9
+
+# %% [markdown]
+# It is scikit-learn's number, also with the many equal distances of digits, and in blocks of any size.
+
+# %%
+for metric in ("euclidean", "manhattan", "cosine"):
+    reference = sklearn.manifold.trustworthiness(X, pca, metric=metric)
+    assert_allclose(trustworthiness(X, pca, metric=metric), reference, rtol=0, atol=1e-9)
+    assert_allclose(trustworthiness(X, pca, metric=metric, max_memory=2**20), reference, rtol=0, atol=1e-9)
+
+# %%
+#| hide
+assert trustworthiness(X.reshape(-1, 8, 8, 1), pca) == trustworthiness(X, pca)
+assert trustworthiness(csr_array(X), pca) == trustworthiness(X, pca)
+assert "less than" in error_of(trustworthiness, X[:10], pca[:10], n_neighbors=5)
+assert "same rows" in error_of(trustworthiness, X, pca[:-1])
+assert "max_memory" in error_of(trustworthiness, X, pca, max_memory=0)
+
+
+# %% [markdown]
+# ## kNN accuracy
+#
+# Embed the training rows and rows that were never seen, and let each new row take the label of its nearest training row (or
+# the majority of a few). This also measures `transform`: a method that puts new rows in the wrong place fails here.
+
+# %%
+#| export
+def knn_accuracy(
+    embedding_train,  # shape (n_train, n_components)
+    y_train,  # labels, shape (n_train,)
+    embedding_test,  # new rows in the same embedding, shape (n_test, n_components)
+    y_test,  # their true labels, shape (n_test,)
+    n_neighbors: int = 1,  # training rows that vote
+) -> float:  # share of new rows that get their true label
+    "Accuracy of scikit-learn's `KNeighborsClassifier` from one part of an embedding to another."
+    embedding_train = _rows(embedding_train, "embedding_train")
+    embedding_test = _rows(embedding_test, "embedding_test")
+    n, d = embedding_train.shape
+    if embedding_test.shape[1] != d:
+        raise ValueError(
+            f"embedding_train has {d} columns, but embedding_test has {embedding_test.shape[1]}; both must come from one embedding."
+        )
+    y_train = _labels(y_train, "y_train", n, "embedding_train")
+    y_test = _labels(y_test, "y_test", embedding_test.shape[0], "embedding_test")
+    _check_whole(n_neighbors, "n_neighbors")
+    if n_neighbors > n:
+        raise ValueError(f"n_neighbors is {n_neighbors}, but embedding_train has only {n} rows.")
+    classifier = KNeighborsClassifier(n_neighbors=n_neighbors).fit(embedding_train, y_train)
+    return float(classifier.score(embedding_test, y_test))
+
+
+# %% [markdown]
+# Every row is its own nearest neighbour, so a training set scores 1 on itself. Among ten classes, guessing scores 0.1.
+
+# %%
+assert knn_accuracy(pca, y, pca, y) == 1.0
+assert knn_accuracy(X[:1200], y[:1200], X[1200:], y[1200:]) > 0.95
+assert knn_accuracy(shuffled[:1200], y[:1200], shuffled[1200:], y[1200:]) < 0.2
+
+# %%
+#| hide
+assert "y_test has shape (597,)" in error_of(knn_accuracy, pca, y, pca, y[1200:])
+assert "columns" in error_of(knn_accuracy, pca, y, X, y)
+assert "only 5 rows" in error_of(knn_accuracy, pca[:5], y[:5], pca, y, n_neighbors=6)
+
+
+# %% [markdown]
+# ## Silhouette
+#
+# For each row, $a$ is the mean distance to the rest of its class and $b$ the mean distance to the nearest other class;
+# the silhouette is the mean of $(b - a) / \max(a, b)$, from -1 to 1. A row that is alone in its class counts as 0.
+# scikit-learn goes through the distances in blocks already, so we only say how large they may be.
+
+# %%
+#| export
+def silhouette(
+    embedding,  # shape (n, n_components)
+    y,  # labels, shape (n,): at least two classes, and fewer classes than rows
+    max_memory: int = 2**29,  # bytes for blocks of distances
+) -> float:  # from -1 to 1, higher is better
+    "How well classes are separated in an embedding (Rousseeuw, 1987): `sklearn.metrics.silhouette_score` over all rows."
+    embedding = _rows(embedding, "embedding")
+    n = embedding.shape[0]
+    y = _labels(y, "y", n, "embedding")
+    n_classes = len(np.unique(y))
+    if not 2 <= n_classes < n:
+        raise ValueError(
+            f"y has {n_classes} {'class' if n_classes == 1 else 'classes'} in {n} rows; "
+            "the silhouette needs at least 2 classes, and one of them with more than one row."
+        )
+    with config_context(working_memory=_block_mib(max_memory)):
+        return float(silhouette_score(embedding, y))
+
+
+# %% [markdown]
+# Two tight groups far apart come close to 1, one cloud with labels dealt at random comes to about 0.
+
+# %%
+blobs, groups = make_blobs(n_samples=200, centers=[[0, 0], [100, 0]], random_state=0)
+assert silhouette(blobs, groups) > 0.97
+assert abs(silhouette(shuffled, y)) < 0.1
+assert silhouette(pca, y) == sklearn.metrics.silhouette_score(pca, y)
+
+# %%
+#| hide
+assert_allclose(silhouette(pca, y, max_memory=2**20), silhouette(pca, y), rtol=1e-12)
+assert error_of(silhouette, pca, np.zeros(len(pca), int)).startswith("y has 1 class in 1797 rows")
+assert error_of(silhouette, pca, np.arange(len(pca))).startswith("y has 1797 classes")
+
+# %% [markdown]
+# ## All three together
+#
+# Noise of growing size, added to the principal components, wears each metric down in its own way: trustworthiness has its floor at
+# one half, the other two at what chance gives.
+
+# %%
+noise = np.random.default_rng(1).normal(size=pca.shape)
+amounts = np.array([0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0])  # standard deviations of the noise; the data's is about 13
+noisy = [pca + amount * noise for amount in amounts]
+curves = {
+    "trustworthiness": [trustworthiness(X, e) for e in noisy],
+    "1-NN accuracy": [knn_accuracy(e[:1200], y[:1200], e[1200:], y[1200:]) for e in noisy],
+    "silhouette": [silhouette(e, y) for e in noisy],
+}
+fig, ax = plt.subplots(figsize=(5, 3))
+for label, values in curves.items():
+    ax.plot(amounts, values, marker="o", label=label)
+ax.set(xlabel="noise added to the embedding", ylabel="metric", xscale="symlog")
+ax.legend();
+
+# %%
+#| hide
+plt.close(fig)
+assert all(np.diff(curves["trustworthiness"]) < 0)

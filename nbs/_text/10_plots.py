@@ -1,0 +1,879 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Plots
+#
+# > One style for every picture, and tables that put the paper's numbers beside ours.
+
+# %%
+#| default_exp plots
+
+# %%
+#| hide
+import itertools
+import tempfile
+
+from matplotlib.colors import to_rgb
+from numpy.testing import assert_allclose
+from sklearn.datasets import make_blobs, make_moons
+
+# %%
+#| export
+import io
+import textwrap
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from scipy.linalg import orthogonal_procrustes
+
+from pumap.experiments import root, write_atomic
+
+try:
+    import matplotlib as mpl
+    import matplotlib.style
+    import pandas as pd
+    import seaborn as sns
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+except ImportError as error:
+    raise ImportError(f"pumap.plots needs {error.name}, which is not installed: pip install 'pumap[paper]'.") from error
+
+# %% [markdown]
+# An experiment ends as a *record*: one method on one data set with one seed, as a dictionary of settings and numbers. This
+# notebook turns records into pictures and tables. It computes no metric and trains nothing, so a figure can be
+# drawn again in a second, and two figures of one experiment cannot disagree.
+#
+# ## One colour for each method
+#
+# A reader who has learnt that P. UMAP is orange should not have to learn it again in the next figure. The order is
+# that of the paper's Figure 4; every legend, column and table row follows it.
+
+# %%
+#| export
+METHOD_LABELS = {  # in the order of the paper's Figure 4
+    "umap": "UMAP",
+    "umap_tf": "UMAP (TF)",
+    "pumap": "P. UMAP",
+    "umap_ae": "UMAP/AE",
+    "pumap_decoder": "P. UMAP + dec.",
+    "ptsne": "P. t-SNE",
+    "tsne": "t-SNE",
+    "vae": "VAE",
+    "ae": "AE",
+    "pca": "PCA",
+    "baseline": "Baseline",
+    "aug": "Augmented",
+    "umap_euclidean": "UMAP, Euclidean",
+    "umap_learned": "UMAP, learned",
+    "aug_umap_euclidean": "Aug. + UMAP, Euclidean",
+    "aug_umap_learned": "Aug. + UMAP, learned",
+}
+
+# %% [markdown]
+# About one man in twelve sees red and green as much the same, so neither family of methods may rest on that difference. The colours
+# start from those of Okabe and Ito and were moved apart until every pair differs for every kind of colour vision.
+# The six semi-supervised methods never share a picture with the ten embeddings, and so have a palette to themselves. Each
+# method also has a marker of its own, for print without colour.
+
+# %%
+#| export
+METHOD_COLOURS = {
+    "umap": "#0055AB",
+    "umap_tf": "#38CDF5",
+    "pumap": "#D8621A",
+    "umap_ae": "#FFB40A",
+    "pumap_decoder": "#8A3405",
+    "ptsne": "#A2CC72",
+    "tsne": "#109C69",
+    "vae": "#AD6EA3",
+    "ae": "#64185B",
+    "pca": "#443529",
+    "baseline": "#3A2F00",
+    "aug": "#F7A41D",
+    "umap_euclidean": "#44D5FD",
+    "umap_learned": "#B2C58F",
+    "aug_umap_euclidean": "#3062EA",
+    "aug_umap_learned": "#8B1D70",
+}
+METHOD_MARKERS = dict(zip(METHOD_LABELS, "osD^v<>pXP" + "osD^vX"))
+
+# %%
+#| hide
+# How dichromats and trichromats see a linear RGB colour: matrices of Machado, Oliveira and Fernandes (2009), severity 1.
+VISION = {
+    "full": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+
+
+def lab(colours, vision):
+    "CIELAB coordinates of colours as a kind of vision sees them, shape (n, 3)."
+    rgb = np.array([to_rgb(c) for c in colours])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = np.clip(linear @ np.transpose(VISION[vision]), 0, 1) @ XYZ.T / [0.95047, 1, 1.08883]
+    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
+
+
+def smallest_difference(colours, vision):
+    "CIELAB distance of the two colours that are hardest to tell apart."
+    seen = lab(colours, vision)
+    return min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2))
+
+
+# %% [markdown]
+# In CIELAB units a difference of 2 can just be seen side by side and 10 at a glance. Ours stay above 22; matplotlib's
+# standard ten colours, seen without red receptors, fall to 5.
+
+# %%
+embedding_methods, label_methods = list(METHOD_COLOURS)[:10], list(METHOD_COLOURS)[10:]
+for vision in VISION:
+    for group in (embedding_methods, label_methods):
+        assert smallest_difference([METHOD_COLOURS[m] for m in group], vision) > 22
+assert smallest_difference(mpl.color_sequences["tab10"], "protanopia") < 5
+assert list(METHOD_COLOURS) == list(METHOD_MARKERS) == list(METHOD_LABELS)
+
+# %%
+#| export
+def in_order(
+    methods,  # slugs, in any order, repeats allowed
+) -> list:  # each slug once, in the paper's order
+    "Sort method slugs as the paper does; a slug without a colour is a `ValueError`."
+    methods = set(methods)
+    if unknown := sorted(methods - set(METHOD_LABELS)):
+        raise ValueError(f"No such method: {', '.join(map(str, unknown))}; choose from {', '.join(METHOD_LABELS)}.")
+    return [m for m in METHOD_LABELS if m in methods]
+
+
+# %%
+assert in_order(["pca", "tsne", "umap", "pca"]) == ["umap", "tsne", "pca"]
+
+# %% [markdown]
+# ## One style
+#
+# `use_style` is a context: it starts from matplotlib's own defaults, whatever the user's settings are, and puts those back at the end.
+# All functions below use it, so a figure looks the same from a notebook, a script and the command line.
+
+# %%
+#| export
+TEXT_WIDTH = 7.0  # inches: the two columns of a page
+COLUMN_WIDTH = 3.4  # inches: one column
+GREY = "#6B6B6B"  # secondary text
+FAINT = "#D9D9D9"  # frames and rules
+STYLE = {
+    "figure.dpi": 150,
+    "savefig.dpi": 200,
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "lines.linewidth": 1.2,
+    "pdf.fonttype": 42,  # letters stay letters: they can be searched and copied
+    "svg.hashsalt": "pumap",
+}
+
+
+@contextmanager
+def use_style():
+    "A context in which matplotlib draws in the style of all figures of this project; nothing outside it changes."
+    with mpl.style.context(["default", STYLE]):
+        yield
+
+
+# %%
+before = mpl.rcParams["font.size"]
+with mpl.rc_context({"font.size": 30}), use_style():
+    assert mpl.rcParams["font.size"] == 8
+assert mpl.rcParams["font.size"] == before
+
+# %% [markdown]
+# Figures are built without `pyplot`, which would keep each of them open until it is closed. So they bring what a
+# notebook needs to show them.
+
+# %%
+#| export
+class Picture(Figure):
+    "A matplotlib Figure that a notebook shows whatever the backend."
+
+    def _repr_png_(self):
+        width, height = (int(96 * inches) for inches in self.get_size_inches())
+        return self._bytes("png", {"Software": None}, dpi=150), {"width": width, "height": height}
+
+    def _bytes(self, form, metadata, **kwargs):
+        buffer = io.BytesIO()
+        with use_style():
+            self.savefig(buffer, format=form, metadata=metadata, **kwargs)
+        return buffer.getvalue()
+
+
+# %%
+with use_style():
+    picture = Picture(figsize=(2, 1))
+assert picture._repr_png_()[0].startswith(b"\x89PNG") and picture._repr_png_()[1] == {"width": 192, "height": 96}
+
+# %% [markdown]
+# ## Saving
+#
+# Results are under version control, so the same figure must give the same bytes: no date and no version in the files. And as
+# a run may be stopped at any moment, a file is written under another name first and then moved to its place. A
+# reader finds the old picture or the new one, never half of one.
+
+# %%
+#| export
+def save_figure(
+    fig,  # a Picture, as the functions below return it
+    path_without_suffix,  # "figures/quick/fig05_trustworthiness": `.png` and `.pdf` are added
+) -> tuple:  # the two paths
+    "Write a figure as PNG (200 dpi) and PDF, with bytes that depend on nothing but the picture."
+    without = {".png": {"Software": None}, ".pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
+    files = {Path(f"{path_without_suffix}{suffix}"): fig._bytes(suffix[1:], keys) for suffix, keys in without.items()}
+    for path, content in files.items():
+        write_atomic(path, content)
+    return tuple(files)
+
+
+# %%
+def little_figure():
+    with use_style():
+        fig = Picture(figsize=(1, 1))
+        fig.subplots().scatter([0, 1], [0, 1], rasterized=True)
+    return fig
+
+
+with tempfile.TemporaryDirectory() as folder:
+    first = [path.read_bytes() for path in save_figure(little_figure(), Path(folder) / "new" / "figure_v1.0")]
+    second = save_figure(little_figure(), Path(folder) / "new" / "figure_v1.0")
+    assert [path.read_bytes() for path in second] == first
+    assert sorted(path.name for path in Path(folder, "new").iterdir()) == ["figure_v1.0.pdf", "figure_v1.0.png"]
+
+# %% [markdown]
+# ## Laying one embedding over another
+#
+# UMAP and t-SNE preserve distances only roughly and directions not at all: two runs may differ by a turn, a reflection
+# or a scale that mean nothing. The paper removes these before it compares projections by eye, and so do we. With both
+# embeddings centred, the orthogonal matrix $R$ and the scale $s$ that minimise $\lVert s\,B R - A\rVert$ follow from the
+# singular values of $B^\top A$; SciPy finds $R$.
+
+# %%
+#| export
+def procrustes_align(
+    reference,  # the embedding to lay it over, shape (n, d); row i of both is the same row of the data
+    embedding,  # the embedding to turn, shape (n, d)
+) -> np.ndarray:  # the embedding, turned, reflected, scaled and moved onto the reference, shape (n, d)
+    """Least-squares fit of `embedding` to `reference` by rotation, reflection, one scale and a shift.
+
+    Raises `ValueError` if the shapes differ, a value is not finite, or either has all its rows at one point."""
+    A, B = np.asarray(reference, dtype="float64"), np.asarray(embedding, dtype="float64")
+    if A.ndim != 2 or A.shape != B.shape or A.size == 0:
+        raise ValueError(f"Shapes are {A.shape} and {B.shape}: give two embeddings of the same rows, both of shape (n, d).")
+    for name, values in (("reference", A), ("embedding", B)):
+        if not np.isfinite(values).all():
+            raise ValueError(f"The {name} holds NaN or infinity: leave those rows out of both embeddings.")
+    centre, A, B = A.mean(axis=0), A - A.mean(axis=0), B - B.mean(axis=0)
+    for name, values in (("reference", A), ("embedding", B)):
+        if np.ptp(values, axis=0).max() == 0:
+            raise ValueError(f"All rows of the {name} are at one point, so it has no direction or scale to align by.")
+    rotation, singular_values = orthogonal_procrustes(B, A)
+    return B @ rotation * (singular_values / np.sum(B**2)) + centre
+
+
+# %% [markdown]
+# An embedding that was turned by 40 degrees, reflected, enlarged and moved comes back exactly. One with noise comes back to within the noise.
+
+# %%
+moons, moon = make_moons(300, noise=0.05, random_state=0)
+turn = np.radians(40)
+reflection = np.array([[np.cos(turn), np.sin(turn)], [np.sin(turn), -np.cos(turn)]])
+moved = 30 * moons @ reflection + [5, -100]
+assert_allclose(procrustes_align(moons, moved), moons, atol=1e-12)
+
+noise = np.random.default_rng(0).normal(scale=0.01, size=moons.shape)
+assert_allclose(procrustes_align(moons, moved + 30 * noise), moons, atol=0.05)
+
+# %%
+for reference, embedding, word in (
+    (moons, moons[:-1], "Shapes"),
+    (moons, np.full_like(moons, 3.0), "at one point"),
+    (moons * [np.nan, 1], moons, "NaN"),
+):
+    try:
+        procrustes_align(reference, embedding)
+    except ValueError as error:
+        assert word in str(error)
+    else:
+        raise AssertionError("no error")
+
+# %% [markdown]
+# ## Projections
+#
+# A panel shows one embedding: a point for each row, coloured by its class. Axes of such embeddings have no unit, so there are no ticks;
+# both axes have one scale, since stretching one would invent structure.
+#
+# Labels that are whole numbers, words or truth values are classes; other numbers are a quantity and get a continuous map. The ten class
+# colours were chosen like those of the methods; with more classes than ten no palette is safe for everybody.
+
+# %%
+#| export
+CLASS_COLOURS = (
+    "#1169A4", "#F06F15", "#12A669", "#D279FF", "#41D7F0", "#A1301D", "#C8CB6E", "#5821B6", "#774452", "#82949D",
+)  # fmt: skip
+
+
+def point_colours(
+    y,  # a label or a quantity for each point, shape (n,)
+    classes=None,  # all classes of the data set, if `y` may lack some; None: those in `y`
+) -> np.ndarray:  # RGBA, shape (n, 4)
+    "A colour for each point: one for each class, or a continuous map (viridis) if `y` is a quantity."
+    y = np.asarray(y)
+    if not is_class_label(y):
+        low, high = np.percentile(y, [1, 99])
+        return mpl.colormaps["viridis"]((y - low) / max(high - low, np.finfo("float64").tiny))
+    classes = np.unique(y if classes is None else classes)
+    palette = CLASS_COLOURS if len(classes) <= len(CLASS_COLOURS) else sns.husl_palette(len(classes))
+    return mpl.colors.to_rgba_array(palette)[np.searchsorted(classes, y)]
+
+
+def is_class_label(
+    y,  # shape (n,)
+) -> bool:
+    "Whether `y` names classes (whole numbers, words, truth values) rather than a quantity."
+    y = np.asarray(y)
+    return y.dtype.kind != "f" or bool(np.all(y == np.floor(y)))
+
+
+# %%
+assert len(np.unique(point_colours([0, 1, 1, 0]), axis=0)) == 2
+assert len(np.unique(point_colours(np.arange(20)), axis=0)) == 20
+assert (point_colours([7], classes=range(10)) == mpl.colors.to_rgba(CLASS_COLOURS[7])).all()
+height = point_colours(moons[:, 1])
+assert len(np.unique(height, axis=0)) > 100
+for vision in VISION:
+    assert smallest_difference(CLASS_COLOURS, vision) > 22
+
+# %% [markdown]
+# A few stray points must not shrink the rest to a blot. If the outermost thousandth of the points would enlarge the window
+# by half, they are left out, and the panel says how many they are.
+
+# %%
+#| export
+def square_window(
+    embedding,  # shape (n, 2)
+) -> tuple:  # (xmin, xmax), (ymin, ymax), number of points outside
+    "The square that a panel shows: all points, or all but a few far ones."
+    low, high = embedding.min(axis=0), embedding.max(axis=0)
+    inner_low, inner_high = np.percentile(embedding, [0.1, 99.9], axis=0)
+    if (high - low).max() > 1.5 * (inner_high - inner_low).max() > 0:
+        low, high = inner_low, inner_high
+    half = 0.54 * float((high - low).max()) or 1.0  # 0.5 and a margin
+    centre = (low + high) / 2
+    outside = int((np.abs(embedding - centre) > half).any(axis=1).sum())
+    return (centre[0] - half, centre[0] + half), (centre[1] - half, centre[1] + half), outside
+
+
+# %%
+cloud = np.random.default_rng(0).normal(size=(2000, 2))
+(xmin, xmax), (ymin, ymax), outside = square_window(cloud)
+assert outside == 0 and xmax - xmin == ymax - ymin
+(xmin, xmax), _, outside = square_window(np.vstack([cloud, [[500, 500]]]))
+assert outside >= 1 and xmax < 10
+
+# %%
+#| export
+def draw_projection(
+    ax,  # a matplotlib Axes
+    embedding,  # shape (n, 2)
+    y,  # labels or a quantity, shape (n,)
+    classes=None,  # all classes of the data set, as in `point_colours`
+) -> None:
+    "Draw one panel: equal axes without ticks, small points in a random but fixed order, so that no class lies on top."
+    embedding, y = np.asarray(embedding, dtype="float64"), np.asarray(y)
+    if embedding.ndim != 2 or embedding.shape[1] != 2 or embedding.shape[0] != len(y) or len(y) == 0:
+        raise ValueError(f"Shapes are {embedding.shape} and {y.shape}: a panel needs an embedding (n, 2) and labels (n,).")
+    for name, values in (("embedding", embedding), ("labels", y)):
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise ValueError(f"NaN or infinity in the {name}, so there is nothing to draw: run the cell again.")
+    order = np.random.default_rng(0).permutation(len(y))
+    inches = ax.get_position().width * ax.figure.get_figwidth()
+    size = np.clip(0.09 * (72 * inches) ** 2 / len(y), 0.35, 9)  # points squared: about a tenth of the panel is inked
+    ax.scatter(
+        *embedding[order].T, s=size, c=point_colours(y, classes)[order], linewidths=0, alpha=0.8, rasterized=True
+    )
+    xlim, ylim, outside = square_window(embedding)
+    ax.set(xlim=xlim, ylim=ylim)
+    if outside:
+        ax.text(0.97, 0.03, f"+{outside}", transform=ax.transAxes, ha="right", va="bottom", fontsize=6, color=GREY)
+
+# %%
+#| export
+def wrap(
+    text: str,
+    width: int,  # letters in a line
+) -> str:
+    "Break lines that are too long; lines already there are kept."
+    return "\n".join(textwrap.fill(line, width) for line in text.splitlines())
+
+
+def draw_reason(
+    ax,  # a matplotlib Axes
+    reason: str,  # why there is no picture
+) -> None:
+    "Fill a panel with the reason why it is empty."
+    inches = ax.get_position().width * ax.figure.get_figwidth()
+    text = wrap(textwrap.shorten(reason, 150, placeholder=" ..."), max(12, int(inches * 15)))
+    ax.set_facecolor("#F5F5F5")
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=6, color=GREY)
+
+
+# %% [markdown]
+# The grid of Figure 4 has a row for each data set and a column for each method. A panel that cannot be drawn keeps its
+# place and says why: a gap in a figure is a result too.
+
+# %%
+#| export
+def projection_grid(
+    panels: dict,  # panels[data set][method] = (embedding, y), or a sentence that says why there is none
+    titles: dict | None = None,  # title of each data set; None: its name
+) -> Picture:
+    """A row for each data set, a column for each method, in the paper's order.
+
+    Raises `ValueError` if there are no panels, a method is unknown, or an embedding is not of shape (n, 2)."""
+    methods = in_order(m for row in panels.values() for m in row)
+    if not methods:
+        raise ValueError("There are no panels to draw: give panels[data set][method] = (embedding, y).")
+    titles = [wrap((titles or {}).get(dataset, dataset), 20) for dataset in panels]
+    left = 0.16 + 0.14 * max(title.count("\n") + 1 for title in titles)  # inches, as all below
+    side = np.clip((TEXT_WIDTH - left) / len(methods), 1.0, 1.34)
+    width, height = left + 0.02 + side * len(methods), 0.3 + side * len(panels)
+    with use_style():
+        fig = Picture(figsize=(width, height))
+        box = {"left": left / width, "right": 1 - 0.02 / width, "bottom": 0.02 / height, "top": 1 - 0.28 / height}
+        axes = fig.subplots(len(panels), len(methods), squeeze=False, gridspec_kw={**box, "wspace": 0.05, "hspace": 0.05})
+        for row, dataset, title in zip(axes, panels, titles):
+            _draw_row(row, dataset, panels[dataset], methods)
+            row[0].set_ylabel(title, labelpad=4, linespacing=1.1)
+        for ax, method in zip(axes[0], methods):
+            ax.set_title(METHOD_LABELS[method], pad=6)
+            ax.plot([0, 1], [1.03, 1.03], color=METHOD_COLOURS[method], lw=2, transform=ax.transAxes, clip_on=False)
+    return fig
+
+
+def _draw_row(axes, dataset, panels, methods):
+    labels = [panel[1] for panel in panels.values() if not isinstance(panel, str)]
+    classes = np.unique(np.concatenate(labels)) if labels else None
+    for ax, method in zip(axes, methods):
+        ax.set(xticks=[], yticks=[], box_aspect=1)
+        ax.spines[:].set_color(FAINT)
+        panel = panels.get(method, "not in this run")
+        try:
+            draw_reason(ax, panel) if isinstance(panel, str) else draw_projection(ax, *panel, classes=classes)
+        except ValueError as error:
+            raise ValueError(f"{dataset}, {METHOD_LABELS[method]}: {error}") from error
+
+
+# %% [markdown]
+# Here with made-up embeddings: ten blobs; the moons, one pair of them turned; the same, aligned, and coloured by height; and a data set that is not here.
+
+# %%
+def made_up_panels(n=600):
+    X, y = make_blobs(n, centers=10, cluster_std=0.5, random_state=0)
+    wiggle = np.random.default_rng(1)
+    return {
+        "blobs": {m: (X + wiggle.normal(scale=0.3 * i, size=X.shape), y) for i, m in enumerate(("umap", "pumap", "tsne", "pca"))},
+        "moons": {"umap": (moons, moon), "umap_tf": (moved, moon)},
+        "height": {"umap": (moons, moons[:, 1]), "umap_tf": (procrustes_align(moons, moved), moons[:, 1]), "pca": (3 * moons, moons[:, 1])},
+        "elsewhere": {m: "Data not found: put them into PUMAP_DATA." for m in ("umap", "umap_tf", "pumap", "tsne", "pca")},
+    }
+
+
+fig = projection_grid(made_up_panels(), titles={"blobs": "Ten blobs\n600 points", "elsewhere": "Data from elsewhere"})
+fig
+
+# %%
+assert [ax.get_title() for ax in fig.axes[:5]] == ["UMAP", "UMAP (TF)", "P. UMAP", "t-SNE", "PCA"]
+assert len(fig.axes) == 4 * 5
+assert all(ax.get_box_aspect() == 1 for ax in fig.axes)  # a square box, and ...
+assert_allclose(np.ptp(fig.axes[6].get_xlim()), np.ptp(fig.axes[6].get_ylim()))  # ... a square window
+words = " ".join(text.get_text() for ax in fig.axes for text in ax.texts).replace("\n", " ")
+assert words.count("Data not found") == 5 and words.count("not in this run") == 6
+
+# %%
+for panels, word in (({}, "no panels"), ({"a": {"lda": ""}}, "lda"), ({"a": {"pca": (np.ones((3, 3)), [0, 1, 2])}}, "(3, 3)")):
+    try:
+        projection_grid(panels)
+    except ValueError as error:
+        assert word in str(error)
+    else:
+        raise AssertionError("no error")
+
+# %% [markdown]
+# ## The paper's numbers beside ours
+#
+# The paper's tables stand in the repository as plain files, one row for each number, as printed. They belong to the notebooks of the
+# paper and not to the library, so they are there only where the repository is.
+
+# %%
+#| export
+def published_table(
+    n: int,  # 1 to 8
+) -> pd.DataFrame:  # for tables 2 to 7: dataset, dim, method, metric, value; NaN where the paper prints a dash
+    "One table of the paper. Source: Sainburg, McInnes and Gentner, Parametric UMAP (2020)."
+    if isinstance(n, bool) or n not in range(1, 9):
+        raise ValueError(f"The paper has no table {n!r}: its tables are 1 to 8.")
+    return pd.read_csv(root() / "nbs" / "paper" / "published" / f"table{n}.csv")
+
+
+# %%
+table2 = published_table(2)
+assert list(table2.columns) == ["dataset", "dim", "method", "metric", "value"] and not table2.duplicated(["dataset", "dim", "method"]).any()
+assert table2[(table2.method == "tsne") & (table2.dim == 64)].value.isna().all()  # the paper has no t-SNE in 64 dimensions
+assert table2.value.dropna().between(0.5, 1).all()
+assert table2.set_index(["dataset", "dim", "method"]).loc[("mnist", 2, "umap"), "value"] == 0.9601
+
+# %% [markdown]
+# To show what becomes of records we make some up: two data sets, four methods, three seeds.
+
+# %%
+def made_up_records(dims=(2,), seeds=3, datasets=("digits", "mnist"), methods=("umap", "pumap", "tsne", "pca")):
+    draw = np.random.default_rng(0)
+    level = {"umap": 0.96, "pumap": 0.955, "tsne": 0.985, "pca": 0.8}
+    return [
+        {
+            "cell": {"dataset": dataset, "method": method, "n_components": dim, "seed": seed},
+            "n_train": 1000,
+            "metrics": {"trustworthiness": min(1.0, level.get(method, 0.9) + 0.004 * draw.normal()), "silhouette": None},
+            "data": {"title": dataset.title(), "stand_in_for": None},
+        }
+        for dataset in datasets
+        for dim in dims
+        for method in methods
+        for seed in range(seeds)
+    ]
+
+
+# %%
+#| export
+def records_frame(
+    records,  # records of `pumap.experiments`
+) -> pd.DataFrame:  # dataset, dim, method, seed, n_train, title, and a column for each metric
+    "One row for each record, in the order given. A data set that stands in for another says so in its title."
+    rows = []
+    for record in records:
+        cell, data = record["cell"], record["data"]
+        stands_for = f" (in place of {data['stand_in_for']})" if data.get("stand_in_for") else ""
+        row = {"dataset": cell["dataset"], "dim": cell["n_components"], "method": cell["method"], "seed": cell["seed"]}
+        rows.append({**row, "n_train": record["n_train"], "title": data["title"] + stands_for, **record["metrics"]})
+    frame = pd.DataFrame(rows, columns=None if rows else ["dataset", "dim", "method", "seed", "n_train", "title"])
+    repeated = frame[frame.duplicated(["dataset", "dim", "method", "seed"])]
+    if len(repeated):
+        raise ValueError(f"Two records say they are {_cell_words(repeated.iloc[0])}: give the records of one profile only.")
+    return frame
+
+
+def _cell_words(row):
+    return f"{row.dataset}, {row.method}, {row.dim}-D, seed {row.seed}"
+
+
+# %%
+assert records_frame(made_up_records()).shape == (2 * 4 * 3, 8)
+stand_in = made_up_records(datasets=["finches"], methods=["pca"], seeds=1)
+stand_in[0]["data"]["stand_in_for"] = "cassins"
+assert records_frame(stand_in).title[0] == "Finches (in place of cassins)"
+
+# %% [markdown]
+# The seeds of a cell become a mean and a standard deviation. The paper has one run for each number, and we have other sizes
+# in some profiles, so the number of training rows stands beside each value: a difference is to be read with it.
+
+# %%
+#| export
+def comparison_table(
+    records,  # records of `pumap.experiments`, all of one profile
+    metric: str,  # a key of their `metrics`, such as "trustworthiness"
+    published=None,  # the paper's table, as `published_table` gives it; None: no values of the paper
+) -> pd.DataFrame:  # dataset, dim, method, metric, paper, ours, sd, n_seeds, n_train, difference (ours - paper)
+    """Our mean over seeds beside the paper's value, one row for each data set, dimension and method.
+
+    `sd` is the sample standard deviation, NaN for one seed; `paper` is NaN where the paper has no value.
+    Raises `ValueError` if no record has the metric, or records of one cell differ in their number of rows."""
+    frame = records_frame(records)
+    if metric not in frame or frame[metric].isna().all():
+        known = sorted(set(frame.columns) - {"dataset", "dim", "method", "seed", "n_train", "title"})
+        raise ValueError(f"No record has a value of {metric!r}; metrics in these records: {', '.join(known) or 'none'}.")
+    order = {m: i for i, m in enumerate(in_order(frame.method))}
+    place = {d: i for i, d in enumerate(frame.dataset.unique())}
+    rows = []
+    for key, cell in frame.dropna(subset=metric).groupby(["dataset", "dim", "method"]):
+        if cell.n_train.nunique() > 1:
+            raise ValueError(f"Seeds of {_cell_words(cell.iloc[0])} were trained on different numbers of rows: give one profile's records.")
+        paper, ours = _published_value(published, metric, *key), cell[metric].astype(float)
+        numbers = (paper, ours.mean(), ours.std(ddof=1), len(cell), int(cell.n_train.iloc[0]), ours.mean() - paper)
+        rows.append((*key, metric, *numbers))
+    rows.sort(key=lambda row: (place[row[0]], row[1], order[row[2]]))
+    return pd.DataFrame(
+        rows, columns=["dataset", "dim", "method", "metric", "paper", "ours", "sd", "n_seeds", "n_train", "difference"]
+    )
+
+
+def _published_value(published, metric, dataset, dim, method):
+    if published is None:
+        return np.nan
+    p = published
+    values = p[(p.dataset == dataset) & (p.dim == dim) & (p.method == method) & (p.metric == metric)]["value"]
+    if len(values) > 1:
+        raise ValueError(f"The published table has {len(values)} values of {metric} for {dataset}, {method}, {dim}-D: keep one.")
+    return float(values.iloc[0]) if len(values) else np.nan
+
+
+# %% [markdown]
+# Values are matched by data set, dimension, method and metric, never by position. Digits are not in the paper, so that row has no value of the paper's.
+
+# %%
+table = comparison_table(made_up_records(), "trustworthiness", table2)
+assert list(table.method) == ["umap", "pumap", "tsne", "pca"] * 2
+assert table[table.dataset == "digits"].paper.isna().all()
+umap_mnist = table[(table.dataset == "mnist") & (table.method == "umap")].iloc[0]
+assert umap_mnist.paper == 0.9601 and umap_mnist.n_seeds == 3
+assert_allclose(umap_mnist.difference, umap_mnist.ours - 0.9601)
+shuffled = comparison_table(made_up_records(), "trustworthiness", table2.sample(frac=1, random_state=0))
+pd.testing.assert_frame_equal(table, shuffled)
+
+# %%
+for wrong, metric, word in (
+    (made_up_records(), "truth", "No record has a value of 'truth'; metrics in these records: silhouette, trustworthiness"),
+    (made_up_records() * 2, "trustworthiness", "Two records say they are digits, umap, 2-D, seed 0"),
+    ([], "trustworthiness", "none"),
+):
+    try:
+        comparison_table(wrong, metric)
+    except ValueError as error:
+        assert word in str(error)
+    else:
+        raise AssertionError("no error")
+
+# %% [markdown]
+# For reading, the table is written in Markdown with four digits, as in the paper, and a sign where the sign is the message. For computing there is
+# a CSV file beside it.
+
+# %%
+#| export
+def to_markdown(
+    table: pd.DataFrame,
+    digits: int = 4,  # after the point, for numbers that are not whole
+) -> str:
+    "A Markdown table: numbers to the right, a dash for a missing value, a sign before each `difference`."
+    numeric = [pd.api.types.is_numeric_dtype(table[c]) for c in table]
+    lines = [list(map(str, table.columns)), ["---:" if number else "---" for number in numeric]]
+    lines += [[_cell_text(value, name, digits) for name, value in zip(table, row)] for row in table.itertuples(index=False)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _cell_text(value, name, digits):
+    if pd.isna(value):
+        return "-"
+    if isinstance(value, (float, np.floating)):
+        return f"{value:+.{digits}f}" if name == "difference" else f"{value:.{digits}f}"
+    if isinstance(value, (int, np.integer)):
+        return f"{value:,}" if name.startswith("n_") else str(value)
+    return str(value).replace("|", "\\|")
+
+
+def save_table(
+    table: pd.DataFrame,
+    path_without_suffix,  # "figures/quick/table02": `.csv` and `.md` are added
+) -> tuple:  # the two paths
+    "Write a table as CSV (six digits) and as Markdown, each whole or not at all."
+    csv = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
+    contents = {".csv": csv, ".md": to_markdown(table)}
+    files = {Path(f"{path_without_suffix}{suffix}"): text.encode() for suffix, text in contents.items()}
+    for path, content in files.items():
+        write_atomic(path, content)
+    return tuple(files)
+
+
+# %%
+print(to_markdown(table))
+
+# %%
+lines = to_markdown(table).splitlines()
+assert lines[0].startswith("| dataset | dim | method |") and len(lines) == 2 + len(table)
+assert "| 0.9601 |" in lines[6] and "| 1,000 |" in lines[6] and lines[2].endswith(" - |")
+assert to_markdown(pd.DataFrame({"a": ["x|y"]})).splitlines()[2] == "| x\\|y |"
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    csv, markdown = save_table(table, Path(folder) / "table02")
+    back = pd.read_csv(csv)
+    assert markdown.read_text() == to_markdown(table)
+assert_allclose(back.ours, table.ours, atol=1e-6)
+
+# %% [markdown]
+# ## Numbers as dots
+#
+# The paper draws its metrics as bars. A bar's length is read from zero, and from zero a difference of 0.01 cannot be seen; a dot
+# is read by its position, so its axis may begin where the values do. A filled marker is our mean, with a bar of one standard deviation over
+# seeds; a ring of the same colour is the paper's value, and a thin line joins the two.
+
+# %%
+#| export
+METRIC_LABELS = {
+    "trustworthiness": "Trustworthiness",
+    "knn1_accuracy": "1-NN accuracy",
+    "knn5_accuracy": "5-NN accuracy",
+    "silhouette": "Silhouette score",
+    "clustering_nmi": "Normalized mutual information",
+    "reconstruction_mse": "Mean squared error",
+}
+
+
+def axis_limits(
+    values,  # all values on the axis, NaN allowed
+) -> tuple:  # (low, high)
+    "Limits that use the axis: from 0 only if the values come near it, and not beyond 1 if they do not pass it."
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    pad = 0.07 * (high - low) or 0.05 * max(abs(high), 0.1)
+    bottom = 0.0 if 0 <= low < 0.3 * high else low - pad
+    return bottom, min(high + pad, 1.0 + 0.015 * (1.0 - bottom)) if high <= 1 else high + pad
+
+
+# %%
+low, high = axis_limits([0.95, 0.99, np.nan])
+assert 0.94 < low < 0.95 and 0.99 < high < 1.0
+assert axis_limits([0.1, 0.9])[0] == 0
+assert axis_limits([-0.2, 0.5])[0] < -0.2
+assert axis_limits([0.5, 0.5])[0] < 0.5 < axis_limits([0.5, 0.5])[1]
+
+# %%
+#| export
+OURS = {"ls": "none", "ms": 4.5, "mew": 0}
+PAPER = {"ls": "none", "marker": "o", "ms": 7.5, "mew": 0.9, "mfc": "white"}
+BESIDE_DOTS = 1.75  # inches for the legend, and for the axis with its label
+
+
+def dot_legend(
+    table: pd.DataFrame,  # from `comparison_table`
+    methods: list,  # slugs, in order
+) -> list:  # handles
+    "What the colours, the dots and the rings of `metric_dots` stand for."
+    handles = [
+        Line2D([], [], label=METHOD_LABELS[m], marker=METHOD_MARKERS[m], color=METHOD_COLOURS[m], **OURS) for m in methods
+    ]
+    least, most = table.n_seeds.min(), table.n_seeds.max()
+    ours = f"ours, mean\n± sd, {'up to ' if least < most else ''}{most} seeds" if most > 1 else "ours, one run"
+    handles += [Line2D([], [], ls="none", label=""), Line2D([], [], label=ours, marker="o", color=GREY, **OURS)]
+    return handles + ([Line2D([], [], label="the paper", color=GREY, **PAPER)] if table.paper.notna().any() else [])
+
+
+# %%
+#| export
+def draw_dots(
+    ax,  # a matplotlib Axes
+    table: pd.DataFrame,  # rows of `comparison_table` for one number of components
+    datasets: list,  # groups, from left to right
+    methods: list,  # places within a group, from left to right
+    missing: dict,  # data set -> why it has no numbers
+) -> None:
+    "Draw the dots of one panel: every method keeps its place in the group, also where it has no value."
+    step = 0.84 / len(methods)
+    for i, dataset in enumerate(datasets):
+        ax.axvspan(i - 0.5, i + 0.5, color="#F4F4F4" if i % 2 == 0 else "white", lw=0, zorder=0)
+        if not (table.dataset == dataset).any():
+            inches = (ax.figure.get_figwidth() - BESIDE_DOTS) / len(datasets)
+            reason = wrap(textwrap.shorten(missing.get(dataset, "not run"), 120, placeholder=" ..."), int(inches * 14))
+            ax.text(i, 0.5, reason, transform=ax.get_xaxis_transform(), ha="center", va="center", fontsize=6, color=GREY)
+    ax.grid(axis="y", color=FAINT, lw=0.5, zorder=0.5)
+    for row in table.itertuples():
+        x = datasets.index(row.dataset) + (methods.index(row.method) - (len(methods) - 1) / 2) * step
+        colour = METHOD_COLOURS[row.method]
+        ax.plot([x, x], [row.ours, row.paper], color=colour, lw=0.8, zorder=2)
+        ax.plot(x, row.paper, color=colour, zorder=3, **PAPER)
+        sd = row.sd if row.sd > 0 else None
+        ax.errorbar(x, row.ours, sd, color=colour, marker=METHOD_MARKERS[row.method], elinewidth=1, zorder=4, **OURS)
+    sd = table.sd.fillna(0)
+    ax.set(xlim=(-0.5, len(datasets) - 0.5), ylim=axis_limits([*(table.ours - sd), *(table.ours + sd), *table.paper]))
+    ax.tick_params(axis="x", length=0)
+
+# %%
+#| export
+def metric_dots(
+    records,  # records of `pumap.experiments`, all of one profile
+    metric: str,  # a key of their `metrics`, such as "trustworthiness"
+    published=None,  # the paper's table, as `published_table` gives it; None: no open markers
+    missing: dict | None = None,  # data set -> why it has no numbers, written in its place
+    titles: dict | None = None,  # title of each data set; None: as the records say
+) -> Picture:
+    """A group of dots for each data set, a colour for each method, a panel for each number of components.
+
+    Raises `ValueError` as `comparison_table` does."""
+    table, missing = comparison_table(records, metric, published), missing or {}
+    titles = {**records_frame(records).groupby("dataset").title.first().to_dict(), **(titles or {})}
+    datasets, methods = list(dict.fromkeys([*table.dataset, *missing])), in_order(table.method)
+    dims = sorted(table.dim.unique())
+    width = BESIDE_DOTS + len(datasets) * max(0.14 * len(methods), 1.0 * bool(missing))
+    width = np.clip(width, COLUMN_WIDTH, TEXT_WIDTH)
+    with use_style():
+        fig = Picture(figsize=(width, 0.45 + 1.75 * len(dims)), layout="constrained")
+        axes = fig.subplots(len(dims), 1, sharex=True, squeeze=False)[:, 0]
+        for ax, dim in zip(axes, dims):
+            draw_dots(ax, table[table.dim == dim], datasets, methods, missing)
+            ax.set_ylabel(METRIC_LABELS.get(metric, metric))
+            ax.set_title(f"{dim} dimensions", loc="left", fontweight="bold")
+            sns.despine(ax=ax, bottom=True)
+        letters = max(10, int(12 * (width - BESIDE_DOTS) / len(datasets)))
+        axes[-1].set_xticks(range(len(datasets)), [wrap(titles.get(d, d), letters) for d in datasets])
+        fig.legend(handles=dot_legend(table, methods), loc="outside right upper", handletextpad=0.4, borderaxespad=0)
+    return fig
+
+
+# %%
+fig = metric_dots(made_up_records(), "trustworthiness", table2)
+fig
+
+# %% [markdown]
+# The colours of the dots are those of the table of methods, the axis does not begin at zero, and only MNIST has open markers.
+
+# %%
+ax = fig.axes[0]
+assert ax.get_ylim()[0] > 0.5
+assert [tick.get_text() for tick in ax.get_xticklabels()] == ["Digits", "Mnist"]
+open_markers = [line for line in ax.lines if line.get_markerfacecolor() == "white" and np.isfinite(line.get_ydata()).all()]
+assert len(open_markers) == 4 and all(line.get_xdata()[0] > 0.5 for line in open_markers)
+assert {line.get_color() for line in ax.lines} == {METHOD_COLOURS[m] for m in ("umap", "pumap", "tsne", "pca")}
+assert any("3 seeds" in text.get_text() for text in fig.legends[0].get_texts())
+
+# %% [markdown]
+# With 2 and 64 dimensions there are two panels. Each has an axis of its own, as values in 64 dimensions crowd near 1. What
+# was not run says so; without values of the paper there is no word of them in the legend.
+
+# %%
+two = made_up_records(seeds=1, datasets=("digits", "moons")) + made_up_records(dims=(64,), seeds=1, datasets=("digits",))
+fig = metric_dots(two, "trustworthiness", missing={"bison": "Data not found: put them into PUMAP_DATA."}, titles={"bison": "Bison"})
+assert [ax.get_title(loc="left") for ax in fig.axes] == ["2 dimensions", "64 dimensions"]
+assert not any("paper" in text.get_text() for text in fig.legends[0].get_texts())
+assert [text.get_text().split()[0] for text in fig.axes[1].texts] == ["not", "Data"]
+fig

@@ -1,0 +1,723 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Command line
+#
+# > `pumap list`, `pumap run`, `pumap report`, `pumap data`: the paper from a terminal.
+
+# %%
+#| default_exp cli
+
+# %%
+#| hide
+import subprocess
+import tempfile
+
+# %%
+#| export
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from pumap import experiments as ex
+
+# %%
+#| export
+try:
+    import typer
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.table import Table
+except ImportError:
+    sys.exit("error: the `pumap` command needs more packages than the library; run: pip install 'pumap[paper]'")
+
+# %% [markdown]
+# The commands know nothing about experiments beyond what `pumap.experiments` tells them. Results go to standard output, warnings and errors to standard error, one line each.
+
+# %%
+#| export
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help="Parametric UMAP: a paper you can run.")
+
+ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="smoke, quick, laptop or paper.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Folder with data sets; also the environment variable PUMAP_DATA.")]
+ResultsOption = Annotated[Path | None, typer.Option("--results", help="Where records and figures are kept; figures/<profile> if not given.")]
+
+
+def say(
+    text: str,  # one line
+    error: bool = False,  # to standard error?
+):
+    "Prints one line, at once."
+    print(" ".join(str(text).split()) if error else text, file=sys.stderr if error else sys.stdout, flush=True)
+
+
+def print_json(
+    value,  # anything JSON can hold
+):
+    "Prints a value for programs."
+    print(json.dumps(value, indent=1))
+
+
+def folder_of(
+    profile: str,  # which profile
+    results: Path | None,  # what the user gave
+) -> Path:  # absolute
+    "The results folder of a command."
+    return Path(results).expanduser().resolve() if results else ex.figures_dir(profile)
+
+
+# %% [markdown]
+# ## list
+#
+# What there is, and how far each profile has come.
+
+# %%
+#| export
+def state_of(
+    figure: ex.Figure,  # which figure
+    profile: str,  # which profile
+    results: Path,  # where its records are
+) -> dict:  # done, total, drawn, and all three in a word
+    "How much of a figure is there."
+    cells = ex.cells_for(figure.id, profile)
+    done = sum(ex.cell_state(cell, profile, results) == "done" for cell in cells)
+    drawn = ex.is_drawn(figure.notebook, profile, results)
+    word = "drawn" if drawn and done else "run" if done == len(cells) else "begun" if done else "not run"
+    return {"state": word, "done": done, "total": len(cells), "drawn": drawn}
+
+
+# %%
+#| export
+@app.command("list")
+def list_figures(as_json: JsonOption = False, results: ResultsOption = None) -> int:
+    "Every figure and table: its notebook, the cells it needs, its state in each profile."
+    rows = []
+    for f in ex.FIGURES.values():
+        cells = {p: [cell.id for cell in ex.cells_for(f.id, p)] for p in ex.PROFILES}
+        state = {p: state_of(f, p, folder_of(p, results)) for p in ex.PROFILES}
+        rows.append({"id": f.id, "title": f.title, "notebook": f"nbs/paper/{f.notebook}.ipynb", "cells": cells, "state": state})
+    if as_json:
+        print_json(rows)
+        return 0
+    table = Table("id", "title", *ex.PROFILES, caption="cells there / cells needed, * = drawn; to draw: pumap run ID --profile NAME")
+    for row in rows:
+        table.add_row(row["id"], row["title"], *(f"{s['done']}/{s['total']}{' *' if s['drawn'] else ''}" for s in row["state"].values()))
+    Console().print(table)
+    return 0
+
+
+# %% [markdown]
+# ## data
+
+# %%
+#| export
+@app.command("data")
+def data_sets(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Data sets to fetch if they are not here; none tells about all and fetches nothing.")] = None,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+) -> int:
+    "Where each data set comes from, whether it is here, its checksum; fetches those that are named."
+    from pumap import datasets
+
+    known = datasets.names()
+    for name in names or ():
+        if name not in known:
+            raise ex.unknown("data set", name, known)
+    rows = []
+    for name in names or known:
+        row = datasets.describe(name, data)
+        if names and not row["here"] and not row["problem"]:
+            datasets.load(name, data)
+            row = datasets.describe(name, data)
+        rows.append(row)
+    if as_json:
+        print_json([dict(row, path=str(row["path"]) if row["path"] else None, shape=list(row["shape"])) for row in rows])
+    else:
+        table = Table("name", "title", "rows", "here", "source", "sha256")
+        for row in rows:
+            here = row["problem"] or ("yes" if row["here"] else "no")
+            rows_text = " / ".join(f"{n:,}" for n in row["rows"].values())
+            table.add_row(row["name"], row["title"], rows_text, here, str(row["path"] or row["source"] or row["url"]), (row["sha256"] or "")[:12])
+        Console().print(table)
+    return 1 if names and any(row["problem"] for row in rows) else 0
+
+
+# %% [markdown]
+# ## report
+
+# %%
+#| export
+@app.command()
+def report(profile: ProfileOption = "quick", as_json: JsonOption = False, results: ResultsOption = None) -> int:
+    "The scorecard: each number of tables 2 to 8 beside ours, and each claim of the paper. Also written to scorecard.json and scorecard.md."
+    ex.profile(profile)
+    folder = folder_of(profile, results)
+    card = ex.scorecard(profile, folder)
+    ex.write_atomic(folder / "scorecard.json", (json.dumps(card, indent=1) + "\n").encode())
+    ex.write_atomic(folder / "scorecard.md", ex.scorecard_markdown(card).encode())
+    if as_json:
+        print_json(card)
+        return 0
+    number = lambda value: "" if value is None else f"{value:.4f}"
+    word = {True: "yes", False: "NO", None: ""}
+    table = Table("table", "data set", "dim", "method", "metric", "paper", "ours", "rows", "seeds", "within", title=f"profile {profile}")
+    for row in card["cells"]:
+        if row["ours"] is not None:
+            shown = (row["table"], row["dataset"], row["dim"], row["method"], row["metric"], number(row["paper"]), number(row["ours"]))
+            table.add_row(*map(str, shown), str(row["n"]), str(row["seeds"]), word[row["within"]])
+    console = Console()
+    console.print(table)
+    for claim in card["claims"]:
+        if claim["holds"] is not None:
+            console.print(f"{claim['id']} {'holds' if claim['holds'] else 'DOES NOT HOLD'}: {claim['text']} ({claim['evidence']})", highlight=False)
+    open_claims = sum(claim["holds"] is None for claim in card["claims"])
+    measured = sum(row["ours"] is not None for row in card["cells"])
+    console.print(f"{measured} of {len(card['cells'])} numbers measured, {open_claims} claims not measured, {len(card['errata'])} errors of the paper known: {ex.portable(folder)}/scorecard.md", highlight=False)
+    return 0
+
+
+# %% [markdown]
+# ## run
+#
+# `run` first makes a plan: the state of each cell. Then it sets aside what cannot be used, fetches data, and hands the rest to Snakemake, which runs cells
+# in parallel and then the notebooks of the figures.
+
+# %%
+#| export
+def figures_named(
+    names: list,  # as typed
+) -> list:  # of Figure, each once
+    "The figures asked for; `all` stands for every one."
+    chosen = ex.FIGURES.values() if "all" in [name.lower() for name in names] else [ex.figure(name) for name in names]
+    return list(dict.fromkeys(chosen))
+
+
+def plan_of(
+    figures: list,  # from `figures_named`
+    profile: str,  # which profile
+    results: Path,  # where records are kept
+    stand_ins: bool,  # may stand-in data be used?
+) -> dict:  # Cell -> "done", "missing", "stale" or "damaged"
+    "The cells that the notebooks of these figures need, each with its state."
+    cells = [cell for f in figures for cell in ex.cells_of_notebook(f.notebook, profile)]
+    return {cell: ex.cell_state(cell, profile, results, stand_ins) for cell in dict.fromkeys(cells)}
+
+
+# %%
+#| export
+def print_plan(
+    plan: dict,  # from `plan_of`
+    figures: list,  # the figures asked for
+    profile: str,  # which profile
+    results: Path,  # where records are kept
+):
+    "What `run` would do, one line per cell; touches nothing."
+    size = ex.profile(profile)
+    rows = f"{size.n_train or 'all'} training rows, {size.n_test or 'all'} test rows"
+    say(f"profile {profile}: {size.title} ({rows}); results in {ex.portable(results)}")
+    for cell, state in plan.items():
+        settings = " ".join(f"{key}={value}" for key, value in ex.settings_for(cell, profile).items())
+        todo = {"done": "reuse", "missing": "run"}.get(state, f"run ({state}; the record there is set aside)")
+        say(f"  {cell.id:32} {todo:6} train={size.n_train or 'all'} test={size.n_test or 'all'} {settings}".rstrip())
+    for notebook in dict.fromkeys(f.notebook for f in figures):
+        drawn = ex.is_drawn(notebook, profile, results) and "missing" not in plan.values()
+        say(f"  {notebook:32} {'reuse' if drawn else 'draw'}")
+    say(f"{sum(state != 'done' for state in plan.values())} of {len(plan)} cells to run")
+
+
+# %% [markdown]
+# A data set that is not here is fetched before anything runs. If it cannot be had, its cells are left out, and a warning says so.
+
+# %%
+#| export
+def absent_data(
+    cells,  # the cells that are to be run
+    data: Path | None,  # folder that the user gave
+    stand_ins: bool,  # may stand-in data be used?
+) -> dict:  # data set -> why it cannot be had
+    "Looks for each data set, fetches it if needed, and returns those that cannot be had."
+    from pumap import datasets
+
+    absent = {}
+    for name in dict.fromkeys(cell.dataset for cell in cells):
+        actual = ex.STAND_INS.get(name, name) if stand_ins else name
+        try:
+            state = datasets.describe(actual, data)
+            if state["problem"]:
+                absent[name] = state["problem"]
+            elif not state["here"]:
+                say(f"fetching {state['title']} from {state['url']}")
+                datasets.load(actual, data)
+        except (datasets.DataNotFound, datasets.DataDamaged) as error:
+            absent[name] = str(error)
+    return absent
+
+
+# %% [markdown]
+# ### One run at a time, and no survivors
+#
+# Two runs in one folder would do the same cells twice, so a run holds a lock. The operating system gives it back when the process
+# ends, however it ends: there are no stale locks.
+
+# %%
+#| export
+@contextmanager
+def only_run_in(
+    folder: Path,  # results folder
+):
+    "Holds the folder for this run; RuntimeError if another run is at work there."
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "run.lock", "a") as lock:
+        try:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RuntimeError(f"Another `pumap run` is at work in {folder}; wait for it, or give this one another folder with --results.") from None
+        except (ImportError, OSError):
+            pass  # no such locks here (Windows, some network disks): records are atomic all the same
+        yield
+
+
+# %% [markdown]
+# A run that is killed with `kill -9` cannot clean up. So each process that it has started, directly or through Snakemake, watches it, and
+# ends itself and its own children as soon as it is gone. The run is named by host, process and the time the process began, because numbers of processes
+# are used again, and mean nothing on another machine of a cluster.
+
+# %%
+#| export
+RUN_VARIABLE = "PUMAP_RUN"
+
+
+def run_name() -> str:
+    "Names this process to those it starts."
+    import psutil
+
+    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+# %%
+#| export
+def stop_tree(
+    pid: int,  # a process
+    itself: bool = True,  # also the process, or only what it has started?
+):
+    "Ends a process with all that it has started."
+    import psutil
+
+    try:
+        parent = psutil.Process(pid)
+        victims = parent.children(recursive=True) + [parent] * itself
+    except psutil.NoSuchProcess:
+        return
+    for victim in victims:
+        try:
+            victim.kill()
+        except psutil.NoSuchProcess:
+            pass
+    psutil.wait_procs(victims, timeout=5)
+
+
+# %%
+#| export
+def end_with_run(
+    every: float = 1.0,  # seconds between looks
+):
+    "From now on this process and its children end when the run that started them is gone."
+    host, _, rest = os.environ.get(RUN_VARIABLE, "").partition(":")
+    if host != socket.gethostname() or not rest:
+        return
+    import psutil
+
+    pid, _, began = rest.partition(":")
+
+    def gone():
+        try:
+            process = psutil.Process(int(pid))
+            return f"{process.create_time():.2f}" != began or process.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    def watch():
+        while not gone():
+            time.sleep(every)
+        stop_tree(os.getpid(), itself=False)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+# %% [markdown]
+# ### Snakemake
+#
+# Records are whole or not there, so Snakemake need not lock, nor mistrust a file whose job it saw killed (`--ignore-incomplete`, `--keep-incomplete`).
+# Whether a record is up to date is told by its hash, which the plan has looked at, so only times count for the figures.
+
+# %%
+#| export
+def snakemake_command(
+    results: Path,  # results folder
+    jobs: int,  # cells at the same time
+    threads: int,  # for each of them
+    extra: list,  # more arguments for Snakemake, from after `--`
+) -> list:  # of str
+    "The command that runs the Snakefile, in this same Python."
+    snakefile = ex.root() / "nbs" / "paper" / "Snakefile"
+    start = "from pumap.cli import snakemake; snakemake()"
+    options = ["--nolock", "--ignore-incomplete", "--keep-incomplete", "--keep-going", "--rerun-triggers", "mtime", "--scheduler", "greedy"]
+    where = ["--snakefile", str(snakefile), "--directory", str(results / "cells"), "--configfile", str(results / "cells" / "run.json")]
+    return [sys.executable, "-c", start, *where, "--cores", str(jobs * threads), *options, *extra]
+
+
+def snakemake():
+    "Runs `python -m snakemake` with this process's arguments, ending with the run that started it."
+    import runpy
+
+    end_with_run(every=0.2)  # sooner than its jobs, or it would see them end and start others
+    sys.argv[0] = "snakemake"
+    runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
+
+
+# %%
+#| export
+def start_snakemake(
+    results: Path,  # results folder
+    config: dict,  # for the Snakefile
+    jobs: int,  # cells at the same time
+    extra: list,  # more arguments for Snakemake
+):  # subprocess.Popen
+    "Starts Snakemake in the background; what it says goes to cells/snakemake.log."
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = max(1, cores // jobs)
+    ex.write_atomic(results / "cells" / "run.json", json.dumps(config | {"threads": threads}, indent=1).encode())
+    path = os.pathsep.join(filter(None, [str(ex.root()), os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {RUN_VARIABLE: run_name(), "PYTHONPATH": path}
+    environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # cells that run at the same time share a GPU
+    with open(results / "cells" / "snakemake.log", "w") as log:
+        command = snakemake_command(results, jobs, threads, extra)
+        return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
+
+
+# %% [markdown]
+# ### Progress
+#
+# The records tell how far it is; nothing else needs to be asked. A job that failed has said why in the last line of its log.
+
+# %%
+#| export
+def failure(
+    log: Path,  # of one job
+) -> str | None:  # what went wrong, in one line; None if nothing did so far
+    "The error at the end of a job's log."
+    try:
+        lines = log.read_text(errors="replace").rstrip().splitlines()
+    except FileNotFoundError:
+        return None
+    return lines[-1].removeprefix("error: ") if lines and lines[-1].startswith("error: ") else None
+
+
+# %%
+#| export
+def time_text(
+    seconds: float,  # a duration
+) -> str:  # for people
+    "A duration in the unit that fits."
+    for size, unit in ((3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}" if seconds < 10 * size else f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+# %%
+assert [time_text(s) for s in (3, 90, 1200, 7200)] == ["3 s", "1.5 min", "20 min", "2.0 h"]
+
+
+# %%
+#| export
+def watch(
+    process,  # from `start_snakemake`
+    jobs: dict,  # name of each job -> the file that it makes
+    results: Path,  # results folder
+) -> dict:  # name of each job that failed -> one line
+    "Follows the jobs until Snakemake ends: a bar on a terminal, lines elsewhere."
+    console = Console()
+    began, stamp = time.perf_counter(), time.time()
+    waiting, failed = dict(jobs), {}
+
+    def made(path):
+        return path.exists() and path.stat().st_mtime >= stamp - 2
+
+    def look(tell):
+        for name, path in list(waiting.items()):
+            problem = None if made(path) else failure(results / "cells" / f"{name}.log")
+            if made(path) or problem:
+                del waiting[name]
+                finished, elapsed = len(jobs) - len(waiting), time.perf_counter() - began
+                left = f", about {time_text(elapsed / finished * len(waiting))} left" if waiting else f", all in {time_text(elapsed)}"
+                if problem:
+                    failed[name] = problem
+                tell(name, problem, finished, left)
+
+    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"), console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=len(jobs), left="")
+
+        def tell(name, problem, finished, left):
+            bar.update(task, completed=finished, description=name, left=left.removeprefix(", "))
+            if problem or not console.is_terminal:
+                bar.console.print(f"[{finished}/{len(jobs)}] {name} {'FAILED' if problem else 'done'}{left}", markup=False, highlight=False, soft_wrap=True)
+
+        while process.poll() is None:
+            look(tell)
+            time.sleep(0.3)
+        look(tell)
+    return failed
+
+
+# %% [markdown]
+# ### When something went wrong
+#
+# Each job that failed gets one line with its error and its log. What never began, because something it needs had failed, is said too.
+
+# %%
+#| export
+def tell_failures(
+    jobs: dict,  # name of each job -> the file that it makes
+    failed: dict,  # from `watch`
+    results: Path,  # results folder
+    code: int,  # Snakemake's exit code
+):
+    "Prints one line for each job that has nothing to show."
+    logs = results / "cells"
+    if shutil.disk_usage(results).free < 2**20:
+        say(f"error: the disk that holds {results} is full; make room and give the same command again (finished cells are kept)", error=True)
+    if code < 0:
+        say(f"error: Snakemake was ended by signal {-code}; give the same command again (finished cells are kept)", error=True)
+        return
+    quiet = []
+    for name, path in jobs.items():
+        if name in failed:
+            say(f"error: {name}: {failed[name]} (log: {ex.portable(logs / f'{name}.log')})", error=True)
+        elif not path.exists() and (logs / f"{name}.log").exists():
+            say(f"error: {name} ended without a word, perhaps killed for want of memory (log: {ex.portable(logs / f'{name}.log')})", error=True)
+        elif not path.exists():
+            quiet.append(name)
+    if quiet and len(quiet) < len(jobs):
+        say(f"not begun, because something before it failed: {', '.join(quiet)}", error=True)
+    elif quiet or (code and not failed):
+        lines = [line for line in (logs / "snakemake.log").read_text(errors="replace").splitlines() if line.strip()]
+        last = lines[-2:] if len(lines) > 1 and lines[-2].rstrip().endswith(":") else lines[-1:] or ["it said nothing"]
+        say(f"error: Snakemake stopped: {' '.join(last)} (log: {ex.portable(logs / 'snakemake.log')})", error=True)
+
+
+# %% [markdown]
+# Records that cannot be used are renamed, with a line that says so.
+
+# %%
+#| export
+def prepare(
+    plan: dict,  # from `plan_of`
+    profile: str,  # which profile
+    results: Path,  # results folder
+):
+    "Sets aside stale and damaged records; clears the logs and half-written files of earlier runs."
+    for cell, state in plan.items():
+        if state in ("stale", "damaged"):
+            place = ex.set_aside(ex.record_path(cell, profile, results), state)
+            why = {"stale": "was made from other inputs", "damaged": "cannot be read"}[state]
+            say(f"{cell.id}: the record {why}; kept as {place.name}, the cell runs again", error=True)
+        if state != "done":
+            (results / "cells" / f"{cell.id}.log").unlink(missing_ok=True)
+    for draft in [*results.glob(".*.tmp*"), *results.glob("records/.*.tmp"), *results.glob("cells/.*.tmp*")]:
+        draft.unlink(missing_ok=True)
+
+
+# %%
+#| export
+def carry_out(
+    figures: list,  # from `figures_named`
+    plan: dict,  # from `plan_of`
+    without: dict,  # from `absent_data`
+    profile: str,  # which profile
+    results: Path,  # results folder
+    config: dict,  # the rest of the Snakefile's configuration
+    jobs: int,  # cells at the same time
+    extra: list,  # more arguments for Snakemake
+) -> int:  # exit code
+    "Runs what is missing and draws what is out of date."
+    todo = {c.id: ex.record_path(c, profile, results) for c, state in plan.items() if state != "done" and c.dataset not in without}
+    needed = {f.notebook for f in figures if any(c.id in todo for c in ex.cells_of_notebook(f.notebook, profile))}
+    for notebook in dict.fromkeys(f.notebook for f in figures):
+        if notebook in needed or not ex.is_drawn(notebook, profile, results):
+            todo[notebook] = results / f"{notebook}.ipynb"
+            (results / "cells" / f"{notebook}.log").unlink(missing_ok=True)
+    names = ", ".join(f.id for f in figures)
+    if not todo:
+        say(f"{names}: all there already, in {ex.portable(results)}")
+        return 0
+    process = start_snakemake(results, config | {"without": list(without), "figures": [f.id for f in figures]}, jobs, extra)
+    try:
+        failed = watch(process, todo, results)
+    except KeyboardInterrupt:
+        stop_tree(process.pid)
+        done = sum(path.exists() for path in todo.values())
+        say(f"interrupted: {done} of {len(todo)} done and kept; the same command goes on from here", error=True)
+        return 130
+    if process.returncode or failed:
+        tell_failures(todo, failed, results, process.returncode)
+        return 1
+    say(f"{names}: in {ex.portable(results)}")
+    return 0
+
+
+# %%
+#| export
+@app.command()
+def run(
+    context: typer.Context,
+    names: Annotated[list[str], typer.Argument(metavar="FIGURE...", help="Figures and tables, such as fig05 table2, or all.")],
+    profile: ProfileOption = "quick",
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Cells at the same time; as many as there are processors, 4 at most, if not given.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print what would be run, and touch nothing.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="A data set that cannot be had is an error.")] = False,
+    stand_ins: Annotated[bool, typer.Option("--stand-ins", help="Where an original cannot be passed on, use other data of its kind, under their own name.")] = False,
+    data: DataOption = None,
+    results: ResultsOption = None,
+) -> int:
+    "Makes figures and tables: runs the cells that are missing, then the notebooks. Arguments after -- go to Snakemake."
+    figures = figures_named(names)
+    ex.profile(profile)
+    folder = folder_of(profile, results)
+    if data is not None and not data.is_dir():
+        raise ValueError(f"The data folder {data} does not exist; give an existing one with --data.")
+    plan = plan_of(figures, profile, folder, stand_ins)
+    if dry_run:
+        print_plan(plan, figures, profile, folder)
+        return 0
+    with only_run_in(folder):
+        without = absent_data([cell for cell, state in plan.items() if state != "done"], data, stand_ins)
+        for name, why in without.items():
+            say(f"{'error' if strict else 'warning'}: {name} is left out: {why}", error=True)
+        if strict and without:
+            return 1
+        prepare(plan, profile, folder)
+        data_dir = data or os.environ.get("PUMAP_DATA")
+        config = {"profile": profile, "results_dir": str(folder), "data_dir": str(Path(data_dir).resolve()) if data_dir else "", "stand_ins": stand_ins}
+        return carry_out(figures, plan, without, profile, folder, config, jobs or min(4, os.cpu_count() or 1), context.obj or [])
+
+
+# %% [markdown]
+# ## One job
+#
+# What Snakemake calls for each cell and each figure. It is not shown in the help, but works by hand too.
+
+# %%
+#| export
+@app.command(hidden=True)
+def notebook(
+    source: Annotated[Path, typer.Argument(help="The notebook.")],
+    output: Annotated[Path, typer.Argument(help="Its executed copy.")],
+    parameters: Annotated[str, typer.Option("--parameters", help="A JSON object.")] = "{}",
+    data: Annotated[str, typer.Option("--data", help="The data folder.")] = "",
+) -> int:
+    "Runs one notebook with parameters; its executed copy appears when all of it has run."
+    end_with_run()
+    if data:
+        os.environ["PUMAP_DATA"] = data
+    ex.run_notebook(source, output, json.loads(parameters))
+    return 0
+
+
+# %% [markdown]
+# ## Errors
+#
+# Every error that a user can cause ends in one line and a non-zero exit: 2 for a wrong command, 130 for an interruption, 1 for the rest.
+
+# %%
+#| export
+UsageProblem = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
+def main(
+    arguments: list | None = None,  # None takes the command line's
+):
+    "The `pumap` command."
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    extra = []
+    if "--" in arguments:
+        at = arguments.index("--")
+        arguments, extra = arguments[:at], arguments[at + 1 :]
+    try:
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name) and threading.current_thread() is threading.main_thread():
+                signal.signal(getattr(signal, name), signal.default_int_handler)
+        code = app(arguments or ["--help"], standalone_mode=False, prog_name="pumap", obj=extra)
+    except UsageProblem as error:
+        say(f"error: {error.format_message()} (see: pumap --help)", error=True)
+        code = 2
+    except (KeyboardInterrupt, typer.Abort):
+        say("interrupted", error=True)
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
+        reason = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
+        say(f"error: {reason or type(error).__name__}", error=True)
+        code = 1
+    sys.exit(code or 0)
+
+
+# %% [markdown]
+# The command as a user would type it. A wrong name costs one line.
+
+# %%
+def pumap(*arguments):
+    "Exit code, standard output and standard error of the command."
+    import pumap
+
+    command = [sys.executable, "-c", "from pumap.cli import main; main()", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(Path(pumap.__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    return done.returncode, done.stdout, done.stderr
+
+
+# %%
+code, out, err = pumap("run", "fig4o")
+print(err)
+assert code == 1 and not out and err.count("\n") == 1 and "fig04" in err
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    code, out, err = pumap("run", "fig04", "--profile", "paper", "--dry-run", "--results", folder)
+    assert code == 0 and not any(Path(folder).iterdir())
+print(out)
+assert "mnist-pumap-2d-seed0" in out and "n_training_epochs=5" in out
+
+# %%
+code, out, err = pumap("list", "--json")
+assert code == 0 and {row["id"] for row in json.loads(out)} == set(ex.FIGURES)

@@ -1,0 +1,118 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # One cell of the projection grid
+#
+# > One method embeds one data set; the numbers and the picture of it become one record.
+#
+# Figures 4 to 9 of the paper, and tables 2 to 6, are questions put to a grid: data sets by methods by dimensions. This notebook is what happens in one
+# cell of that grid. `pumap run` runs it once for each cell a figure needs, with other parameters each time, and keeps the executed copy in
+# `figures/<profile>/cells`. Here you can read it, change a parameter, and run it yourself.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from pumap import experiments as ex
+
+# %% [markdown]
+# ## Parameters
+#
+# As they stand, they make a run of seconds. The paper has 50,000 rows of `mnist` and `fmnist`: that is `profile = "paper"`.
+
+# %% tags=["parameters"]
+dataset = "digits"  # paper: moons, bison, mnist, fmnist, cifar10, cassins, retina
+method = "pumap"  # umap, umap_tf, pumap, tsne, pca
+n_components = 2  # paper: 2 and 64
+seed = 0  # paper: none, one run each
+profile = "smoke"  # smoke, quick, laptop, paper
+results_dir = ""  # where the record goes; "" is a temporary folder
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+
+# %% [markdown]
+# A name that does not exist ends the notebook here, with the list of those that do.
+
+# %%
+cell = ex.check_cell(ex.Cell(dataset, method, n_components, seed))
+size = ex.profile(profile)
+results = ex.results_folder(results_dir)
+print(f"{cell.id}, profile {size.name}: {size.title}")
+
+# %% [markdown]
+# ## Load
+#
+# The data come in the paper's splits. The profile takes the first rows of each.
+
+# %%
+data = ex.load_data(cell, profile, data_dir, stand_ins)
+assert len(data.X_train) == len(data.y_train) and len(data.X_test) == len(data.y_test)
+print(f"{data.title}: {len(data.X_train):,} rows to train, {len(data.X_test):,} to test, each of shape {data.shape}; from {data.source}")
+
+# %% [markdown]
+# ## Fit and transform
+#
+# Each method is fitted on the training rows, without their labels. Then it embeds the test rows, which it has never seen.
+# That is where methods differ most: a network or a projection needs one pass, UMAP and t-SNE must search for each row's place.
+
+# %%
+print("settings:", ex.settings_used(cell, profile, len(data.X_train)))
+fitted, embedding_test, seconds = ex.fit_cell(cell, data, profile)
+embedding = fitted.embedding_
+assert embedding.shape == (len(data.X_train), n_components) and embedding_test.shape == (len(data.X_test), n_components)
+print(f"fit {seconds['fit']:.1f} s, transform {seconds['transform']:.2f} s")
+
+# %% [markdown]
+# ## Measure
+#
+# *Trustworthiness*: are neighbours in the embedding neighbours in the data? *kNN accuracy*: does a neighbour classifier that learnt from embedded training
+# rows know the class of embedded test rows? *Silhouette*: how well apart do the true classes lie? The first is about nearness, the others about classes.
+
+# %%
+metrics, seconds["metrics"] = ex.measure(data, embedding, embedding_test)
+assert 0 <= metrics["trustworthiness"] <= 1
+for name, value in metrics.items():
+    print(f"{name:16} {value:.4f}")
+
+# %% [markdown]
+# ## Look
+#
+# The first two dimensions, coloured by class: training rows as small dots, test rows as rings. Rings that lie on the dots of their colour are new rows
+# that found their place.
+
+# %%
+labels = np.concatenate([data.y_train, data.y_test])
+colours = plt.get_cmap("tab10" if labels.max() < 10 else "tab20")
+first, second = 0, min(1, n_components - 1)
+fig, ax = plt.subplots(figsize=(5, 4))
+ax.scatter(embedding[:10_000, first], embedding[:10_000, second], s=4, linewidths=0, color=colours(data.y_train[:10_000]))
+ax.scatter(
+    embedding_test[:500, first], embedding_test[:500, second], s=16, facecolors="none", edgecolors=colours(data.y_test[:500]), linewidths=0.7
+)
+ax.set(title=f"{data.title}, {method}, first 2 of {n_components} dimensions", xticks=[], yticks=[])
+plt.show()
+
+# %% [markdown]
+# ## Write down
+#
+# The record is the last thing, and it is written in one step: a run that is killed before this leaves nothing behind, a run that came here is not done again.
+
+# %%
+record = ex.make_record(cell, profile, data, metrics, seconds, stand_ins)
+record = ex.save_cell(cell, record, embedding, data.y_train, results)
+assert ex.read_record(ex.record_path(cell, profile, results)) == record
+record

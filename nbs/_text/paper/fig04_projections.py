@@ -1,0 +1,147 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 4: projections
+#
+# > Each data set embedded in two dimensions by each method, side by side.
+#
+# This is the figure to begin with: it shows what the methods do before any number does. A row is a data set, a column a method, a
+# point one row of the training data, coloured by its class. No method has seen the classes.
+
+# %%
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+from scipy.spatial import procrustes
+from scipy.spatial.distance import pdist
+
+from pumap import datasets, plots
+from pumap import experiments as ex
+
+# %% [markdown]
+# ## Parameters
+#
+# The cells of the figure are run once, by this notebook or by `pumap run fig04`, and kept as records. The profile says how large they are. As it
+# stands, `smoke` runs them all within a minute, which is enough to see that everything works, not to compare methods.
+
+# %% tags=["parameters"]
+profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
+results_dir = ""  # where the records are; "": figures/<profile> of the repository, for smoke a temporary folder
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+save_to = ""  # folder for the pictures; "" draws without writing
+
+# %%
+size = ex.profile(profile)  # a name that does not exist ends the notebook here, with the list of those that do
+results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+cells = ex.cells_for("fig04", profile)
+assert cells and all(cell.n_components == 2 for cell in cells)
+print(f"profile {size.name}: {size.title}; {len(cells)} cells")
+
+# %% [markdown]
+# ## Records
+#
+# A cell is one method on one data set with one seed. Those on disk are read, the others are run. If data cannot be had, the cell is left out and
+# its panel will say why.
+
+# %%
+reasons = {}
+records = ex.collect(cells, profile, results, data_dir, reasons=reasons, stand_ins=stand_ins)
+print(f"{len(records)} of {len(cells)} cells are there")
+for reason in dict.fromkeys(reasons.values()):
+    print("left out:", reason)
+
+# %% [markdown]
+# ## Panels
+
+# %%
+panels = {cell.dataset: {} for cell in cells}
+for record in records:
+    panels[record["cell"]["dataset"]][record["cell"]["method"]] = ex.read_embedding(record, results)
+for cell, reason in reasons.items():
+    panels[cell.dataset][cell.method] = reason
+
+assert all(panels[cell.dataset][cell.method] is not None for cell in cells)  # each cell has a panel, or a reason
+
+# %% [markdown]
+# An embedding may be turned, reflected or scaled without becoming another one. As in the paper, each is laid over the UMAP embedding of its data set by
+# such a transformation (Procrustes), so that what still looks different is different. What then remains of the squared distances between the two, as a part
+# of the whole, is the *disparity*: 0 for the same shape, near 1 for unrelated ones.
+
+# %%
+aligned, disparity = {}, {}
+for dataset, row in panels.items():
+    aligned[dataset] = dict(row)
+    for method in plots.in_order(row):
+        if isinstance(row[method], str) or isinstance(row.get("umap", ""), str):
+            continue
+        (reference, _), (embedding, y) = row["umap"], row[method]
+        turned = plots.procrustes_align(reference, embedding)
+        aligned[dataset][method] = turned, y
+        rest = np.sum((turned - reference) ** 2) / np.sum((reference - reference.mean(axis=0)) ** 2)
+        disparity.setdefault(dataset, {})[plots.METHOD_LABELS[method]] = rest
+
+# %% [markdown]
+# SciPy computes the same disparity in another way. And the alignment has changed no shape: all distances within an embedding have grown or shrunk by one factor.
+
+# %%
+for dataset, row in disparity.items():
+    (reference, _) = panels[dataset]["umap"]
+    for method in aligned[dataset]:
+        if plots.METHOD_LABELS[method] in row:
+            before, after = panels[dataset][method][0], aligned[dataset][method][0]
+            np.testing.assert_allclose(row[plots.METHOD_LABELS[method]], procrustes(reference, before)[2], atol=1e-4)
+            factor = pdist(after[:50]) / pdist(before[:50].astype("float64"))
+            np.testing.assert_allclose(factor, np.median(factor), rtol=1e-3)
+
+# %%
+Markdown(plots.to_markdown(pd.DataFrame(disparity).T.rename_axis("disparity to UMAP").reset_index(), digits=3))
+
+# %% [markdown]
+# ## The figure
+
+# %%
+titles = {}
+for dataset in panels:
+    shown = [r for r in records if r["cell"]["dataset"] == dataset]
+    titles[dataset] = plots.records_frame(shown).title[0] if shown else datasets.describe(dataset, data_dir or None)["title"]
+    points = {len(panel[0]) for panel in panels[dataset].values() if not isinstance(panel, str)}
+    titles[dataset] += f"\n{points.pop():,} points" if len(points) == 1 else ""
+
+fig = plots.projection_grid(aligned, titles)
+fig
+
+# %% [markdown]
+# What to look for. The first columns minimise one and the same loss: UMAP-learn and UMAP (TF) by moving the points, P. UMAP by training a network that places
+# them. Trained long enough, they show the same groups, P. UMAP with softer borders, since a network of that size cannot place each
+# point as it likes. t-SNE spreads the points more evenly over the plane. PCA is linear: its groups overlap where two directions cannot
+# tell them apart. Distances between groups mean little in all but the last.
+
+# %%
+assert len(fig.axes) == len(panels) * len(plots.in_order(cell.method for cell in cells))
+drawn = sum(bool(ax.collections) for ax in fig.axes)
+assert drawn == len(records), f"{drawn} panels are drawn for {len(records)} records"
+
+# %% [markdown]
+# ## Write
+#
+# `fig04_projections.png` and `.pdf`, the same bytes for the same records.
+
+# %%
+if save_to:
+    for path in plots.save_figure(fig, f"{save_to}/fig04_projections"):
+        print(path)

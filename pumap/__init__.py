@@ -1,0 +1,62 @@
+"""Parametric UMAP: a library, and its paper as notebooks that run.
+
+`from pumap import ParametricUMAP` is all most users need. It brings TensorFlow in only when it is asked for, so that
+`import pumap` and the `pumap` command stay quick.
+"""
+
+__version__ = "0.1.0"
+
+_PUBLIC = {"ParametricUMAP": "pumap.parametric_umap"}  # name -> the module it is in
+
+__all__ = ["__version__", *_PUBLIC]
+
+# What TensorFlow's C++ side says at every start, before its own log level counts.
+_CHATTER = (
+    b"All log messages before absl::InitializeLog()",
+    b"oneDNN custom operations are on",
+    b"This TensorFlow binary is optimized",
+    b"To enable the following instructions",
+    b"Unable to register cu",
+    b"computation placer already registered",
+)
+
+
+def import_quietly(module: str):
+    """Imports a module without TensorFlow's start-up messages; all else that is said on standard error is passed on.
+
+    `TF_CPP_MIN_LOG_LEVEL=0` (or 1) in the environment keeps every message."""
+    import os
+    import sys
+    import tempfile
+    from importlib import import_module
+
+    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    if level in ("0", "1") or "tensorflow" in sys.modules:
+        return import_module(module)
+    try:
+        stderr = os.dup(2)
+    except OSError:  # standard error is closed
+        return import_module(module)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            return import_module(module)
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            said.seek(0)
+            for line in said:
+                if not any(mark in line for mark in _CHATTER):
+                    os.write(2, line)
+
+
+def __getattr__(name):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'pumap' has no attribute {name!r}")
+    value = getattr(import_quietly(_PUBLIC[name]), name)
+    globals()[name] = value  # found at once from now on
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_PUBLIC})

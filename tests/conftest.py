@@ -1,0 +1,48 @@
+"""What all tests share. The environment is settled here, before anything imports Keras or matplotlib."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+bin_folder = str(Path(sys.executable).parent)  # so that `pumap`, `nbdev_test`, ... of this Python are found first
+if bin_folder not in os.environ.get("PATH", "").split(os.pathsep):
+    os.environ["PATH"] = bin_folder + os.pathsep + os.environ.get("PATH", "")
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST, LAST = ("test_sync", "test_house", "test_layers"), ("test_notebooks",)
+
+
+def source_notebooks():
+    "Paths of all notebooks under nbs/, without the text pairs' folder."
+    return [p for p in sorted((ROOT / "nbs").rglob("*.ipynb")) if not {"_text", ".ipynb_checkpoints"} & set(p.parts)]
+
+
+def cells(path, kind=None):
+    "The cells of a notebook as dicts with `source` as one string; kind: 'code' or 'markdown'."
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    for cell in found:
+        cell["source"] = "".join(cell["source"])
+    return [cell for cell in found if kind in (None, cell["cell_type"])]
+
+
+def name_of(path):
+    "A test's id: the path below the repository's root."
+    return path.relative_to(ROOT).as_posix()
+
+
+def pytest_collection_modifyitems(items):
+    "What is quick and tells most comes first; the notebooks, one process each, come last."
+    places = {**{name: -1 for name in FIRST}, **{name: 1 for name in LAST}}
+    items.sort(key=lambda item: places.get(item.module.__name__, 0))
+
+
+@pytest.fixture(scope="session")
+def root():
+    "The repository's folder."
+    return ROOT

@@ -1,0 +1,300 @@
+"""Profiles, records, notebooks: what a killed run, a full disk or a wrong name may do to them."""
+
+import dataclasses
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from pumap import experiments as ex
+
+CELL = ex.Cell("digits", "pca", 2)
+RECORD = dict.fromkeys(ex.RECORD_KEYS, None) | {
+    "cell": dataclasses.asdict(CELL),
+    "profile": "smoke",
+    "inputs": ex.inputs_hash(CELL, "smoke"),
+    "metrics": dict.fromkeys(ex.METRICS, 0.5),
+}
+
+
+@pytest.fixture
+def place(tmp_path):
+    "Where the record of CELL is kept."
+    return ex.record_path(CELL, "smoke", tmp_path)
+
+
+# profiles and figures
+
+
+def test_methods_are_those_of_the_baselines():
+    from pumap.baselines import METHODS
+
+    assert set(ex.METHODS) == set(METHODS)
+
+
+def test_data_sets_of_the_profiles_exist():
+    from pumap.datasets import names
+
+    assert {d for p in ex.PROFILES.values() for d in p.datasets} <= set(names())
+
+
+def test_every_setting_is_taken_by_its_method():
+    from pumap.baselines import make_method
+
+    for profile in ex.PROFILES.values():
+        for cell in profile.cells:
+            make_method(cell.method, n_components=cell.n_components, random_state=cell.seed, **ex.settings_for(cell, profile.name))
+
+
+def test_the_paper_profile_has_the_original_settings():
+    "Neighbours, perplexities, networks, epochs and sizes of the authors' code."
+    size = ex.profile("paper")
+    assert size.n_train is None and size.n_test is None and set(size.n_components) == {2, 64}
+    for dataset, encoder, epochs in (("mnist", "conv28", 5), ("fmnist", "conv28", 5), ("moons", "mlp", 100)):
+        pumap = ex.settings_for(ex.Cell(dataset, "pumap", 2), "paper")
+        assert pumap == {"n_neighbors": 15, "min_dist": 0.1, "encoder": encoder, "n_training_epochs": epochs}
+        assert ex.settings_for(ex.Cell(dataset, "umap", 2), "paper") == {"n_neighbors": 15, "min_dist": 0.1}
+        assert ex.settings_for(ex.Cell(dataset, "umap_tf", 2), "paper")["n_training_epochs"] == 100
+        assert ex.settings_for(ex.Cell(dataset, "tsne", 2), "paper") == {"perplexity": 500 if dataset == "moons" else 30}
+
+
+def test_the_protocol_does_not_depend_on_the_profile():
+    for dataset in ("digits", "moons", "mnist", "fmnist"):
+        for method in ex.METHODS:
+            found = [ex.settings_for(ex.Cell(dataset, method, 2), name) for name in ex.PROFILES]
+            assert len({json.dumps({k: v for k, v in s.items() if k != "n_training_epochs"}) for s in found}) == 1
+
+
+def test_profiles_have_the_names_of_the_command_line():
+    assert tuple(ex.PROFILES) == ("smoke", "quick", "laptop", "paper")
+    assert set(ex.profile("quick").datasets) == {"digits", "moons"}
+
+
+@pytest.mark.parametrize("name", ["fig05", "fig5", "5", "05", "Fig. 5", "figure 5"])
+def test_names_of_a_figure(name):
+    assert ex.figure(name).id == "fig05"
+
+
+@pytest.mark.parametrize("name", ["table2", "table02", "Table 2"])
+def test_names_of_a_table(name):
+    assert ex.figure(name).id == "table2"
+
+
+@pytest.mark.parametrize("name", ["", "fig99", "figure", "table9", "../fig04", None, "fig05x"])
+def test_unknown_figures_list_the_names(name):
+    with pytest.raises(ValueError, match="fig04, fig05, table2"):
+        ex.figure(name)
+
+
+@pytest.mark.parametrize(
+    "cell, word",
+    [
+        (ex.Cell("digitss", "pca", 2), "'digits'"),
+        (ex.Cell("digits", "tsna", 2), "'tsne'"),
+        (ex.Cell("digits", "pca", 0), "n_components"),
+        (ex.Cell("digits", "pca", 2.0), "n_components"),
+        (ex.Cell("digits", "pca", 2, -1), "seed"),
+        (ex.Cell("digits", "pca", 2, True), "seed"),
+    ],
+)
+def test_wrong_cells_say_what_is_wrong(cell, word, tmp_path):
+    with pytest.raises(ValueError, match=word):
+        ex.run_cell(cell, "smoke", tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_every_notebook_of_a_figure_is_there():
+    for figure in ex.FIGURES.values():
+        assert ex.notebook_path(figure.notebook).is_file()
+
+
+# records
+
+
+def test_the_hash_follows_the_inputs_only():
+    other = ex.Cell("digits", "pca", 2, seed=1)
+    assert ex.inputs_hash(CELL, "smoke") == ex.inputs_hash(dataclasses.replace(CELL), "smoke")
+    assert len({ex.inputs_hash(c, p) for c in (CELL, other) for p in ("smoke", "quick")}) == 4
+    code = "from pumap import experiments as ex; print(ex.inputs_hash(ex.Cell('digits', 'pca', 2), 'smoke'))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": "7"})
+    assert told.stdout.strip() == ex.inputs_hash(CELL, "smoke")
+
+
+def test_a_record_comes_back(place, tmp_path):
+    points = np.random.default_rng(0).normal(size=(30, 2)).astype("float32")
+    written = ex.write_record(RECORD, place, points, np.arange(30))
+    assert ex.read_record(place) == written and written["embedding"] == "digits-pca-2d-seed0.npz"
+    embedding, y = ex.read_embedding(written, tmp_path)
+    np.testing.assert_array_equal(embedding, points)
+    np.testing.assert_array_equal(y, np.arange(30))
+    assert ex.cell_state(CELL, "smoke", tmp_path) == "done"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"3", b"{}", b'{"metrics": 3}', b"\xff\xfe", b'{"metrics": {}}'])
+def test_damaged_records_are_told(place, tmp_path, content):
+    place.parent.mkdir(parents=True)
+    place.write_bytes(content)
+    with pytest.raises(ex.RecordDamaged, match=place.name):
+        ex.read_record(place)
+    assert ex.cell_state(CELL, "smoke", tmp_path) == "damaged"
+
+
+@pytest.mark.parametrize("harm", ["truncate", "flip", "remove"])
+def test_damaged_embeddings_are_told(place, tmp_path, harm):
+    ex.write_record(RECORD, place, np.random.default_rng(0).normal(size=(99, 2)), np.zeros(99))
+    points = place.with_suffix(".npz")
+    content = bytearray(points.read_bytes())
+    if harm == "remove":
+        points.unlink()
+    else:
+        content[len(content) // 2] ^= 255
+        points.write_bytes(content[: len(content) // 2] if harm == "truncate" else content)
+    with pytest.raises(ex.RecordDamaged):
+        ex.read_record(place)
+    assert ex.cell_state(CELL, "smoke", tmp_path) == "damaged"
+
+
+def test_setting_aside_deletes_nothing(place, tmp_path):
+    ex.write_record(RECORD | {"inputs": "old"}, place, np.eye(2), [0, 1])
+    assert ex.cell_state(CELL, "smoke", tmp_path) == "stale"
+    before = sorted(f.read_bytes() for f in place.parent.iterdir())
+    kept = ex.set_aside(place, "stale")
+    assert "stale" in kept.name and sorted(f.read_bytes() for f in place.parent.iterdir()) == before
+    assert ex.cell_state(CELL, "smoke", tmp_path) == "missing"
+
+
+def test_collect_runs_what_is_stale_and_reuses_the_rest(tmp_path):
+    (first,) = ex.collect([CELL], "smoke", tmp_path)
+    path = ex.record_path(CELL, "smoke", tmp_path)
+    made = path.stat().st_mtime_ns
+    assert ex.collect([CELL], "smoke", tmp_path) == [first] and path.stat().st_mtime_ns == made
+    path.write_text(json.dumps(first | {"inputs": "old"}))
+    (again,) = ex.collect([CELL], "smoke", tmp_path)
+    assert again["inputs"] == first["inputs"] and again["metrics"] == first["metrics"]
+    assert [f.name for f in path.parent.glob("*.json.stale-*")]
+
+
+def test_collect_tells_why_data_are_missing(tmp_path, monkeypatch):
+    from pumap import datasets
+
+    def absent(name, *_, **__):
+        searched.append(name)
+        raise datasets.DataNotFound(f"{name} cannot be had")
+
+    searched, reasons = [], {}
+    monkeypatch.setattr(datasets, "load", absent)
+    cells = [ex.Cell("mnist", "pca", 2), ex.Cell("mnist", "umap", 2)]
+    assert ex.collect(cells, "smoke", tmp_path, reasons=reasons) == [] and searched == ["mnist"]
+    assert set(reasons) == set(cells) and set(reasons.values()) == {"mnist cannot be had"}
+    with pytest.raises(datasets.DataNotFound):
+        ex.collect(cells, "smoke", tmp_path)
+
+
+def test_nan_embeddings_are_refused():
+    import types
+
+    data = types.SimpleNamespace(X_train=np.zeros((9, 2)), y_train=np.zeros(9), X_test=np.zeros((3, 2)), y_test=np.zeros(3))
+    with pytest.raises(ValueError, match="NaN"):
+        ex.measure(data, np.full((9, 2), np.nan), np.zeros((3, 2)))
+
+
+# the disk
+
+
+def test_a_full_disk_leaves_what_is_there(place, monkeypatch):
+    ex.write_record(RECORD, place, np.eye(2), [0, 1])
+    before = {f.name: f.read_bytes() for f in place.parent.iterdir()}
+
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ex.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left.*make room") as caught:
+        ex.write_record(RECORD | {"profile": "other"}, place, np.zeros((5, 2)), np.zeros(5))
+    assert caught.value.errno == errno.ENOSPC and place.with_suffix(".npz").name in str(caught.value)
+    assert {f.name: f.read_bytes() for f in place.parent.iterdir()} == before
+
+
+def test_a_killed_write_leaves_what_is_there(place):
+    "A process that ends between writing and renaming."
+    ex.write_record(RECORD, place)
+    before = place.read_bytes()
+    code = "import os, sys; from pumap import experiments as ex; ex.os.replace = lambda *_: os._exit(9); ex.write_atomic(sys.argv[1], b'half')"
+    assert subprocess.run([sys.executable, "-c", code, str(place)], cwd=ROOT).returncode == 9
+    assert place.read_bytes() == before and ex.read_record(place)
+
+
+def test_a_record_without_a_key_is_not_written(place):
+    with pytest.raises(ValueError, match="lacks device"):
+        ex.write_record({k: v for k, v in RECORD.items() if k != "device"}, place)
+    assert not place.exists()
+
+
+def test_nan_in_a_record_is_an_error_and_not_a_broken_file(place):
+    with pytest.raises(ValueError):
+        ex.write_record(RECORD | {"seconds": {"fit": float("nan")}}, place)
+    assert not place.exists()
+
+
+# notebooks
+
+
+def notebook(path, *sources):
+    "A notebook with a parameter `n` and these cells."
+    book = nbformat.v4.new_notebook()
+    book.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python 3"}
+    book.cells = [nbformat.v4.new_code_cell("n = 1", metadata={"tags": ["parameters"]}), *map(nbformat.v4.new_code_cell, sources)]
+    nbformat.write(book, path)
+    return path
+
+
+def test_unknown_parameters_are_an_error(tmp_path):
+    source = ex.notebook_path("cell_embedding")
+    with pytest.raises(ValueError, match="dataset"):
+        ex.run_notebook(source, tmp_path / "out.ipynb", {"datset": "digits"})
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_executed_copy_appears_when_all_has_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    source = notebook(tmp_path / "a.ipynb", "import os; print(n, os.getcwd(), os.environ.get('MPLBACKEND', ''))")
+    ex.run_notebook(source, tmp_path / "out" / "a.ipynb", {"n": 5})
+    text = nbformat.read(tmp_path / "out" / "a.ipynb", as_version=4).cells[-1].outputs[0].text.split()
+    assert text[:2] == ["5", str(ROOT)] and text[2:] != ["agg"]
+    assert "papermill" not in json.loads((tmp_path / "out" / "a.ipynb").read_text())["metadata"]
+    assert [f.name for f in (tmp_path / "out").iterdir()] == ["a.ipynb"] and os.environ["MPLBACKEND"] == "agg"
+
+
+def test_a_failing_notebook_says_why_in_one_line(tmp_path, capsys):
+    source, output = notebook(tmp_path / "a.ipynb", "raise ValueError('too\\nmany')"), tmp_path / "b.ipynb"
+    output.write_text("earlier")
+    with pytest.raises(ex.NotebookFailed, match="^a.ipynb failed: ValueError: too$"):
+        ex.run_notebook(source, output, {"n": 2})
+    assert output.read_text() == "earlier" and (tmp_path / "b.failed.ipynb").exists()
+
+
+# scorecard
+
+
+def test_the_scorecard_has_every_number_of_the_paper(tmp_path):
+    card = ex.scorecard("smoke", tmp_path)
+    for number in range(2, 9):
+        lines = [line for line in ex.published(f"table{number}")]
+        assert len([row for row in card["cells"] if row["table"] == number]) == len(lines) > 0
+    assert [claim["id"] for claim in card["claims"]] == [f"C{n:02}" for n in range(1, 29)]
+    assert all(claim["holds"] is None for claim in card["claims"]) and all(row["within"] is None for row in card["cells"])
+
+
+@pytest.mark.parametrize("ours, within", [(0.9601, True), (0.9405, True), (0.94, False), (0.981, False)])
+def test_within_is_a_difference_of_two_hundredths(ours, within):
+    measured = RECORD | {"metrics": dict.fromkeys(ex.METRICS, ours), "n_train": 7, "data": {"title": "MNIST", "stand_in_for": None}}
+    records = [measured | {"cell": dataclasses.asdict(ex.Cell("mnist", "umap", 2, seed))} for seed in (0, 1)]
+    rows = ex.table_rows(2, records, "laptop")
+    (row,) = [r for r in rows if (r["dataset"], r["dim"], r["method"]) == ("mnist", 2, "umap")]
+    assert row["paper"] == 0.9601 and row["within"] is within and (row["n"], row["seeds"]) == (7, 2)

@@ -1,0 +1,127 @@
+"""The house is in order: notebooks have their form, files their place, and nothing of one machine is in them."""
+
+import re
+import subprocess
+from configparser import ConfigParser
+
+import pytest
+from conftest import ROOT, cells, name_of, source_notebooks
+
+NOTEBOOKS = source_notebooks()
+PAPER = [p for p in NOTEBOOKS if p.parent.name == "paper"]
+TOP_LEVEL = {
+    "README.md", "settings.ini", "setup.py", "environment.yml", "mkdocs.yml", "LICENSE", "CITATION.cff", "CHANGELOG.md",
+    "CONTRIBUTING.md", "Makefile", "nbs", "pumap", "figures", "tests", ".ci", ".githooks", ".github", ".gitattributes",
+    ".gitignore", ".jupytext.toml",
+}  # fmt: skip
+MACHINE_PATH = re.compile(r"(?<![\w.~/$}>*-])/(?:root|work|Users|home)/[\w.]|(?<![\w./])/tmp/\w|[A-Z]:\\Users\\")
+SCREEN, LIMIT = 40, 60  # lines of an exported cell: what to aim at, what is too much
+
+
+def kept_files():
+    "Files that git tracks or would track; without git, those not in a folder that .gitignore names."
+    git = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True
+    ) if (ROOT / ".git").exists() else None  # fmt: skip
+    if git and git.returncode == 0:
+        return sorted(p for p in {ROOT / name for name in git.stdout.split("\0") if name} if p.is_file())
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if re.fullmatch(r"[\w.]+/", line)}
+    ignored |= {"quick", "smoke", "cells", ".git", "pumap.egg-info"}
+    return sorted(p for p in ROOT.rglob("*") if p.is_file() and not ignored & set(p.relative_to(ROOT).parts))
+
+
+def settings():
+    parser = ConfigParser(delimiters=["="], interpolation=None)
+    parser.read(ROOT / "settings.ini", encoding="utf-8")
+    return parser["DEFAULT"]
+
+
+def is_exported(cell):
+    return re.match(r"#\|\s*exporti?\b", cell["source"]) is not None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+def test_opening(path):
+    "The first cell says what the notebook is, in a title and one sentence."
+    first = cells(path)[0]
+    assert first["cell_type"] == "markdown"
+    assert re.match(r"# \S.*\n\n> \S", first["source"]), f"{name_of(path)} opens with {first['source'][:80]!r}"
+
+
+@pytest.mark.parametrize("path", PAPER, ids=name_of)
+def test_parameters_cell(path):
+    "papermill sets parameters below the one cell with this tag; without it, they are silently overwritten."
+    tagged = [cell for cell in cells(path) if "parameters" in cell["metadata"].get("tags", [])]
+    assert len(tagged) == 1
+    assert tagged[0]["cell_type"] == "code"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+def test_exported_cells_fit_a_screen(path):
+    long = [(len(c["source"].splitlines()), c["source"].splitlines()[1]) for c in cells(path, "code") if is_exported(c)]
+    assert not [cell for cell in long if cell[0] > LIMIT], f"aim at {SCREEN} lines: {[c for c in long if c[0] > LIMIT]}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+def test_nothing_is_switched_off(path):
+    assert not re.search(r"#\|\s*eval:\s*false|skip_exec:\s*true", path.read_text(encoding="utf-8"))
+
+
+def test_paper_notebooks_export_nothing():
+    assert not [name_of(p) for p in PAPER for cell in cells(p, "code") if is_exported(cell)]
+
+
+def test_top_level():
+    "All that must be there is, and nothing else is kept."
+    kept = {p.relative_to(ROOT).parts[0] for p in kept_files()}
+    missing = {name for name in TOP_LEVEL - {"figures"} if not (ROOT / name).exists()}
+    assert not missing, f"missing: {sorted(missing)}"
+    assert not kept - TOP_LEVEL, f"not in the plan of the house: {sorted(kept - TOP_LEVEL)}"
+
+
+def test_no_paths_of_one_machine():
+    found = []
+    for path in kept_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{name_of(path)}: {line.strip()[:120]}" for line in text.splitlines() if MACHINE_PATH.search(line)]
+    assert not [line for line in found if not line.startswith("tests/test_house.py")], "\n".join(found[:20])
+
+
+def test_no_large_files():
+    "Records and figures are small; data stay outside."
+    large = [f"{name_of(p)}: {p.stat().st_size / 2**20:.1f} MiB" for p in kept_files() if p.stat().st_size > 5 * 2**20]
+    assert not large, large
+
+
+def test_one_version():
+    version = settings()["version"]
+    init = re.search(r'__version__ = "(.+?)"', (ROOT / "pumap/__init__.py").read_text(encoding="utf-8"))[1]
+    cited = re.search(r"^version: (\S+)", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.M)[1]
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert init == version == cited.strip('"')
+    assert f"## [{version}]" in changes or "## [Unreleased]" in changes
+
+
+def test_one_licence():
+    assert settings()["license"] == "bsd3"
+    assert (ROOT / "LICENSE").read_text().startswith("BSD 3-Clause License")
+    assert "license: BSD-3-Clause" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_hooks_and_ci_can_be_run():
+    import os
+
+    for name in (".ci/run", ".ci/sync", ".githooks/pre-commit", ".githooks/post-merge"):
+        assert os.access(ROOT / name, os.X_OK), f"{name} is not executable"
+    assert ".ci/run" in (ROOT / ".github/workflows/test.yml").read_text()
+    assert "make --no-print-directory test" in (ROOT / ".ci/run").read_text()
+
+
+def test_published_tables_are_whole():
+    "The paper's numbers, one file per table."
+    folder = ROOT / "nbs/paper/published"
+    for number in range(1, 9):
+        assert (folder / f"table{number}.csv").read_text(encoding="utf-8").count("\n") > 2

@@ -1,0 +1,106 @@
+"""Imports run one way, in the order of the notebooks' numbers; heavy packages come in only when they are used."""
+
+import ast
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, name_of
+
+MODULES = {p.stem: p for p in sorted((ROOT / "pumap").rglob("*.py")) if p.name not in ("__init__.py", "_modidx.py")}
+HEAVY = {"tensorflow", "keras", "umap", "pynndescent", "openTSNE", "numba"}
+LIGHT = ("datasets", "metrics", "experiments", "plots", "cli")  # none of HEAVY at their top level
+TRAINING = ("training", "parametric_umap", "baselines")  # the only ones that compile or loop
+OPTIONAL = {"typer", "rich"}  # of the `paper` extra, for the command line
+
+
+def number(module):
+    "The number of the notebook that a module was made from."
+    made_from = re.search(r"File to edit: \S*?(\d+)_\w+\.ipynb", MODULES[module].read_text(encoding="utf-8"))
+    assert made_from, f"{module} was not made by a numbered notebook"
+    return int(made_from[1])
+
+
+def imports(module, top_level=False):
+    "Full names of what a module imports; ours as `pumap.x`. top_level: only what importing it imports."
+    found, todo = set(), [ast.parse(MODULES[module].read_text(encoding="utf-8"))]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(filter(None, ["pumap" if node.level else "", node.module or ""]))
+            found |= {f"pumap.{a.name}" for a in node.names} if base == "pumap" else {base}
+        if not (top_level and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))):
+            todo.extend(ast.iter_child_nodes(node))
+    return found
+
+
+def ours(module):
+    return {name.split(".")[1] for name in imports(module) if name.startswith("pumap.")} & set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_come_from_lower_numbers(module):
+    wrong = {name for name in ours(module) if number(name) >= number(module)}
+    assert not wrong, f"{module} ({number(module):02}) imports {sorted(wrong)}: only lower numbers are allowed"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m in ("datasets", "metrics", "graph")])
+def test_the_ground_floor_imports_nothing_of_ours(module):
+    assert not ours(module)
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if number(m) in (1, 2, 3, 4, 5, 6, 8)])
+def test_the_library_needs_no_data_no_metrics(module):
+    assert not ours(module) & {"datasets", "metrics"}
+
+
+@pytest.mark.parametrize("module", [m for m in LIGHT if m in MODULES])
+def test_light_modules_are_light(module):
+    heavy = {name for name in imports(module, top_level=True) if name.split(".")[0] in HEAVY}
+    assert not heavy, f"{module} imports {sorted(heavy)} at its top level; import them in the function that needs them"
+
+
+@pytest.mark.parametrize("module", [m for m in ("experiments", "cli") if m in MODULES])
+def test_the_command_line_stands_on_the_standard_library(module):
+    allowed = set(sys.stdlib_module_names) | {"pumap"} | (OPTIONAL if module == "cli" else set())
+    assert {name.split(".")[0] for name in imports(module, top_level=True)} <= allowed
+
+
+@pytest.mark.parametrize("start", ["import pumap", "import pumap.cli", "import pumap.metrics", "import pumap.datasets"])
+def test_importing_brings_nothing_heavy(start):
+    code = f"{start}; import sys; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == [], f"`{start}` imports {run.stdout}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_nbdev_no_fastcore(module):
+    "They are tools of ours, not needs of the library."
+    assert not {name.split(".")[0] for name in imports(module)} & {"nbdev", "fastcore", "execnb"}
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if m not in TRAINING])
+def test_only_training_trains(module):
+    "No gradient, optimiser step, compiled step or Keras `compile` outside notebooks 04 to 06; no `fit` in 00-03, 10 and 11."
+    names = {"GradientTape", "apply_gradients", "train_on_batch", "make_train_function", "optimizers"}
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Attribute):
+            continue
+        where = f"{name_of(MODULES[module])}:{node.lineno}"
+        owner = node.value.id if isinstance(node.value, ast.Name) else ""
+        assert node.attr not in names, f"{where} uses {node.attr}"
+        assert (owner, node.attr) != ("tf", "function"), f"{where} uses tf.function"
+        assert node.attr != "compile" or owner in ("re", "regex"), f"{where} compiles"
+        assert node.attr not in ("fit", "fit_transform") or number(module) in (7, 8, 9), f"{where} fits"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_global_seed(module):
+    "Each function that draws takes `random_state`; the process-wide generators are nobody's."
+    source = MODULES[module].read_text(encoding="utf-8")
+    wrong = re.search(r"np\.random\.seed|numpy\.random\.seed|(?<!\w)random\.seed|set_random_seed|tf\.random\.set_seed", source)
+    assert not wrong, f"{module}: {wrong[0] if wrong else ''}"

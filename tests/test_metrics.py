@@ -1,0 +1,201 @@
+"""Metrics: the numbers are scikit-learn's, 60,000 rows fit in memory, and bad input is told in one sentence."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import sklearn.manifold
+import sklearn.metrics
+from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.decomposition import PCA
+from sklearn.neighbors import KNeighborsClassifier
+
+from pumap.metrics import knn_accuracy, silhouette, trustworthiness
+
+GIB = 2**30
+
+
+def _data(name):
+    rng = np.random.default_rng(0)
+    if name == "digits":  # many equal distances
+        return load_digits(return_X_y=True)[0]
+    normal = rng.normal(size=(300, 20))
+    return {
+        "normal": normal,
+        "copies": np.repeat(normal, 3, axis=0),  # distances of zero
+        "bytes": rng.integers(0, 256, size=(600, 12)).astype(np.uint8),
+        "three values": rng.integers(0, 3, size=(600, 12)),
+        "bool": rng.random((600, 12)) < 0.3,
+        "blobs": make_blobs(600, 10, random_state=0)[0],
+    }[name]
+
+
+def _embedding(X, seed=0):
+    rng = np.random.default_rng(seed)
+    return X.astype(float) @ rng.normal(size=(X.shape[1], 2)) + 0.1 * rng.normal(size=(len(X), 2))
+
+
+@pytest.mark.parametrize("max_memory", [2**29, 2**19], ids=["one-block", "many-blocks"])
+@pytest.mark.parametrize("dtype", [None, np.float32])
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "cosine", "chebyshev", "correlation"])
+@pytest.mark.parametrize("name", ["digits", "normal", "copies", "bytes", "three values", "bool", "blobs"])
+def test_trustworthiness_is_scikit_learns(name, metric, dtype, max_memory):
+    X = _data(name)
+    if dtype is not None:
+        X = X.astype(dtype)
+    embedding = _embedding(X)
+    for k in (1, 5, 30):
+        expected = sklearn.manifold.trustworthiness(X, embedding, n_neighbors=k, metric=metric)
+        assert_allclose(trustworthiness(X, embedding, k, metric, max_memory), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("metric", ["seuclidean", "mahalanobis", "braycurtis"])
+def test_metrics_that_look_at_all_rows(metric):
+    X = np.abs(_data("normal"))
+    embedding = _embedding(X)
+    expected = sklearn.manifold.trustworthiness(X, embedding, metric=metric)
+    assert_allclose(trustworthiness(X, embedding, metric=metric, max_memory=2**18), expected, rtol=0, atol=1e-9)
+
+
+def test_precomputed_distances_are_left_as_they_were():
+    X = _data("digits")
+    embedding = _embedding(X)
+    distances = sklearn.metrics.pairwise_distances(X)
+    before = distances.copy()
+    expected = sklearn.manifold.trustworthiness(distances, embedding, metric="precomputed")
+    assert_allclose(trustworthiness(distances, embedding, metric="precomputed"), expected, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(distances, before)
+
+
+def test_a_function_and_a_sparse_matrix():
+    X = _data("normal")[:80]
+    embedding = _embedding(X)
+    assert trustworthiness(X, embedding, metric=lambda a, b: np.abs(a - b).sum()) == trustworthiness(X, embedding, metric="cityblock")
+    assert trustworthiness(csr_array(X), embedding) == trustworthiness(X, embedding)
+
+
+def test_distances_that_are_not_numbers_rank_last():
+    X = _data("normal")
+    X[:5] = 1.0  # the correlation distance of a constant row is NaN
+    embedding = _embedding(X)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = sklearn.manifold.trustworthiness(X, embedding, metric="correlation")
+        assert_allclose(trustworthiness(X, embedding, metric="correlation"), expected, rtol=0, atol=1e-9)
+
+
+def test_many_rows_in_many_components():
+    "Blocks, duplicates, float32 and a 64-D embedding (found by brute force), at a size scikit-learn can still do."
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(3000, 100)).astype(np.float32)
+    X[1000:2000] = X[:1000]
+    embedding = PCA(64, random_state=0).fit_transform(X)
+    expected = sklearn.manifold.trustworthiness(X, embedding, n_neighbors=5)
+    assert_allclose(trustworthiness(X, embedding, max_memory=2**22), expected, rtol=0, atol=1e-9)
+
+
+def test_images_are_flattened():
+    X, y = load_digits(return_X_y=True)
+    images, embedding = X.reshape(-1, 8, 8, 1), _embedding(X)
+    assert trustworthiness(images, embedding) == trustworthiness(X, embedding)
+    assert silhouette(images, y) == silhouette(X, y)
+    assert knn_accuracy(images[:900], y[:900], images[900:], y[900:]) == knn_accuracy(X[:900], y[:900], X[900:], y[900:])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_knn_accuracy_and_silhouette_are_scikit_learns(dtype):
+    X, y = load_digits(return_X_y=True)
+    embedding = _embedding(X).astype(dtype)
+    names = np.array([f"digit {i}" for i in y])
+    for k in (1, 5):
+        expected = KNeighborsClassifier(k).fit(embedding[:900], y[:900]).score(embedding[900:], y[900:])
+        assert knn_accuracy(embedding[:900], y[:900], embedding[900:], y[900:], k) == expected
+        assert knn_accuracy(embedding[:900], names[:900], embedding[900:], names[900:], k) == expected
+    expected = sklearn.metrics.silhouette_score(embedding, y)
+    assert silhouette(embedding, y) == silhouette(embedding, names) == expected
+    assert_allclose(silhouette(embedding, y, max_memory=2**19), expected, rtol=1e-5)
+
+
+def test_a_row_alone_in_its_class_counts_as_zero():
+    embedding, y = make_blobs(50, random_state=0)
+    y[0] = 99
+    assert silhouette(embedding, y) == sklearn.metrics.silhouette_score(embedding, y)
+
+
+def test_nothing_of_scikit_learns_settings_is_changed():
+    before = sklearn.get_config()
+    X, y = load_digits(return_X_y=True)
+    trustworthiness(X[:100], _embedding(X)[:100], max_memory=2**16)
+    silhouette(X[:100], y[:100], max_memory=2**16)
+    assert sklearn.get_config() == before
+
+
+GOOD = np.random.default_rng(0).normal(size=(20, 3))
+LABELS = np.arange(20) % 2
+NAN = np.where(np.arange(60).reshape(20, 3) == 7, np.nan, GOOD)
+
+
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda: trustworthiness(NAN, GOOD), "X holds 1 NaN or infinite values"),
+        (lambda: trustworthiness(csr_array(NAN), GOOD), "X holds 1 NaN"),
+        (lambda: trustworthiness(GOOD, NAN), "embedding holds 1 NaN"),
+        (lambda: trustworthiness(GOOD, np.where(np.isnan(NAN), np.inf, NAN)), "embedding holds 1 NaN or infinite"),
+        (lambda: trustworthiness(GOOD, GOOD[:19]), "X has 20 rows, but embedding has 19"),
+        (lambda: trustworthiness(GOOD, GOOD, n_neighbors=10), "n_neighbors is 10, but with 20 rows it must be less than 10"),
+        (lambda: trustworthiness(GOOD, GOOD, n_neighbors=0), "n_neighbors is 0"),
+        (lambda: trustworthiness(GOOD, GOOD, n_neighbors=2.5), "n_neighbors is 2.5"),
+        (lambda: trustworthiness(GOOD, GOOD, max_memory=-1), "max_memory is -1"),
+        (lambda: trustworthiness(GOOD[:0], GOOD[:0]), r"X has shape \(0, 3\)"),
+        (lambda: trustworthiness(GOOD.astype(str), GOOD), "X holds <U32 values"),
+        (lambda: trustworthiness(GOOD.astype(complex), GOOD), "X holds complex128 values"),
+        (lambda: knn_accuracy(NAN, LABELS, GOOD, LABELS), "embedding_train holds 1 NaN"),
+        (lambda: knn_accuracy(GOOD, LABELS, NAN, LABELS), "embedding_test holds 1 NaN"),
+        (lambda: knn_accuracy(GOOD, LABELS[:5], GOOD, LABELS), r"y_train has shape \(5,\), but embedding_train has 20 rows"),
+        (lambda: knn_accuracy(GOOD, LABELS, GOOD, LABELS[:5]), r"y_test has shape \(5,\)"),
+        (lambda: knn_accuracy(GOOD, LABELS, GOOD[:, :2], LABELS), "embedding_train has 3 columns, but embedding_test has 2"),
+        (lambda: knn_accuracy(GOOD, LABELS, GOOD, LABELS, n_neighbors=21), "n_neighbors is 21"),
+        (lambda: knn_accuracy(GOOD, LABELS, GOOD, LABELS, n_neighbors=True), "n_neighbors is True"),
+        (lambda: silhouette(NAN, LABELS), "embedding holds 1 NaN"),
+        (lambda: silhouette(GOOD, LABELS[:5]), r"y has shape \(5,\), but embedding has 20 rows"),
+        (lambda: silhouette(GOOD, LABELS[:, None]), r"y has shape \(20, 1\)"),
+        (lambda: silhouette(GOOD, np.where(LABELS, np.nan, 1.0)), "y holds NaN"),
+        (lambda: silhouette(GOOD, np.zeros(20)), "y has 1 class in 20 rows"),
+        (lambda: silhouette(GOOD, np.arange(20)), "y has 20 classes in 20 rows"),
+    ],
+)
+def test_bad_input_is_one_sentence(call, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        call()
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "call",
+    ["trustworthiness(rng.random((n, 28, 28, 1), dtype='f4')[:, :4, :4], embedding)", "silhouette(embedding, np.arange(n) % 10)"],
+    ids=["trustworthiness", "silhouette"],
+)
+def test_60000_rows_in_less_than_2_gib(call):
+    "The peak of a fresh process, over what it held when the data were ready. Distances alone would be 27 GiB."
+    resource = pytest.importorskip("resource", reason="the peak memory of a process is read with `resource`, which Windows lacks")
+    del resource
+    code = f"""
+import resource, sys
+import numpy as np
+from pumap.metrics import silhouette, trustworthiness
+unit = 1 if sys.platform == "darwin" else 1024
+n = 60_000
+rng = np.random.default_rng(0)
+embedding = rng.random((n, 2), dtype="f4")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+value = {call}
+print(value, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit)
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    value, growth = out.split()
+    assert -1 <= float(value) <= 1
+    assert 0 < int(growth) < 2 * GIB

@@ -1,0 +1,216 @@
+"""What the plots notebook cannot check about itself: other processes, full disks, sizes, and the figures' notebooks from records."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import nbformat
+import numpy as np
+import pytest
+
+from pumap import experiments as ex
+from pumap import plots
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def made_up_record(dataset, method, dim, seed=0, metric="trustworthiness", value=0.9, n_train=300):
+    return {
+        "cell": {"dataset": dataset, "method": method, "n_components": dim, "seed": seed},
+        "n_train": n_train,
+        "metrics": {metric: value},
+        "data": {"title": dataset.upper(), "stand_in_for": None},
+    }
+
+
+def run_python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120
+    )
+
+
+# Import
+
+
+def test_import_brings_no_training_library():
+    done = run_python("import sys, pumap.plots; print(sorted({'tensorflow', 'keras', 'umap', 'openTSNE'} & set(sys.modules)))")
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("package", ["matplotlib", "seaborn", "pandas"])
+def test_missing_package_is_named_with_the_command(package):
+    done = run_python(f"import sys; sys.modules['{package}'] = None; import pumap.plots")
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert package in last and "pip install 'pumap[paper]'" in last
+
+
+# Files
+
+DRAW = """
+import hashlib, sys
+import numpy as np
+sys.path.insert(0, "tests")
+from pathlib import Path
+from pumap import plots
+from test_plots import made_up_record
+folder = Path(sys.argv[1])
+rng = np.random.default_rng(0)
+panels = {"digits": {m: (rng.normal(size=(500, 2)), rng.integers(0, 10, 500)) for m in ("umap", "pca")}, "b": {"umap": "no data"}}
+records = [made_up_record("mnist", m, d, s, value=0.9 + 0.01 * s) for m in ("umap", "pca") for d in (2, 64) for s in (0, 1)]
+files = plots.save_figure(plots.projection_grid(panels), folder / "grid")
+files += plots.save_figure(plots.metric_dots(records, "trustworthiness", plots.published_table(2)), folder / "dots")
+files += plots.save_table(plots.comparison_table(records, "trustworthiness", plots.published_table(2)), folder / "table")
+print([hashlib.sha256(f.read_bytes()).hexdigest() for f in files])
+"""
+
+
+def test_same_bytes_in_another_process_whatever_the_users_settings(tmp_path):
+    (tmp_path / "matplotlibrc").write_text("font.size: 30\nfigure.facecolor: black\naxes.prop_cycle: cycler(color=['r'])\n")
+    plain, other = (
+        run_python(DRAW.replace("sys.argv[1]", repr(str(tmp_path / name))), PYTHONHASHSEED=seed, **environment)
+        for name, seed, environment in (("a", "0", {}), ("b", "1", {"MATPLOTLIBRC": str(tmp_path / "matplotlibrc"), "MPLBACKEND": "svg"}))
+    )
+    assert plain.stdout.count("'") == 2 * 6, plain.stderr
+    assert plain.stdout == other.stdout
+
+
+def test_no_date_and_no_version_in_the_files(tmp_path):
+    png, pdf = plots.save_figure(plots.projection_grid({"a": {"pca": "no data"}}), tmp_path / "figure")
+    for content in (png.read_bytes(), pdf.read_bytes()):
+        assert b"atplotlib" not in content and b"CreationDate" not in content
+
+
+def test_full_disk_leaves_the_old_picture(tmp_path, monkeypatch):
+    figure = plots.projection_grid({"a": {"pca": "no data"}})
+    png, pdf = plots.save_figure(figure, tmp_path / "figure")
+    before = png.read_bytes()
+
+    def no_space(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", no_space)
+    with pytest.raises(OSError):
+        plots.save_figure(plots.projection_grid({"b": {"umap": "other"}}), tmp_path / "figure")
+    assert png.read_bytes() == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["figure.pdf", "figure.png"]
+
+
+def test_ten_thousand_points_make_a_small_pdf(tmp_path):
+    rng = np.random.default_rng(0)
+    panel = (rng.normal(size=(10_000, 2)), rng.integers(0, 10, 10_000))
+    figure = plots.projection_grid({"mnist": dict.fromkeys(ex.METHODS, panel)})
+    png, pdf = plots.save_figure(figure, tmp_path / "figure")
+    assert pdf.stat().st_size < 2**20 and png.stat().st_size < 2**20
+
+
+def test_drawing_changes_no_settings():
+    before = dict(mpl.rcParams)
+    plots.projection_grid({"a": {"pca": (np.eye(2), [0, 1])}})
+    plots.metric_dots([made_up_record("mnist", "pca", 2)], "trustworthiness")
+    assert dict(mpl.rcParams) == before
+
+
+# Tables
+
+
+@pytest.mark.parametrize("number", range(2, 8))
+def test_every_published_value_is_matched_with_its_own_cell(number):
+    published = plots.published_table(number)
+    printed = published.dropna(subset=["value"])
+    metric = printed.metric.iloc[0]
+    records = [made_up_record(r.dataset, r.method, r.dim, metric=metric, value=r.value) for r in printed.itertuples()]
+    table = plots.comparison_table(records[::-1], metric, published)
+    assert len(table) == len(printed) and (table.difference == 0).all()
+
+
+@pytest.mark.parametrize("number", [0, 9, True, "2", 2.5, None])
+def test_a_table_the_paper_does_not_have(number):
+    with pytest.raises(ValueError, match="1 to 8"):
+        plots.published_table(number)
+
+
+def test_records_of_two_profiles_are_not_averaged():
+    records = [made_up_record("mnist", "pca", 2, 0, n_train=300), made_up_record("mnist", "pca", 2, 1, n_train=50_000)]
+    with pytest.raises(ValueError, match="different numbers of rows"):
+        plots.comparison_table(records, "trustworthiness")
+
+
+def test_a_dataset_with_a_title_over_many_lines_keeps_inside_the_figure():
+    figure = plots.projection_grid({"a": {"pca": "no data"}}, titles={"a": "A song of a bird with a very long name (in place of another)\n10 points"})
+    figure.draw_without_rendering()
+    label = figure.axes[0].yaxis.label.get_window_extent()
+    assert label.x0 >= 0
+
+
+# The figures' notebooks, from records of our own making: nothing is trained
+
+
+def run_cells(name, **parameters):
+    "Run the code cells of a paper notebook here, with other parameters; returns its variables."
+    notebook = nbformat.read(ROOT / "nbs" / "paper" / f"{name}.ipynb", as_version=4)
+    variables = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, name, "exec"), variables)
+            if "parameters" in cell.metadata.get("tags", []):
+                assert set(parameters) <= set(variables)
+                variables.update(parameters)
+    return variables
+
+
+def write_made_up_records(folder, figure, without=()):
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 10
+    shapes = {}
+    for cell in ex.cells_for(figure, "smoke"):
+        if cell.dataset in without:
+            continue
+        value = 1.0 if cell.method == "pca" else 0.95
+        record = {
+            **dict.fromkeys(ex.RECORD_KEYS),
+            **made_up_record(cell.dataset, cell.method, cell.n_components, cell.seed),
+            "profile": "smoke",
+            "inputs": ex.inputs_hash(cell, "smoke"),
+            "metrics": dict.fromkeys(ex.METRICS, value),
+        }
+        shape = shapes.setdefault(cell.dataset, rng.normal(size=(300, 2)))
+        turned = shape @ np.linalg.qr(rng.normal(size=(2, 2)))[0] + 0.1 * rng.normal(size=shape.shape)
+        ex.write_record(record, ex.record_path(cell, "smoke", folder), *((turned, y) if cell.n_components == 2 else ()))
+
+
+@pytest.mark.parametrize(
+    "name, figure, files",
+    [
+        ("fig04_projections", "fig04", ["fig04_projections.pdf", "fig04_projections.png"]),
+        ("fig05_trustworthiness", "fig05", ["fig05_trustworthiness.pdf", "fig05_trustworthiness.png", "table02.csv", "table02.md"]),
+    ],
+)
+def test_notebook_draws_from_records_and_writes_the_same_bytes_twice(name, figure, files, tmp_path):
+    write_made_up_records(tmp_path / "results", figure)
+    for folder in ("one", "two"):
+        run_cells(name, results_dir=str(tmp_path / "results"), save_to=str(tmp_path / folder))
+    assert sorted(p.name for p in (tmp_path / "one").iterdir()) == files
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+@pytest.mark.parametrize("name, figure", [("fig04_projections", "fig04"), ("fig05_trustworthiness", "fig05")])
+def test_data_that_cannot_be_had_leave_their_reason_in_the_figure(name, figure, tmp_path, monkeypatch):
+    def no_data(cell, *args, **kwargs):
+        raise FileNotFoundError(f"{cell.dataset} is not here: get it elsewhere.")
+
+    monkeypatch.setattr(ex, "run_cell", no_data)
+    write_made_up_records(tmp_path, figure, without=["moons"])
+    variables = run_cells(name, results_dir=str(tmp_path))
+    texts = [" ".join(text.get_text().split()) for ax in variables["fig"].axes for text in ax.texts]
+    assert any("moons is not here: get it elsewhere." in text for text in texts)
+
+
+@pytest.mark.parametrize("name", ["fig04_projections", "fig05_trustworthiness"])
+def test_unknown_profile_ends_the_notebook_with_the_names(name):
+    with pytest.raises(ValueError, match="laptop"):
+        run_cells(name, profile="huge")
