@@ -43,7 +43,7 @@ test: .venv/.dev
 	@$(PY) -m pytest -q tests $(ARGS)
 
 docs: .venv/.docs
-	@$(PY) -m mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
 	@echo "_docs/index.html"
 
 clean:

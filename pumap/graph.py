@@ -207,7 +207,7 @@ def check_labels(y, n_rows: int) -> np.ndarray:  # int64, shape (n_rows,)
     y = np.asarray(y)
     if y.shape != (n_rows,):
         raise ValueError(f"y has shape {y.shape}; {n_rows} rows need labels of shape ({n_rows},), with -1 for unknown.")
-    if type_of_target(y) not in ("binary", "multiclass"):
+    if type_of_target(y, input_name="y", raise_unknown=True) not in ("binary", "multiclass"):
         raise ValueError("y holds continuous values; labels must be classes (whole numbers with -1 for unknown, or strings).")
     return y.astype(np.int64) if y.dtype.kind in "iufb" else np.unique(y, return_inverse=True)[1]
 

@@ -438,11 +438,13 @@ def draw_dots(
     "Draw the dots of one panel: every method keeps its place in the group, also where it has no value."
     step = 0.84 / len(methods)
     for i, dataset in enumerate(datasets):
-        ax.axvspan(i - 0.5, i + 0.5, color="#F4F4F4" if i % 2 == 0 else "white", lw=0, zorder=0)
+        band = "#F4F4F4" if i % 2 == 0 else "white"
+        ax.axvspan(i - 0.5, i + 0.5, color=band, lw=0, zorder=0)
         if not (table.dataset == dataset).any():
             inches = (ax.figure.get_figwidth() - BESIDE_DOTS) / len(datasets)
             reason = wrap(textwrap.shorten(missing.get(dataset, "not run"), 120, placeholder=" ..."), int(inches * 14))
-            ax.text(i, 0.5, reason, transform=ax.get_xaxis_transform(), ha="center", va="center", fontsize=6, color=GREY)
+            look = {"ha": "center", "va": "center", "fontsize": 6, "color": GREY, "bbox": {"fc": band, "ec": "none", "pad": 2}}
+            ax.text(i, 0.5, reason, transform=ax.get_xaxis_transform(), zorder=1, **look)
     ax.grid(axis="y", color=FAINT, lw=0.5, zorder=0.5)
     for row in table.itertuples():
         x = datasets.index(row.dataset) + (methods.index(row.method) - (len(methods) - 1) / 2) * step

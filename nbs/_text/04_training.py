@@ -141,6 +141,32 @@ assert_array_equal(np.bincount(negatives), np.full(100, 5))
 assert total_loss(np.ones(100), np.ones(500), "sum") == 600 and total_loss(np.ones(100), np.ones(500), "mean") == 1
 
 # %% [markdown]
+# A step is compiled when it is first called. All batches of a fit have one shape, so there is one trace per fit; asking for it outright keeps
+# TensorFlow from counting many small fits in one process as one function traced too often, and warning about it.
+
+# %%
+#| export
+def compiled(
+    function,  # of arrays whose shapes and types never change
+):  # the same function, compiled at its first call
+    "Compile a function for the shapes of its first call."
+    concrete = []
+
+    def run(*arrays):
+        tensors = [tf.convert_to_tensor(array) for array in arrays]
+        if not concrete:
+            concrete.append(tf.function(function).get_concrete_function(*tensors))
+        return concrete[0](*tensors)
+
+    return run
+
+# %%
+traces = []
+plus_one = compiled(lambda x: traces.append("traced") or x + 1)
+assert plus_one(np.float32(1)) == 2 and plus_one(np.float32(2)) == 3
+assert traces == ["traced"]
+
+# %% [markdown]
 # The step itself. With a decoder, the reconstruction of both ends is added; unless `autoencoder_loss` is set, its gradient stops
 # at the embedding, so that the decoder learns to read the embedding without changing it.
 
@@ -163,7 +189,6 @@ def encoder_step(
     variables = [v for model in models for v in model.trainable_variables]
     optimizer.build(variables)
 
-    @tf.function
     def step(x, negatives):
         with tf.GradientTape() as tape:
             z = encoder(x, training=True)
@@ -178,7 +203,7 @@ def encoder_step(
         optimizer.apply(tape.gradient(total, variables), variables)
         return ops.mean(attraction), ops.mean(repulsion), decoded
 
-    return step
+    return compiled(step)
 
 
 def paper_optimizer(learning_rate: float = 1e-3):
@@ -401,16 +426,15 @@ def embedding_step(z, optimizer, a, b, loss, repulsion_strength):
     "A compiled step on the coordinates `z`, shape (n_rows, n_components)."
     optimizer.build([z])
 
-    @tf.function
     def step(head, tail, negatives):
         with tf.GradientTape() as tape:
             attraction, repulsion = umap_cross_entropy(tf.gather(z, head), tf.gather(z, tail), negatives, a, b, loss, repulsion_strength)
             total = total_loss(attraction, repulsion, "sum")
         gradient = tf.convert_to_tensor(tape.gradient(total, z))
         optimizer.apply([ops.clip(gradient, -4.0, 4.0)], [z])
-        return ops.mean(attraction), ops.mean(repulsion), 0.0
+        return ops.mean(attraction), ops.mean(repulsion), ops.zeros(())
 
-    return step
+    return compiled(step)
 
 # %%
 start = np.random.default_rng(0).normal(scale=5, size=(len(X), 2))

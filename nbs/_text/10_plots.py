@@ -9,7 +9,7 @@
 #       format_name: percent
 #       format_version: '1.3'
 #   kernelspec:
-#     display_name: Python 3 (ipykernel)
+#     display_name: python3
 #     language: python
 #     name: python3
 # ---
@@ -139,17 +139,16 @@ def smallest_difference(colours, vision):
     return min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2))
 
 
-# %% [markdown]
-# In CIELAB units a difference of 2 can just be seen side by side and 10 at a glance. Ours stay above 22; matplotlib's
-# standard ten colours, seen without red receptors, fall to 5.
-
 # %%
+# In CIELAB units a difference of 2 can just be seen side by side, 10 at a glance. Ours stay above 22;
+# matplotlib's standard ten colours, seen without red receptors, fall below 5.
 embedding_methods, label_methods = list(METHOD_COLOURS)[:10], list(METHOD_COLOURS)[10:]
 for vision in VISION:
     for group in (embedding_methods, label_methods):
         assert smallest_difference([METHOD_COLOURS[m] for m in group], vision) > 22
 assert smallest_difference(mpl.color_sequences["tab10"], "protanopia") < 5
 assert list(METHOD_COLOURS) == list(METHOD_MARKERS) == list(METHOD_LABELS)
+
 
 # %%
 #| export
@@ -213,6 +212,7 @@ with mpl.rc_context({"font.size": 30}), use_style():
     assert mpl.rcParams["font.size"] == 8
 assert mpl.rcParams["font.size"] == before
 
+
 # %% [markdown]
 # Figures are built without `pyplot`, which would keep each of them open until it is closed. So they bring what a
 # notebook needs to show them.
@@ -237,6 +237,7 @@ class Picture(Figure):
 with use_style():
     picture = Picture(figsize=(2, 1))
 assert picture._repr_png_()[0].startswith(b"\x89PNG") and picture._repr_png_()[1] == {"width": 192, "height": 96}
+
 
 # %% [markdown]
 # ## Saving
@@ -273,6 +274,7 @@ with tempfile.TemporaryDirectory() as folder:
     assert [path.read_bytes() for path in second] == first
     assert sorted(path.name for path in Path(folder, "new").iterdir()) == ["figure_v1.0.pdf", "figure_v1.0.png"]
 
+
 # %% [markdown]
 # ## Laying one embedding over another
 #
@@ -304,10 +306,8 @@ def procrustes_align(
     return B @ rotation * (singular_values / np.sum(B**2)) + centre
 
 
-# %% [markdown]
-# An embedding that was turned by 40 degrees, reflected, enlarged and moved comes back exactly. One with noise comes back to within the noise.
-
 # %%
+# Turned by 40 degrees, reflected, enlarged and moved: it comes back exactly; with noise, to within the noise.
 moons, moon = make_moons(300, noise=0.05, random_state=0)
 turn = np.radians(40)
 reflection = np.array([[np.cos(turn), np.sin(turn)], [np.sin(turn), -np.cos(turn)]])
@@ -317,7 +317,6 @@ assert_allclose(procrustes_align(moons, moved), moons, atol=1e-12)
 noise = np.random.default_rng(0).normal(scale=0.01, size=moons.shape)
 assert_allclose(procrustes_align(moons, moved + 30 * noise), moons, atol=0.05)
 
-# %%
 for reference, embedding, word in (
     (moons, moons[:-1], "Shapes"),
     (moons, np.full_like(moons, 3.0), "at one point"),
@@ -377,6 +376,7 @@ assert len(np.unique(height, axis=0)) > 100
 for vision in VISION:
     assert smallest_difference(CLASS_COLOURS, vision) > 22
 
+
 # %% [markdown]
 # A few stray points must not shrink the rest to a blot. If the outermost thousandth of the points would enlarge the window
 # by half, they are left out, and the panel says how many they are.
@@ -404,6 +404,7 @@ assert outside == 0 and xmax - xmin == ymax - ymin
 (xmin, xmax), _, outside = square_window(np.vstack([cloud, [[500, 500]]]))
 assert outside >= 1 and xmax < 10
 
+
 # %%
 #| export
 def draw_projection(
@@ -429,6 +430,7 @@ def draw_projection(
     ax.set(xlim=xlim, ylim=ylim)
     if outside:
         ax.text(0.97, 0.03, f"+{outside}", transform=ax.transAxes, ha="right", va="bottom", fontsize=6, color=GREY)
+
 
 # %%
 #| export
@@ -523,7 +525,6 @@ assert_allclose(np.ptp(fig.axes[6].get_xlim()), np.ptp(fig.axes[6].get_ylim())) 
 words = " ".join(text.get_text() for ax in fig.axes for text in ax.texts).replace("\n", " ")
 assert words.count("Data not found") == 5 and words.count("not in this run") == 6
 
-# %%
 for panels, word in (({}, "no panels"), ({"a": {"lda": ""}}, "lda"), ({"a": {"pca": (np.ones((3, 3)), [0, 1, 2])}}, "(3, 3)")):
     try:
         projection_grid(panels)
@@ -531,6 +532,7 @@ for panels, word in (({}, "no panels"), ({"a": {"lda": ""}}, "lda"), ({"a": {"pc
         assert word in str(error)
     else:
         raise AssertionError("no error")
+
 
 # %% [markdown]
 # ## The paper's numbers beside ours
@@ -556,11 +558,10 @@ assert table2[(table2.method == "tsne") & (table2.dim == 64)].value.isna().all()
 assert table2.value.dropna().between(0.5, 1).all()
 assert table2.set_index(["dataset", "dim", "method"]).loc[("mnist", 2, "umap"), "value"] == 0.9601
 
-# %% [markdown]
-# To show what becomes of records we make some up: two data sets, four methods, three seeds.
 
 # %%
 def made_up_records(dims=(2,), seeds=3, datasets=("digits", "mnist"), methods=("umap", "pumap", "tsne", "pca")):
+    "Records to show what becomes of records."
     draw = np.random.default_rng(0)
     level = {"umap": 0.96, "pumap": 0.955, "tsne": 0.985, "pca": 0.8}
     return [
@@ -606,6 +607,7 @@ stand_in = made_up_records(datasets=["finches"], methods=["pca"], seeds=1)
 stand_in[0]["data"]["stand_in_for"] = "cassins"
 assert records_frame(stand_in).title[0] == "Finches (in place of cassins)"
 
+
 # %% [markdown]
 # The seeds of a cell become a mean and a standard deviation. The paper has one run for each number, and we have other sizes
 # in some profiles, so the number of training rows stands beside each value: a difference is to be read with it.
@@ -650,10 +652,8 @@ def _published_value(published, metric, dataset, dim, method):
     return float(values.iloc[0]) if len(values) else np.nan
 
 
-# %% [markdown]
-# Values are matched by data set, dimension, method and metric, never by position. Digits are not in the paper, so that row has no value of the paper's.
-
 # %%
+# Values are matched by data set, dimension, method and metric, never by position; digits are not in the paper.
 table = comparison_table(made_up_records(), "trustworthiness", table2)
 assert list(table.method) == ["umap", "pumap", "tsne", "pca"] * 2
 assert table[table.dataset == "digits"].paper.isna().all()
@@ -663,7 +663,6 @@ assert_allclose(umap_mnist.difference, umap_mnist.ours - 0.9601)
 shuffled = comparison_table(made_up_records(), "trustworthiness", table2.sample(frac=1, random_state=0))
 pd.testing.assert_frame_equal(table, shuffled)
 
-# %%
 for wrong, metric, word in (
     (made_up_records(), "truth", "No record has a value of 'truth'; metrics in these records: silhouette, trustworthiness"),
     (made_up_records() * 2, "trustworthiness", "Two records say they are digits, umap, 2-D, seed 0"),
@@ -675,6 +674,7 @@ for wrong, metric, word in (
         assert word in str(error)
     else:
         raise AssertionError("no error")
+
 
 # %% [markdown]
 # For reading, the table is written in Markdown with four digits, as in the paper, and a sign where the sign is the message. For computing there is
@@ -719,13 +719,11 @@ def save_table(
 # %%
 print(to_markdown(table))
 
-# %%
 lines = to_markdown(table).splitlines()
 assert lines[0].startswith("| dataset | dim | method |") and len(lines) == 2 + len(table)
 assert "| 0.9601 |" in lines[6] and "| 1,000 |" in lines[6] and lines[2].endswith(" - |")
 assert to_markdown(pd.DataFrame({"a": ["x|y"]})).splitlines()[2] == "| x\\|y |"
 
-# %%
 with tempfile.TemporaryDirectory() as folder:
     csv, markdown = save_table(table, Path(folder) / "table02")
     back = pd.read_csv(csv)
@@ -801,12 +799,15 @@ def draw_dots(
     "Draw the dots of one panel: every method keeps its place in the group, also where it has no value."
     step = 0.84 / len(methods)
     for i, dataset in enumerate(datasets):
-        ax.axvspan(i - 0.5, i + 0.5, color="#F4F4F4" if i % 2 == 0 else "white", lw=0, zorder=0)
+        band = "#F4F4F4" if i % 2 == 0 else "white"
+        ax.axvspan(i - 0.5, i + 0.5, color=band, lw=0, zorder=0)
         if not (table.dataset == dataset).any():
             inches = (ax.figure.get_figwidth() - BESIDE_DOTS) / len(datasets)
             reason = wrap(textwrap.shorten(missing.get(dataset, "not run"), 120, placeholder=" ..."), int(inches * 14))
-            ax.text(i, 0.5, reason, transform=ax.get_xaxis_transform(), ha="center", va="center", fontsize=6, color=GREY)
-    ax.grid(axis="y", color=FAINT, lw=0.5, zorder=0.5)
+            look = {"ha": "center", "va": "center", "fontsize": 6, "color": GREY, "bbox": {"fc": band, "ec": "none", "pad": 2}}
+            ax.text(i, 0.5, reason, transform=ax.get_xaxis_transform(), zorder=1, **look)
+    ax.set_axisbelow(True)
+    ax.grid(axis="y", color=FAINT, lw=0.5)
     for row in table.itertuples():
         x = datasets.index(row.dataset) + (methods.index(row.method) - (len(methods) - 1) / 2) * step
         colour = METHOD_COLOURS[row.method]
@@ -817,6 +818,7 @@ def draw_dots(
     sd = table.sd.fillna(0)
     ax.set(xlim=(-0.5, len(datasets) - 0.5), ylim=axis_limits([*(table.ours - sd), *(table.ours + sd), *table.paper]))
     ax.tick_params(axis="x", length=0)
+
 
 # %%
 #| export
@@ -854,10 +856,8 @@ def metric_dots(
 fig = metric_dots(made_up_records(), "trustworthiness", table2)
 fig
 
-# %% [markdown]
-# The colours of the dots are those of the table of methods, the axis does not begin at zero, and only MNIST has open markers.
-
 # %%
+# The axis does not begin at zero, only MNIST has rings, and the colours are those of the methods.
 ax = fig.axes[0]
 assert ax.get_ylim()[0] > 0.5
 assert [tick.get_text() for tick in ax.get_xticklabels()] == ["Digits", "Mnist"]

@@ -51,8 +51,8 @@ try:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.table import Table
-except ImportError:
-    sys.exit("error: the `pumap` command needs more packages than the library; run: pip install 'pumap[paper]'")
+except ImportError as error:
+    raise ImportError(f"The `pumap` command needs {error.name}, which the library does not: pip install 'pumap[paper]'.") from None
 
 # %% [markdown]
 # The commands know nothing about experiments beyond what `pumap.experiments` tells them. Results go to standard output, warnings and errors to standard error, one line each.
@@ -376,7 +376,7 @@ def end_with_run(
 # ### Snakemake
 #
 # Records are whole or not there, so Snakemake need not lock, nor mistrust a file whose job it saw killed (`--ignore-incomplete`, `--keep-incomplete`).
-# Whether a record is up to date is told by its hash, which the plan has looked at, so only times count for the figures.
+# Whether a record is up to date is told by its hash, which the plan has looked at. Figures that are out of date are named to it.
 
 # %%
 #| export
@@ -384,14 +384,16 @@ def snakemake_command(
     results: Path,  # results folder
     jobs: int,  # cells at the same time
     threads: int,  # for each of them
+    redraw: list,  # files that are out of date
     extra: list,  # more arguments for Snakemake, from after `--`
 ) -> list:  # of str
     "The command that runs the Snakefile, in this same Python."
     snakefile = ex.root() / "nbs" / "paper" / "Snakefile"
     start = "from pumap.cli import snakemake; snakemake()"
     options = ["--nolock", "--ignore-incomplete", "--keep-incomplete", "--keep-going", "--rerun-triggers", "mtime", "--scheduler", "greedy"]
+    options += ["--forcerun", *map(str, redraw)] if redraw else []
     where = ["--snakefile", str(snakefile), "--directory", str(results / "cells"), "--configfile", str(results / "cells" / "run.json")]
-    return [sys.executable, "-c", start, *where, "--cores", str(jobs * threads), *options, *extra]
+    return [sys.executable, "-c", start, *where, *options, "--cores", str(jobs * threads), *extra]
 
 
 def snakemake():
@@ -409,6 +411,7 @@ def start_snakemake(
     results: Path,  # results folder
     config: dict,  # for the Snakefile
     jobs: int,  # cells at the same time
+    redraw: list,  # figures' executed notebooks that are out of date
     extra: list,  # more arguments for Snakemake
 ):  # subprocess.Popen
     "Starts Snakemake in the background; what it says goes to cells/snakemake.log."
@@ -419,7 +422,7 @@ def start_snakemake(
     environment = os.environ | {RUN_VARIABLE: run_name(), "PYTHONPATH": path}
     environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # cells that run at the same time share a GPU
     with open(results / "cells" / "snakemake.log", "w") as log:
-        command = snakemake_command(results, jobs, threads, extra)
+        command = snakemake_command(results, jobs, threads, redraw, extra)
         return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
 
 
@@ -463,7 +466,7 @@ def watch(
     process,  # from `start_snakemake`
     jobs: dict,  # name of each job -> the file that it makes
     results: Path,  # results folder
-) -> dict:  # name of each job that failed -> one line
+) -> tuple:  # (name of each job that failed -> one line, names of all that are not made)
     "Follows the jobs until Snakemake ends: a bar on a terminal, lines elsewhere."
     console = Console()
     began, stamp = time.perf_counter(), time.time()
@@ -495,7 +498,7 @@ def watch(
             look(tell)
             time.sleep(0.3)
         look(tell)
-    return failed
+    return failed, [name for name in jobs if name in failed or name in waiting]
 
 
 # %% [markdown]
@@ -506,8 +509,8 @@ def watch(
 # %%
 #| export
 def tell_failures(
-    jobs: dict,  # name of each job -> the file that it makes
-    failed: dict,  # from `watch`
+    unmade: list,  # names of jobs that have nothing to show
+    failed: dict,  # those of them with an error, from `watch`
     results: Path,  # results folder
     code: int,  # Snakemake's exit code
 ):
@@ -515,20 +518,22 @@ def tell_failures(
     logs = results / "cells"
     if shutil.disk_usage(results).free < 2**20:
         say(f"error: the disk that holds {results} is full; make room and give the same command again (finished cells are kept)", error=True)
+        return
     if code < 0:
         say(f"error: Snakemake was ended by signal {-code}; give the same command again (finished cells are kept)", error=True)
         return
-    quiet = []
-    for name, path in jobs.items():
+    waiting = []
+    for name in unmade:
+        log = logs / f"{name}.log"
         if name in failed:
-            say(f"error: {name}: {failed[name]} (log: {ex.portable(logs / f'{name}.log')})", error=True)
-        elif not path.exists() and (logs / f"{name}.log").exists():
-            say(f"error: {name} ended without a word, perhaps killed for want of memory (log: {ex.portable(logs / f'{name}.log')})", error=True)
-        elif not path.exists():
-            quiet.append(name)
-    if quiet and len(quiet) < len(jobs):
-        say(f"not begun, because something before it failed: {', '.join(quiet)}", error=True)
-    elif quiet or (code and not failed):
+            say(f"error: {name}: {failed[name]} (log: {ex.portable(log)})", error=True)
+        elif log.exists():
+            say(f"error: {name} ended without a word, perhaps killed for want of memory (log: {ex.portable(log)})", error=True)
+        else:
+            waiting.append(name)
+    if waiting and len(waiting) < len(unmade):
+        say(f"not begun, because something before it failed: {', '.join(waiting)}", error=True)
+    elif waiting or not unmade:
         lines = [line for line in (logs / "snakemake.log").read_text(errors="replace").splitlines() if line.strip()]
         last = lines[-2:] if len(lines) > 1 and lines[-2].rstrip().endswith(":") else lines[-1:] or ["it said nothing"]
         say(f"error: Snakemake stopped: {' '.join(last)} (log: {ex.portable(logs / 'snakemake.log')})", error=True)
@@ -579,16 +584,18 @@ def carry_out(
     if not todo:
         say(f"{names}: all there already, in {ex.portable(results)}")
         return 0
-    process = start_snakemake(results, config | {"without": list(without), "figures": [f.id for f in figures]}, jobs, extra)
+    config = config | {"without": list(without), "figures": [f.id for f in figures]}
+    redraw = [path for path in todo.values() if path.suffix == ".ipynb"]
+    process = start_snakemake(results, config, jobs, redraw, extra)
     try:
-        failed = watch(process, todo, results)
+        failed, unmade = watch(process, todo, results)
     except KeyboardInterrupt:
         stop_tree(process.pid)
         done = sum(path.exists() for path in todo.values())
         say(f"interrupted: {done} of {len(todo)} done and kept; the same command goes on from here", error=True)
         return 130
-    if process.returncode or failed:
-        tell_failures(todo, failed, results, process.returncode)
+    if process.returncode or failed or unmade:
+        tell_failures(unmade, failed, results, process.returncode)
         return 1
     say(f"{names}: in {ex.portable(results)}")
     return 0

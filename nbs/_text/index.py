@@ -1,0 +1,146 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # pumap
+#
+# > Parametric UMAP: a library, and its paper as notebooks that run.
+
+# %% [markdown]
+# *Parametric UMAP* (Sainburg, McInnes, Gentner 2021) trains a neural network on the UMAP loss, so that new data are embedded in one forward pass.
+# `pumap` is that method as a scikit-learn estimator on Keras, with a correct loss, seeds that work, and files that load.
+# It is also the paper itself: each figure and table comes out of a notebook that you can read and run, with each number printed beside the published one.
+#
+# ![MNIST and Fashion-MNIST, embedded by five methods](../figures/laptop/fig04_projections.png)
+#
+# *Figure 4 of the paper, as this repository draws it on two cores (profile `laptop`): each panel is a method on real data, turned to lie on UMAP's.*
+
+# %% [markdown]
+# ## Two commands
+#
+# With Python 3.11 or 3.12, pip and make, in a clone of this repository:
+#
+# ```sh
+# make figures     # Figures 4 and 5 and Table 2 from data that come with scikit-learn -> figures/quick/ (some minutes)
+# make test        # exports, checks and runs every notebook, then the tests
+# ```
+#
+# Each sets up all it needs in `.venv/` (the first time: some minutes and 2.5 GB); a second call is quick. `figures/quick/` then holds the pictures, the table, and
+# the notebooks as they were executed. The same from MNIST and Fashion-MNIST, as shown above and kept in [figures/laptop](../figures/laptop): `make figures PROFILE=laptop`.
+
+# %% [markdown]
+# ## A minute of the library
+#
+# `pip install -e .` in the clone brings the library alone.
+
+# %%
+from sklearn.datasets import load_digits
+
+from pumap import ParametricUMAP
+
+X, y = load_digits(return_X_y=True)
+X = X / 16
+
+model = ParametricUMAP(n_training_epochs=2, batch_size=256, random_state=0)
+z = model.fit_transform(X[:1500])  # the graph, then the network
+z_new = model.transform(X[1500:])  # one forward pass
+z.shape, z_new.shape
+
+# %%
+#| hide
+from sklearn.neighbors import KNeighborsClassifier
+
+assert KNeighborsClassifier(5).fit(z, y[:1500]).score(z_new, y[1500:]) > 0.8
+
+# %% [markdown]
+# `n_training_epochs` is the effort: passes over the edges of the graph. `encoder` is a name (`"mlp"`, `"conv28"`), a Keras model, or a function that builds one; `decoder="mlp"` adds `inverse_transform`. A fitted model goes
+# to one file and comes back in any other process:
+
+# %%
+import tempfile
+from pathlib import Path
+
+with tempfile.TemporaryDirectory() as folder:
+    model.save(Path(folder) / "digits.pumap")
+    again = ParametricUMAP.load(Path(folder) / "digits.pumap")
+assert (again.transform(X[1500:]) == z_new).all()
+
+# %% [markdown]
+# ## The notebooks
+#
+# Read them in this order; each exports the module of its name.
+#
+# | notebook | what it is about |
+# |---|---|
+# | [00_datasets](00_datasets.ipynb) | named data, the paper's splits, where the files come from |
+# | [01_graph](01_graph.ipynb) | neighbours, membership strengths, drawing edges |
+# | [02_losses](02_losses.ipynb) | the UMAP cross entropy in three forms, and what sets them apart |
+# | [03_networks](03_networks.ipynb) | encoders and decoders |
+# | [04_training](04_training.ipynb) | the loops, and the record they leave |
+# | [05_parametric_umap](05_parametric_umap.ipynb) | the estimator |
+# | [06_baselines](06_baselines.ipynb) | PCA, UMAP, t-SNE and UMAP without a network, behind one interface |
+# | [07_metrics](07_metrics.ipynb) | trustworthiness, neighbour accuracy, silhouette |
+# | [09_experiments](09_experiments.ipynb) | profiles; one cell of the grid, one record |
+# | [10_plots](10_plots.ipynb) | one style, panels, the paper's numbers beside ours |
+# | [11_cli](11_cli.ipynb) | the `pumap` command |
+#
+# ## Figure, notebook, command
+#
+# | figure or table | notebook | command |
+# |---|---|---|
+# | Figure 4: projections | [fig04_projections](paper/fig04_projections.ipynb) | `pumap run fig04 --profile laptop` |
+# | Figure 5: trustworthiness | [fig05_trustworthiness](paper/fig05_trustworthiness.ipynb) | `pumap run fig05 --profile laptop` |
+# | Table 2: trustworthiness in numbers | [fig05_trustworthiness](paper/fig05_trustworthiness.ipynb) | `pumap run table2 --profile laptop` |
+#
+# The other figures (1-3, 6-18) and tables (1, 3-8) are not here yet. After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
+# number beside the paper's, `pumap data` says where each data set comes from. `pumap run` goes on where it was stopped: a cell that is done is not run again.
+#
+# A *profile* sets the sizes and never the protocol:
+#
+# | profile | data | for |
+# |---|---|---|
+# | `smoke` | hundreds of rows, a few steps | tests; the default of each paper notebook |
+# | `quick` | digits and moons, nothing to download | a first look, in minutes on two cores |
+# | `laptop` | MNIST and Fashion-MNIST, 50,000 rows, shortened training | two cores and an hour or two |
+# | `paper` | the original sizes, networks and epochs | a GPU |
+
+# %% [markdown]
+# ## State of the reproduction
+#
+# Trustworthiness in two dimensions (k = 5, the first 10,000 training rows), profile `laptop`, one seed; the paper's value (Table 2) and the difference. The whole list is in
+# [figures/laptop/scorecard.md](../figures/laptop/scorecard.md).
+#
+# STATE-TABLE
+#
+# STATE-PROSE
+
+# %% [markdown]
+# ## Elsewhere
+#
+# **A GPU.** `pip install -e '.[paper,gpu]'` brings TensorFlow with CUDA; `pumap run all --profile paper` then runs the original sizes. The code is the same.
+# Nothing has been run on a GPU so far; a test runs a few steps of every cell of that profile on the CPU.
+#
+# **A cluster.** What follows `--` goes to Snakemake, which runs the cells: `pumap run all --profile paper --jobs 20 -- --executor slurm` with
+# its [SLURM plugin](https://snakemake.github.io/snakemake-plugin-catalog/plugins/executor/slurm.html) installed, or any other executor.
+#
+# **Data of one's own machine.** `PUMAP_DATA=folder` (or `--data folder`) is looked at first; then the user's cache, Debian's package
+# `dataset-fashion-mnist`, and the canonical addresses, each file checked against its sha256.
+
+# %% [markdown]
+# ## Citing
+#
+# T. Sainburg, L. McInnes, T. Q. Gentner (2021). *Parametric UMAP embeddings for representation and semisupervised learning.* Neural Computation 33(11), 2881-2907.
+# [doi:10.1162/neco_a_01434](https://doi.org/10.1162/neco_a_01434). `CITATION.cff` has it for reference managers. The licence is BSD-3-Clause; [CONTRIBUTING](../CONTRIBUTING.md) says how the house is kept.

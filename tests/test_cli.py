@@ -1,0 +1,325 @@
+"""The `pumap` command: its answers to programs, its errors in one line, and what it does after a kill, a failure, a full disk."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import ROOT
+
+from pumap import cli
+from pumap import experiments as ex
+
+COMMAND = [sys.executable, "-c", "from pumap.cli import main; main()"]
+
+
+@pytest.fixture
+def pumap(capsys):
+    "The command, in this process: exit code, standard output, standard error."
+
+    def call(*arguments):
+        handlers = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGHUP)}
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(argument) for argument in arguments])
+        for name, handler in handlers.items():
+            signal.signal(name, handler)
+        return ended.value.code, *capsys.readouterr()
+
+    return call
+
+
+# answers
+
+
+def test_list_for_programs(pumap, tmp_path):
+    code, out, err = pumap("list", "--json", "--results", tmp_path)
+    rows = json.loads(out)
+    assert code == 0 and not err and [row["id"] for row in rows] == list(ex.FIGURES)
+    for row in rows:
+        assert set(row) >= {"id", "title", "notebook", "cells", "state"} and (ROOT / row["notebook"]).is_file()
+        assert set(row["cells"]) == set(row["state"]) == set(ex.PROFILES)
+        assert row["state"]["smoke"] == {"state": "not run", "done": 0, "total": len(row["cells"]["smoke"]), "drawn": False}
+
+
+def test_report_for_programs(pumap, tmp_path):
+    ex.run_cell(ex.Cell("digits", "pca", 2), "smoke", tmp_path)
+    code, out, err = pumap("report", "--profile", "smoke", "--json", "--results", tmp_path)
+    card = json.loads(out)
+    assert code == 0 and not err and set(card) >= {"cells", "claims", "errata"}
+    for row in card["cells"]:
+        assert set(row) >= {"table", "dataset", "dim", "method", "metric", "paper", "ours", "n", "seeds", "within"}
+    for claim in card["claims"]:
+        assert set(claim) >= {"id", "text", "source", "holds", "evidence"}
+    assert sum(row["ours"] is not None for row in card["cells"]) == len(ex.METRICS)
+    assert json.loads((tmp_path / "scorecard.json").read_text()) == card
+    assert "| 2 | digits | 2 | pca | trustworthiness |" in (tmp_path / "scorecard.md").read_text()
+
+
+def test_report_for_people(pumap, tmp_path):
+    code, out, _ = pumap("report", "--profile", "smoke", "--results", tmp_path)
+    assert code == 0 and "28 claims not measured" in " ".join(out.split())
+
+
+def test_data_for_programs(pumap, tmp_path):
+    code, out, _ = pumap("data", "--json", "--data", tmp_path)
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert code == 0 and {"digits", "moons", "mnist", "fmnist"} <= set(rows)
+    assert rows["digits"]["here"] is True and all({"title", "source", "sha256", "url", "licence"} <= set(row) for row in rows.values())
+    code, out, _ = pumap("data", "digits", "--json")
+    assert code == 0 and [row["name"] for row in json.loads(out)] == ["digits"]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["run", "--help"], ["run", "all", "--dry-run"], ["report"]])
+def test_answers_need_nothing_heavy(arguments, tmp_path):
+    heavy = ("tensorflow", "keras", "umap", "openTSNE", "sklearn", "numba", "papermill", "snakemake", "pandas", "numpy")
+    results = [] if "--help" in arguments else ["--results", str(tmp_path)]
+    code = f"""
+import sys
+from pumap.cli import main
+try: main({arguments + results!r})
+except SystemExit as ended: assert not ended.code
+print(sorted({{m.split('.')[0] for m in sys.modules}} & set({heavy!r})), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0 and done.stdout and done.stderr == "[]\n"
+
+
+def test_dry_run_touches_nothing_and_tells_sizes(pumap, tmp_path):
+    results = tmp_path / "not" / "there"
+    code, out, err = pumap("run", "fig04", "table2", "--profile", "paper", "--dry-run", "--results", results)
+    assert code == 0 and not err and not any(tmp_path.iterdir())
+    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert "n_training_epochs=5" in lines["mnist-pumap-64d-seed0"] and "encoder=conv28" in lines["mnist-pumap-64d-seed0"]
+    assert "n_training_epochs=100" in lines["moons-pumap-2d-seed0"] and "perplexity=500" in lines["moons-tsne-2d-seed0"]
+    assert "train=all" in lines["fmnist-umap-2d-seed0"] and "draw" in lines["fig05_trustworthiness"]
+
+
+def test_dry_run_tells_what_it_would_reuse(pumap, tmp_path):
+    ex.run_cell(ex.Cell("digits", "pca", 2), "smoke", tmp_path)
+    place = ex.record_path(ex.Cell("digits", "umap", 2), "smoke", tmp_path)
+    place.write_text("{")
+    before = sorted(tmp_path.rglob("*"))
+    code, out, _ = pumap("run", "fig04", "-p", "smoke", "-n", "--results", tmp_path)
+    lines = {line.split()[0]: line.split()[1:] for line in out.splitlines()}
+    assert code == 0 and lines["digits-pca-2d-seed0"][0] == "reuse" and "(damaged;" in lines["digits-umap-2d-seed0"]
+    assert sorted(tmp_path.rglob("*")) == before and place.read_text() == "{"
+
+
+# errors
+
+
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (["run", "fig99"], 1, ["fig99", "fig04", "fig05", "table2"]),
+        (["run", "fig04", "-p", "labtop"], 1, ["labtop", "'laptop'", "smoke"]),
+        (["report", "-p", "labtop"], 1, ["labtop", "smoke"]),
+        (["data", "minst"], 1, ["minst", "'mnist'", "digits"]),
+        (["run", "fig04", "--data", "/no/such/folder"], 1, ["/no/such/folder", "--data"]),
+        (["run"], 2, ["FIGURE"]),
+        (["run", "fig04", "--jobs", "0"], 2, ["jobs"]),
+        (["run", "fig04", "--dryrun"], 2, ["--dryrun"]),
+        (["rum"], 2, ["rum"]),
+        (["notebook", "nbs/paper/cell_embedding.ipynb", "x.ipynb", "--parameters", "{"], 1, ["error"]),
+    ],
+)
+def test_errors_are_one_line(pumap, arguments, code, words, tmp_path):
+    told, out, err = pumap(*arguments)
+    assert told == code and not out and err.startswith("error: ") and err.count("\n") == 1
+    assert all(word in err for word in words), err
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(pumap, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, out, err = pumap("report", "-p", "smoke", "--results", tmp_path / "file" / "x")
+    assert code == 1 and err.startswith("error: ") and err.count("\n") == 1
+
+
+def test_arguments_after_two_dashes_go_to_snakemake(tmp_path):
+    command = cli.snakemake_command(tmp_path, 3, 2, [tmp_path / "a.ipynb"], ["--executor", "slurm", "--jobs", "20"])
+    assert command[-4:] == ["--executor", "slurm", "--jobs", "20"] and command[command.index("--cores") + 1] == "6"
+
+
+# runs: the real command, Snakefile and notebooks, with methods that cost nothing
+
+FAKE_BASELINES = '''
+import os, time
+from sklearn.decomposition import PCA
+METHODS = ("umap", "umap_tf", "pumap", "tsne", "pca")
+class Fake:
+    def __init__(self, method, n_components):
+        self.method, self.n_components = method, n_components
+    def fit(self, X, y=None):
+        if os.environ.get("FAKE_FAILS") == self.method:
+            raise RuntimeError("the method broke down")
+        time.sleep(float(os.environ.get("FAKE_SECONDS", 0)) * (self.method == "pca"))
+        self.pca = PCA(self.n_components).fit(X.reshape(len(X), -1))
+        self.embedding_ = self.transform(X)
+        return self
+    def transform(self, X):
+        return self.pca.transform(X.reshape(len(X), -1)).astype("float32")
+def make_method(method, n_components=2, random_state=None, **settings):
+    return Fake(method, n_components)
+'''
+FEW_CELLS = """
+_SMALL = (Block(("digits",), ("umap", "tsne", "pca"), (2,)),)
+PROFILES["smoke"] = Profile("smoke", "three cells", _SMALL + MORE, n_train=60, n_test=20, settings={})
+"""
+
+
+class House:
+    "A copy of the repository in which a cell costs nothing."
+
+    def __init__(self, folder, more="()"):
+        self.folder, self.results = folder, folder / "figures" / "smoke"
+        for name in ("pumap", "nbs"):
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "_text"))
+        (folder / "pumap" / "baselines.py").write_text(FAKE_BASELINES)
+        with open(folder / "pumap" / "experiments.py", "a") as module:
+            module.write(FEW_CELLS.replace("MORE", more))
+        cell = folder / "nbs" / "paper" / "cell_embedding.ipynb"
+        source = json.loads(cell.read_text())
+        source["cells"] = [c for c in source["cells"] if "plt." not in "".join(c["source"])]
+        cell.write_text(json.dumps(source).replace("import matplotlib.pyplot as plt\\n", ""))
+        for name in {figure.notebook for figure in ex.FIGURES.values()}:
+            source = json.loads((folder / "nbs" / "paper" / f"{name}.ipynb").read_text())
+            keep = [cell for cell in source["cells"] if "parameters" in cell["metadata"].get("tags", [])]
+            last = {"cell_type": "code", "id": "last", "metadata": {}, "outputs": [], "execution_count": None, "source": LAST_CELL}
+            (folder / "nbs" / "paper" / f"{name}.ipynb").write_text(json.dumps(source | {"cells": keep + [last]}))
+
+    def start(self, *arguments, **environment):
+        environment = {k: v for k, v in os.environ.items() if k != "PUMAP_DATA"} | environment | {"PYTHONPATH": str(self.folder)}
+        return subprocess.Popen(
+            [*COMMAND, *arguments], cwd=self.folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        )
+
+    def run(self, *arguments, **environment):
+        process = self.start(*arguments, **environment)
+        out, err = process.communicate(timeout=300)
+        return process.returncode, out, err
+
+    def records(self):
+        return {path.stem: path.stat().st_mtime_ns for path in self.results.glob("records/*.json")}
+
+    def processes(self):
+        "Whatever still runs in this house."
+        import psutil
+
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if str(self.folder) in " ".join(process.cmdline()) or process.cwd() == str(self.folder):
+                    found.append(process)
+            except psutil.Error:
+                pass
+        return found
+
+    def wait(self, condition, seconds=120):
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "waited too long"
+            time.sleep(0.1)
+
+
+LAST_CELL = """from pathlib import Path
+from pumap import experiments as ex
+reasons = {}
+records = ex.collect(ex.cells_for("fig04", profile), profile, results_dir, data_dir, reasons=reasons)
+Path(save_to, "fig04.txt").write_text(f"{len(records)} {sorted(set(c.dataset for c in reasons))}")"""
+ALL = {"digits-umap-2d-seed0", "digits-tsne-2d-seed0", "digits-pca-2d-seed0"}
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    return House(tmp_path_factory.mktemp("house"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whom", ["the command", "its process group"])
+def test_killed_in_mid_run_and_started_again(tmp_path, whom):
+    house = House(tmp_path)
+    process = house.start("run", "fig04", "-p", "smoke", FAKE_SECONDS="600")
+    house.wait(lambda: set(house.records()) == ALL - {"digits-pca-2d-seed0"})
+    code, _, err = house.run("run", "fig04", "-p", "smoke")
+    assert code == 1 and err.count("\n") == 1 and "Another `pumap run`" in err
+    before = house.records()
+    (os.kill if whom == "the command" else os.killpg)(process.pid, signal.SIGKILL)
+    process.communicate()
+    house.wait(lambda: not house.processes(), 20)
+    code, out, err = house.run("run", "fig04", "-p", "smoke")
+    assert code == 0 and not err, err
+    after = house.records()
+    assert set(after) == ALL and all(after[name] == before[name] for name in before)
+    assert "[2/2]" in out and (house.results / "fig04.txt").read_text() == "3 []"
+    assert not [path for path in house.results.rglob(".*.tmp*") if path.is_file()]
+    executed = (house.results / "fig04_projections.ipynb").read_text()
+    assert str(house.folder) not in executed and "figures/smoke" in executed
+    code, out, err = house.run("run", "fig04", "-p", "smoke")
+    assert code == 0 and "all there already" in out and house.records() == after
+
+
+@pytest.mark.slow
+def test_damaged_stale_and_failing_cells(house):
+    assert house.run("run", "fig04", "-p", "smoke")[0] == 0
+    umap, tsne, pca = (house.results / "records" / f"digits-{name}-2d-seed0.json" for name in ("umap", "tsne", "pca"))
+    umap.write_text(umap.read_text()[:100])
+    tsne.write_text(json.dumps(json.loads(tsne.read_text()) | {"inputs": "old"}))
+    kept = pca.stat().st_mtime_ns
+    code, out, err = house.run("run", "fig04", "-p", "smoke", FAKE_FAILS="umap")
+    lines = err.splitlines()
+    assert code == 1 and pca.stat().st_mtime_ns == kept
+    assert any("digits-umap-2d-seed0: the record cannot be read; kept as" in line for line in lines)
+    assert any("digits-tsne-2d-seed0: the record was made from other inputs; kept as" in line for line in lines)
+    assert any(line.startswith("error: digits-umap-2d-seed0: ") and "the method broke down" in line and ".log" in line for line in lines)
+    assert not umap.exists() and json.loads(tsne.read_text())["inputs"] != "old"
+    assert list(umap.parent.glob("*umap*.json.damaged-*")) and list(tsne.parent.glob("*tsne*.json.stale-*"))
+    code, out, err = house.run("run", "fig04", "-p", "smoke")
+    assert code == 0 and not err and umap.exists()
+
+
+@pytest.mark.slow
+def test_an_interruption_is_one_line(house):
+    shutil.rmtree(house.results, ignore_errors=True)
+    process = house.start("run", "fig04", "-p", "smoke", FAKE_SECONDS="600")
+    house.wait(lambda: (house.results / "cells" / "digits-pca-2d-seed0.log").exists())
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and err.startswith("interrupted: ") and err.count("\n") == 1
+    assert not house.processes()
+
+
+@pytest.mark.slow
+def test_data_that_cannot_be_had(tmp_path):
+    "One warning and the rest is drawn; with --strict an error before anything runs."
+    house = House(tmp_path / "house", more='(Block(("mnist",), ("pca",), (2,)),)')
+    module = house.folder / "pumap" / "datasets.py"
+    module.write_text(module.read_text() + ABSENT)
+    code, _, err = house.run("run", "fig04", "-p", "smoke", "--strict")
+    assert code == 1 and err == "error: mnist is left out: mnist cannot be had here\n" and not house.records()
+    code, out, err = house.run("run", "fig04", "-p", "smoke")
+    assert code == 0 and err == "warning: mnist is left out: mnist cannot be had here\n" and set(house.records()) == ALL
+    assert (house.results / "fig04.txt").read_text() == "3 ['mnist']"
+
+
+ABSENT = '''
+_load, _describe = load, describe
+def load(name, *args, **kwargs):
+    if name == "mnist":
+        raise DataNotFound("mnist cannot be had here")
+    return _load(name, *args, **kwargs)
+def describe(name, *args, **kwargs):
+    return _describe(name, *args, **kwargs) | ({"here": False, "problem": None} if name == "mnist" else {})
+'''
+
+
+def test_a_full_disk_is_said_in_one_line(tmp_path, monkeypatch, capsys):
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "snakemake.log").write_text("")
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(cli.shutil, "disk_usage", lambda _: usage._replace(free=0))
+    cli.tell_failures(["digits-umap-2d-seed0"], {}, tmp_path, 1)
+    assert "is full; make room" in capsys.readouterr().err.splitlines()[0]

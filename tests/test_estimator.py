@@ -1,0 +1,216 @@
+"""What the notebook of the estimator cannot check about itself: scikit-learn's own checks, other processes, broken files."""
+
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numba
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from pumap import ParametricUMAP
+from pumap.graph import fuzzy_graph
+from pumap.training import Recorder
+
+QUICK = dict(n_neighbors=5, n_training_epochs=0.1, random_state=0)
+
+# scikit-learn's checks fit as few as ten rows: a small neighbourhood, and hardly any training, keep them quick.
+# No exceptions are needed. (The array API check runs only where SCIPY_ARRAY_API is set, and is skipped by scikit-learn itself.)
+EXCEPTIONS = {}
+
+
+@parametrize_with_checks(
+    [ParametricUMAP(n_neighbors=2, n_training_epochs=0.05, random_state=0)],
+    expected_failed_checks=lambda estimator: EXCEPTIONS,
+)
+def test_scikit_learn_conventions(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X[:200].astype("float32") / 16, y[:200]
+
+
+@pytest.fixture(scope="module")
+def fitted(digits):
+    return ParametricUMAP(**QUICK).fit(digits[0])
+
+
+def test_a_fresh_process_transforms_alike(fitted, digits, tmp_path):
+    fitted.save(tmp_path / "model.pumap")
+    np.save(tmp_path / "X.npy", digits[0])
+    script = (
+        "import sys, numpy as np; from pumap import ParametricUMAP; folder = sys.argv[1];"
+        "z = ParametricUMAP.load(folder + '/model.pumap').transform(np.load(folder + '/X.npy')); np.save(folder + '/z.npy', z)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=120)
+    np.testing.assert_array_equal(np.load(tmp_path / "z.npy"), fitted.transform(digits[0]))
+
+
+def test_the_file_holds_neither_data_nor_graph(fitted, tmp_path):
+    fitted.save(tmp_path / "model.pumap")
+    with zipfile.ZipFile(tmp_path / "model.pumap") as archive:
+        assert archive.namelist() == ["about.json", "embedding.npy", "encoder.keras"]
+    assert [p.name for p in tmp_path.iterdir()] == ["model.pumap"]
+    assert not hasattr(ParametricUMAP.load(tmp_path / "model.pumap"), "graph_")
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "other zip"])
+def test_a_damaged_file_is_told(fitted, tmp_path, damage):
+    path = tmp_path / "model.pumap"
+    fitted.save(path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:1000])
+    elif damage == "text":
+        path.write_text("not an archive")
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("readme", "hello")
+    with pytest.raises(ValueError, match="damaged or was not written"):
+        ParametricUMAP.load(path)
+
+
+def test_a_missing_file_and_an_unfitted_estimator(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        ParametricUMAP.load(tmp_path / "nowhere")
+    with pytest.raises(NotFittedError):
+        ParametricUMAP().save(tmp_path / "model.pumap")
+    assert not list(tmp_path.iterdir())
+
+
+def test_objects_among_the_settings_are_named_when_saving(digits, tmp_path):
+    def encoder(shape, n_components):
+        return keras.Sequential([keras.Input(shape), keras.layers.Dense(n_components)])
+
+    model = ParametricUMAP(encoder=encoder, **QUICK).fit(digits[0])
+    with pytest.warns(UserWarning, match="encoder"):
+        model.save(tmp_path / "model.pumap")
+    loaded = ParametricUMAP.load(tmp_path / "model.pumap")
+    np.testing.assert_array_equal(loaded.transform(digits[0]), model.transform(digits[0]))
+    with pytest.raises(ValueError, match="not saved: function"):
+        loaded.fit(digits[0])
+
+
+def test_a_failed_save_leaves_the_older_file(fitted, digits, tmp_path, monkeypatch):
+    path = tmp_path / "model.pumap"
+    fitted.save(path)
+    before = path.read_bytes()
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        fitted.save(path)
+    assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_model_of_the_users_is_not_trained(digits):
+    own = keras.Sequential([keras.Input((64,)), keras.layers.Dense(2)])
+    before = own.get_weights()[0].copy()
+    model = ParametricUMAP(encoder=own, **QUICK)
+    first = model.fit_transform(digits[0])
+    np.testing.assert_array_equal(own.get_weights()[0], before)
+    np.testing.assert_array_equal(clone(model).fit_transform(digits[0]), first)
+
+
+def test_batch_normalisation_and_dropout_in_a_users_model(digits):
+    def encoder(shape, n_components):
+        layers = keras.layers
+        return keras.Sequential([keras.Input(shape), layers.Dense(16), layers.BatchNormalization(), layers.Dropout(0.2), layers.Dense(n_components)])
+
+    once, twice = (ParametricUMAP(encoder=encoder, **QUICK).fit_transform(digits[0]) for _ in range(2))
+    np.testing.assert_array_equal(once, twice)
+
+
+def test_global_seeds_neither_matter_nor_change(digits):
+    import random
+
+    np.random.seed(1), random.seed(1), keras.utils.set_random_seed(1)
+    one = ParametricUMAP(**QUICK).fit_transform(digits[0])
+    state = np.random.get_state()[1].tolist(), random.getstate()
+    np.random.seed(1), random.seed(1)
+    assert state == (np.random.get_state()[1].tolist(), random.getstate())
+    keras.utils.set_random_seed(2)
+    np.testing.assert_array_equal(ParametricUMAP(**QUICK).fit_transform(digits[0]), one)
+
+
+@numba.njit
+def manhattan(x, y):
+    return np.abs(x - y).sum()
+
+
+def test_a_metric_of_the_users(digits):
+    own = ParametricUMAP(metric=manhattan, **QUICK).fit(digits[0]).graph_
+    named = ParametricUMAP(metric="manhattan", **QUICK).fit(digits[0]).graph_
+    assert abs(own - named).max() < 1e-3
+
+
+@pytest.mark.parametrize("metric", ["cosine", "correlation", "canberra", "jaccard", "hellinger"])
+def test_metrics_by_name_build_the_graph_of_umap_learn(digits, metric):
+    import umap
+
+    X = digits[0] > 0.5 if metric == "jaccard" else digits[0]
+    X = X.astype("float32")
+    theirs = umap.UMAP(n_neighbors=5, metric=metric, transform_mode="graph").fit(X).graph_
+    assert abs(fuzzy_graph(X, 5, metric) - theirs).mean() < 1e-3
+
+
+def test_large_sparse_data_are_never_made_dense():
+    # 5,000 x 100,000 would be 2 GB as a dense array; the approximate search and the batches see sparse rows.
+    rng = np.random.default_rng(0)
+    X = sparse.random(5000, 100_000, density=2e-4, format="csr", dtype=np.float32, random_state=rng)
+
+    def encoder(shape, n_components):
+        return keras.Sequential([keras.Input(shape), keras.layers.Dense(n_components)])
+
+    model = ParametricUMAP(encoder=encoder, n_neighbors=5, n_training_epochs=0.01, batch_size=64, random_state=0)
+    assert model.fit_transform(X).shape == (5000, 2)
+
+
+def test_one_row_and_many(fitted, digits):
+    one = fitted.transform(digits[0][:1])
+    np.testing.assert_allclose(one, fitted.embedding_[:1], atol=1e-4)
+    many = np.tile(digits[0], (100, 1))
+    np.testing.assert_allclose(fitted.transform(many)[-200:], fitted.embedding_, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "settings, word",
+    [
+        (dict(n_components=0), "n_components"),
+        (dict(n_neighbors=1), "n_neighbors"),
+        (dict(min_dist=2.0), "min_dist"),
+        (dict(spread=0), "spread"),
+        (dict(metric="far"), "metric"),
+        (dict(loss="wrong"), "loss"),
+        (dict(solver="magic"), "solver"),
+        (dict(n_training_epochs=0), "n_training_epochs"),
+        (dict(batch_size=1), "batch_size"),
+        (dict(learning_rate=-1), "learning_rate"),
+        (dict(a=1.0), "give both"),
+        (dict(dims=(7, 9)), "dims"),
+        (dict(encoder="resnet"), "encoder"),
+        (dict(encoder="conv28"), "28 x 28"),
+        (dict(decoder="resnet"), "decoder"),
+        (dict(precomputed_knn=(np.zeros((3, 3), int), np.zeros((3, 3)))), "precomputed_knn"),
+        (dict(precomputed_graph=sparse.eye(3)), "precomputed_graph"),
+    ],
+)
+def test_settings_that_cannot_be(digits, settings, word):
+    with pytest.raises(ValueError, match=word):
+        ParametricUMAP(**{**QUICK, **settings}).fit(digits[0])
+
+
+def test_a_loss_that_explodes_is_told():
+    recorder = Recorder(n_steps=1, n_attraction=1, n_repulsion=5)
+    with pytest.raises(FloatingPointError, match="no longer a number at step 1"):
+        recorder.add(1, (float("nan"), 0.0, 0.0))
