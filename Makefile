@@ -62,6 +62,6 @@ clean:
 	@pwd > $@
 
 .venv/.%: .venv/.made settings.ini setup.py
-	@echo "installing what '$*' of settings.ini names (the first time: 2.5 GB on disk, some minutes)"
+	@echo "installing what '$*' in settings.ini names (the first time: 3 GB on disk, some minutes)"
 	@$(PY) -m pip install -qq --no-input -e '.[$*]'
-	@touch $@
+	@touch $@ $(if $(filter dev,$*),.venv/.paper)

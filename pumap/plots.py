@@ -445,7 +445,8 @@ def draw_dots(
             reason = wrap(textwrap.shorten(missing.get(dataset, "not run"), 120, placeholder=" ..."), int(inches * 14))
             look = {"ha": "center", "va": "center", "fontsize": 6, "color": GREY, "bbox": {"fc": band, "ec": "none", "pad": 2}}
             ax.text(i, 0.5, reason, transform=ax.get_xaxis_transform(), zorder=1, **look)
-    ax.grid(axis="y", color=FAINT, lw=0.5, zorder=0.5)
+    ax.set_axisbelow(True)
+    ax.grid(axis="y", color=FAINT, lw=0.5)
     for row in table.itertuples():
         x = datasets.index(row.dataset) + (methods.index(row.method) - (len(methods) - 1) / 2) * step
         colour = METHOD_COLOURS[row.method]

@@ -25,7 +25,7 @@ def kept_files():
     ) if (ROOT / ".git").exists() else None  # fmt: skip
     if git and git.returncode == 0:
         return sorted(p for p in {ROOT / name for name in git.stdout.split("\0") if name} if p.is_file())
-    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if re.fullmatch(r"[\w.]+/", line)}
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines() if re.fullmatch(r"[\w.]+/?", line)}
     ignored |= {"quick", "smoke", "cells", ".git", "pumap.egg-info"}
     return sorted(p for p in ROOT.rglob("*") if p.is_file() and not ignored & set(p.relative_to(ROOT).parts))
 

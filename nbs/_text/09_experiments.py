@@ -1173,7 +1173,7 @@ def scorecard_markdown(
     card: dict,  # from `scorecard`
 ) -> str:  # Markdown
     "The scorecard to read: what was measured, the claims, the errata; numbers not measured are only counted."
-    show = lambda value: "" if value is None else f"{value:.4f}" if isinstance(value, float) else {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    show = lambda value: "" if value is None else {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.4f}" if isinstance(value, float) else str(value)
     heads = ("table", "dataset", "dim", "method", "metric", "paper", "ours", "sd", "n", "seeds", "within")
     measured = [row for row in card["cells"] if row["ours"] is not None]
     lines = [f"# Scorecard, profile {card['profile']}", "", f"{len(measured)} of {len(card['cells'])} numbers measured. `within`: trustworthiness differs from the paper's by {TOLERANCE['trustworthiness']} at most.", ""]

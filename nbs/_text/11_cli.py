@@ -172,6 +172,21 @@ def data_sets(
 
 # %%
 #| export
+def report_table(
+    card: dict,  # from `ex.scorecard`
+    number: int,  # which table of the paper
+) -> Table:
+    "What was measured of one table, for people."
+    rows = [row for row in card["cells"] if row["table"] == number and row["ours"] is not None]
+    shown = Table("data set", "dim", "method", "paper", "ours", "sd", "rows", "seeds", "within", title=f"Table {number}: {rows[0]['metric']}, profile {card['profile']}")
+    text = lambda value: "" if value is None else {True: "yes", False: "NO"}[value] if isinstance(value, bool) else f"{value:.4f}" if isinstance(value, float) else str(value)
+    for row in rows:
+        shown.add_row(*(text(row[key]) for key in ("dataset", "dim", "method", "paper", "ours", "sd", "n", "seeds", "within")))
+    return shown
+
+
+# %%
+#| export
 @app.command()
 def report(profile: ProfileOption = "quick", as_json: JsonOption = False, results: ResultsOption = None) -> int:
     "The scorecard: each number of tables 2 to 8 beside ours, and each claim of the paper. Also written to scorecard.json and scorecard.md."
@@ -183,15 +198,9 @@ def report(profile: ProfileOption = "quick", as_json: JsonOption = False, result
     if as_json:
         print_json(card)
         return 0
-    number = lambda value: "" if value is None else f"{value:.4f}"
-    word = {True: "yes", False: "NO", None: ""}
-    table = Table("table", "data set", "dim", "method", "metric", "paper", "ours", "rows", "seeds", "within", title=f"profile {profile}")
-    for row in card["cells"]:
-        if row["ours"] is not None:
-            shown = (row["table"], row["dataset"], row["dim"], row["method"], row["metric"], number(row["paper"]), number(row["ours"]))
-            table.add_row(*map(str, shown), str(row["n"]), str(row["seeds"]), word[row["within"]])
     console = Console()
-    console.print(table)
+    for number in sorted({row["table"] for row in card["cells"] if row["ours"] is not None}):
+        console.print(report_table(card, number))
     for claim in card["claims"]:
         if claim["holds"] is not None:
             console.print(f"{claim['id']} {'holds' if claim['holds'] else 'DOES NOT HOLD'}: {claim['text']} ({claim['evidence']})", highlight=False)

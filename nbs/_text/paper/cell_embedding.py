@@ -99,7 +99,7 @@ labels = np.concatenate([data.y_train, data.y_test])
 colours = plt.get_cmap("tab10" if labels.max() < 10 else "tab20")
 first, second = 0, min(1, n_components - 1)
 fig, ax = plt.subplots(figsize=(5, 4))
-ax.scatter(embedding[:10_000, first], embedding[:10_000, second], s=4, linewidths=0, color=colours(data.y_train[:10_000]))
+ax.scatter(embedding[:10_000, first], embedding[:10_000, second], s=12 if len(embedding) < 2_000 else 3, linewidths=0, color=colours(data.y_train[:10_000]))
 ax.scatter(
     embedding_test[:500, first], embedding_test[:500, second], s=16, facecolors="none", edgecolors=colours(data.y_test[:500]), linewidths=0.7
 )
