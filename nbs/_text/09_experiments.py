@@ -212,15 +212,15 @@ PROFILES = {
         ),
         Profile(
             "quick", "the whole protocol on data that come with scikit-learn, in minutes",
-            blocks=(Block(("digits",), METHODS, (2,), (0, 1, 2)), Block(("moons",), METHODS, (2,)),
-                    Block(("digits",), ("umap", "pumap", "pca"), (64,))),
+            blocks=(Block(("digits", "moons"), METHODS, (2,)), Block(("digits",), ("umap", "pumap", "pca"), (64,)),
+                    Block(("digits",), ("umap", "pumap", "tsne"), (2,), (1, 2))),
             settings={"pumap": {"n_training_epochs": 20}, "umap_tf": {"n_training_epochs": 100}},
         ),
         Profile(
             "laptop", "real images on two cores: all rows, shortened training",
-            blocks=(Block(("mnist", "fmnist", "moons"), METHODS, (2,)), Block(("mnist", "fmnist"), ("umap", "pumap", "pca"), (64,))),
-            settings={"pumap": {"n_training_epochs": 0.25}, "umap_tf": {"n_training_epochs": 20},
-                      ("moons", "pumap"): {"n_training_epochs": 100}, ("moons", "umap_tf"): {"n_training_epochs": 100}},
+            blocks=(Block(("mnist", "fmnist", "moons"), METHODS, (2,)),),  # 64-D is not run in this profile yet
+            settings={"pumap": {"n_training_epochs": 0.2, "batch_size": 250}, "umap_tf": {"n_training_epochs": 20},
+                      ("moons", "pumap"): {"n_training_epochs": 100, "batch_size": 1000}, ("moons", "umap_tf"): {"n_training_epochs": 100}},
         ),
         Profile(
             "paper", "the original sizes, networks and epochs, for a GPU",

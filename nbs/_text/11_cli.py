@@ -158,12 +158,10 @@ def data_sets(
     if as_json:
         print_json([dict(row, path=str(row["path"]) if row["path"] else None, shape=list(row["shape"])) for row in rows])
     else:
-        table = Table("name", "title", "rows", "here", "source", "sha256")
         for row in rows:
-            here = row["problem"] or ("yes" if row["here"] else "no")
-            rows_text = " / ".join(f"{n:,}" for n in row["rows"].values())
-            table.add_row(row["name"], row["title"], rows_text, here, str(row["path"] or row["source"] or row["url"]), (row["sha256"] or "")[:12])
-        Console().print(table)
+            place = row["problem"] or (f"here: {row['path'] or row['source']}" if row["here"] else f"not here; from {row['url']}")
+            count = " + ".join(f"{n:,}" for n in row["rows"].values())
+            say(f"{row['name']:8} {row['title']:14} {count:24} sha256 {(row['sha256'] or 'unknown')[:12]}  {place}")
     return 1 if names and any(row["problem"] for row in rows) else 0
 
 
@@ -450,7 +448,8 @@ def failure(
         lines = log.read_text(errors="replace").rstrip().splitlines()
     except FileNotFoundError:
         return None
-    return lines[-1].removeprefix("error: ") if lines and lines[-1].startswith("error: ") else None
+    said = lines and (lines[-1].startswith("error: ") or "Error: " in lines[-1])
+    return lines[-1].removeprefix("error: ") if said else None
 
 
 # %%
