@@ -60,3 +60,12 @@ def __getattr__(name):
 
 def __dir__():
     return sorted({*globals(), *_PUBLIC})
+
+
+def main():
+    "The `pumap` command; one line if the packages it needs are not there."
+    try:
+        from pumap.cli import main
+    except ImportError as error:
+        raise SystemExit(f"error: {error}") from None
+    main()

@@ -374,7 +374,7 @@ def _download(
         return "the connection was cut"
     except requests.ConnectionError:
         return "no connection"
-    except (requests.RequestException, AssertionError) as error:
+    except requests.RequestException as error:
         return f"{type(error).__name__}, {error}"
     return None
 
@@ -384,7 +384,7 @@ def _difference(path: Path, sha256: str) -> str | None:
     try:
         _checked(path, sha256)
     except DataDamaged:
-        return "it sent another file"
+        return "what it sent is not the published file"
     return None
 
 # %% ../nbs/00_datasets.ipynb #78ba05c6

@@ -74,7 +74,7 @@ def compiled(
     def run(*arrays):
         tensors = [tf.convert_to_tensor(array) for array in arrays]
         if not concrete:
-            concrete.append(tf.function(function).get_concrete_function(*tensors))
+            concrete.append(tf.function(function, autograph=False).get_concrete_function(*tensors))
         return concrete[0](*tensors)
 
     return run

@@ -95,7 +95,7 @@ def test_dry_run_touches_nothing_and_tells_sizes(pumap, tmp_path):
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert "n_training_epochs=5" in lines["mnist-pumap-64d-seed0"] and "encoder=conv28" in lines["mnist-pumap-64d-seed0"]
     assert "n_training_epochs=100" in lines["moons-pumap-2d-seed0"] and "perplexity=500" in lines["moons-tsne-2d-seed0"]
-    assert "train=all" in lines["fmnist-umap-2d-seed0"] and "draw" in lines["fig05_trustworthiness"]
+    assert "train=50000 test=10000" in lines["fmnist-umap-2d-seed0"] and "draw" in lines["fig05_trustworthiness"]
 
 
 def test_dry_run_tells_what_it_would_reuse(pumap, tmp_path):

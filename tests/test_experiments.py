@@ -68,7 +68,7 @@ def test_the_protocol_does_not_depend_on_the_profile():
     for dataset in ("digits", "moons", "mnist", "fmnist"):
         for method in ex.METHODS:
             found = [ex.settings_for(ex.Cell(dataset, method, 2), name) for name in ex.PROFILES]
-            assert len({json.dumps({k: v for k, v in s.items() if k != "n_training_epochs"}) for s in found}) == 1
+            assert len({json.dumps({k: v for k, v in s.items() if k not in ex.SCALE_SETTINGS}) for s in found}) == 1
 
 
 def test_profiles_have_the_names_of_the_command_line():

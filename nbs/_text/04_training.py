@@ -155,7 +155,7 @@ def compiled(
     def run(*arrays):
         tensors = [tf.convert_to_tensor(array) for array in arrays]
         if not concrete:
-            concrete.append(tf.function(function).get_concrete_function(*tensors))
+            concrete.append(tf.function(function, autograph=False).get_concrete_function(*tensors))
         return concrete[0](*tensors)
 
     return run
@@ -438,7 +438,7 @@ def embedding_step(z, optimizer, a, b, loss, repulsion_strength):
 
 # %%
 start = np.random.default_rng(0).normal(scale=5, size=(len(X), 2))
-z, history = fit_embedding(start, edges, a, b, n_training_epochs=30, random_state=0)
+z, history = fit_embedding(start, edges, a, b, n_training_epochs=15, random_state=0)
 assert trustworthiness(X, z) > 0.93 > trustworthiness(X, start)
-again, _ = fit_embedding(start, edges, a, b, n_training_epochs=30, random_state=0)
+again, _ = fit_embedding(start, edges, a, b, n_training_epochs=15, random_state=0)
 assert_array_equal(z, again)

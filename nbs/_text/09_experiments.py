@@ -201,6 +201,7 @@ class Profile:
 
 # %%
 #| export
+SCALE_SETTINGS = ("n_training_epochs", "batch_size")  # all that a profile may set of a method
 PROFILES = {
     p.name: p
     for p in (
@@ -266,11 +267,12 @@ assert settings_for(Cell("mnist", "tsne", 2), "paper") == {"perplexity": 30}
 assert profile("paper").n_train is None and len(profile("smoke").cells) == 13
 
 # %% [markdown]
-# The protocol is the same in each profile. Only the length of the training differs:
+# The protocol is the same in each profile. Only how long the training is, and in how large steps, may differ:
 
 # %%
+assert {key for p in PROFILES.values() for settings in p.settings.values() for key in settings} <= set(SCALE_SETTINGS)
 for method in METHODS:
-    kept = [{k: v for k, v in settings_for(Cell("digits", method, 2), p).items() if k != "n_training_epochs"} for p in PROFILES]
+    kept = [{k: v for k, v in settings_for(Cell("digits", method, 2), p).items() if k not in SCALE_SETTINGS} for p in PROFILES]
     assert all(settings == kept[0] for settings in kept)
 
 

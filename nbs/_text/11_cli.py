@@ -244,13 +244,16 @@ def print_plan(
     results: Path,  # where records are kept
 ):
     "What `run` would do, one line per cell; touches nothing."
+    from pumap.datasets import DATASETS
+
     size = ex.profile(profile)
-    rows = f"{size.n_train or 'all'} training rows, {size.n_test or 'all'} test rows"
-    say(f"profile {profile}: {size.title} ({rows}); results in {ex.portable(results)}")
+    say(f"profile {profile}: {size.title}; results in {ex.portable(results)}")
     for cell, state in plan.items():
         settings = " ".join(f"{key}={value}" for key, value in ex.settings_for(cell, profile).items())
         todo = {"done": "reuse", "missing": "run"}.get(state, f"run ({state}; the record there is set aside)")
-        say(f"  {cell.id:32} {todo:6} train={size.n_train or 'all'} test={size.n_test or 'all'} {settings}".rstrip())
+        train, _, test = DATASETS[cell.dataset].rows
+        train, test = size.n_train or train, size.n_test or test
+        say(f"  {cell.id:32} {todo:6} train={train} test={test} {settings}".rstrip())
     for notebook in dict.fromkeys(f.notebook for f in figures):
         drawn = ex.is_drawn(notebook, profile, results) and "missing" not in plan.values()
         say(f"  {notebook:32} {'reuse' if drawn else 'draw'}")

@@ -1,0 +1,596 @@
+"""Data sets: the right rows from every source, and one clear sentence for everything that can be wrong with files and networks.
+
+No test needs the internet. Most use a small data set of idx files, made here and entered in the table of data sets, which a
+server on this machine hands out; those of the real MNIST and Fashion-MNIST are skipped where these are not installed.
+"""
+
+import gzip
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from pumap import datasets
+from pumap.datasets import DataDamaged, DataNotFound, Entry, describe, fetch, load, names, read_idx, take
+
+ROOT = Path(__file__).parent.parent
+FILES = tuple(file for file, _ in datasets.MNIST.files)
+
+
+def idx(array, code=0x08):
+    return bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+
+
+def tiny_contents():
+    rng = np.random.default_rng(0)
+    return {
+        FILES[0]: idx(rng.integers(0, 256, (8, 5, 4), dtype=np.uint8)),
+        FILES[1]: idx(rng.integers(0, 3, 8, dtype=np.uint8)),
+        FILES[2]: idx(rng.integers(0, 256, (3, 5, 4), dtype=np.uint8)),
+        FILES[3]: idx(rng.integers(0, 3, 3, dtype=np.uint8)),
+    }
+
+
+CONTENTS = tiny_contents()
+DIGESTS = {file: hashlib.sha256(content).hexdigest() for file, content in CONTENTS.items()}
+
+
+class Server:
+    "Hands out what `answers` says for a path: the body, or (body, length it promises), or a status."
+
+    def __init__(self):
+        self.answers, self.asked = {}, []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                server.asked.append(self.path)
+                answer = server.answers.get(self.path, 404)
+                if isinstance(answer, int):
+                    return self.send_error(answer)
+                body, length = answer if isinstance(answer, tuple) else (answer, len(answer))
+                self.send_response(200)
+                if length is not None:
+                    self.send_header("Content-Length", str(length))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.http.shutdown()
+    server.http.server_close()
+
+
+@pytest.fixture(autouse=True)
+def empty_machine(monkeypatch, tmp_path):
+    "No folder is given, the cache is empty, and whatever would go to the internet finds no proxy."
+    for variable in ("PUMAP_DATA", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv("PUMAP_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    "A data set of idx files in the table: two addresses (nobody listens there), a system package."
+    entry = Entry(
+        title="Tiny",
+        rows=(6, 2, 3),
+        shape=(5, 4, 1),
+        label_names=("a", "b", "c"),
+        citation="none",
+        licence="none",
+        url="http://127.0.0.1:9/one/",
+        files=tuple(DIGESTS.items()),
+        sha256=hashlib.sha256(b"".join(CONTENTS.values())).hexdigest(),
+        folders=("tiny", "Tiny/raw"),
+        mirrors=("http://127.0.0.1:9/one/", "http://127.0.0.1:9/two/"),
+        package="dataset-tiny",
+        package_folder=str(tmp_path / "system"),
+    )
+    monkeypatch.setitem(datasets.DATASETS, "tiny", entry)
+    return entry
+
+
+def put(folder, zipped=True, leave_out=()):
+    "Write the files of the tiny data set."
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, content in CONTENTS.items():
+        if file not in leave_out:
+            (folder / (f"{file}.gz" if zipped else file)).write_bytes(gzip.compress(content) if zipped else content)
+    return folder
+
+
+def one_sentence(error):
+    text = str(error.value)
+    assert "\n" not in text and text.endswith(".") and len(text) < 700, text
+    return text
+
+
+def files_below(folder):
+    return sorted(path for path in folder.rglob("*")) if folder.exists() else []
+
+
+# --- what comes back ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["digits", "moons"])
+def test_made_data(name):
+    dataset, entry = load(name), datasets.DATASETS[name]
+    for part, n in zip(("train", "valid", "test"), entry.rows):
+        X, y = getattr(dataset, f"X_{part}"), getattr(dataset, f"y_{part}")
+        assert X.shape == (n, *entry.shape) and X.dtype == np.float32 and X.flags.c_contiguous
+        assert y.shape == (n,) and y.dtype == np.int64
+        assert set(y) == set(range(len(dataset.label_names)))
+    assert dataset.shape == entry.shape and dataset.source == "scikit-learn" and len(dataset.sha256) == 64
+    again = load(name)
+    assert_array_equal(dataset.X_valid, again.X_valid)
+    assert dataset.sha256 == again.sha256 == describe(name)["sha256"]
+
+
+def test_moons_are_the_papers():
+    from sklearn.datasets import make_moons
+
+    dataset = load("moons")
+    for part, seed in (("train", 0), ("test", 1), ("valid", 2)):
+        X, y = make_moons(n_samples=1000, noise=0.1, random_state=seed)
+        assert_array_equal(getattr(dataset, f"X_{part}"), X.astype(np.float32))
+        assert_array_equal(getattr(dataset, f"y_{part}"), y)
+
+
+def test_digits_are_dealt_in_equal_shares_and_each_row_once():
+    from sklearn.datasets import load_digits
+
+    dataset = load("digits")
+    X = np.concatenate([dataset.X_train, dataset.X_valid, dataset.X_test]).reshape(-1, 64) * 16
+    assert_array_equal(np.sort(X.view("V256").ravel()), np.sort(load_digits().data.astype("f4").view("V256").ravel()))
+    for y in (dataset.y_train, dataset.y_valid, dataset.y_test):
+        shares = np.bincount(y, minlength=10) / len(y)
+        assert shares.min() > 0.09 and shares.max() < 0.11
+
+
+def check_mnist_like(dataset, mean, std, first):
+    parts = (dataset.X_train, dataset.X_valid, dataset.X_test)
+    assert [X.shape for X in parts] == [(50_000, 28, 28, 1), (10_000, 28, 28, 1), (10_000, 28, 28, 1)]
+    assert {X.dtype for X in parts} == {np.dtype("f4")} and parts[0].min() == 0 and parts[0].max() == 1
+    X = np.concatenate(parts[:2])
+    assert abs(X.mean(dtype=float) - mean) < 1e-4 and abs(X.std(dtype=float) - std) < 1e-4
+    assert dataset.y_train[:10].tolist() == first and dataset.y_test.dtype == np.int64
+    levels = X[:100] * np.float32(255)
+    assert_array_equal(X[:100], np.round(levels).astype(np.uint8).astype("float32") / 255)  # as Keras users write it
+    return np.bincount(np.concatenate([dataset.y_train, dataset.y_valid]))
+
+
+@pytest.fixture
+def real(request, monkeypatch):
+    "The real data set, from where it is on this machine."
+    monkeypatch.undo()  # this machine as it is
+    try:
+        found = datasets.find(request.param)
+    except DataNotFound as error:
+        pytest.skip(str(error))
+    if found is None:
+        pytest.skip(f"{request.param} is not on this machine: set PUMAP_DATA to a folder that has it")
+    return found
+
+
+@pytest.mark.parametrize("real", ["mnist"], indirect=True)
+def test_mnist(real):
+    start = time.perf_counter()
+    dataset = load("mnist", download=False)
+    assert time.perf_counter() - start < 20
+    counts = check_mnist_like(dataset, 0.1307, 0.3081, [5, 0, 4, 1, 9, 2, 1, 3, 1, 4])
+    assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.shares_memory(dataset.X_train.base, dataset.X_valid.base)  # one array, converted once
+    content = b"".join(datasets._content(path) for path in real[1])
+    assert hashlib.sha256(content).hexdigest() == dataset.sha256 == describe("mnist")["sha256"]
+
+
+@pytest.mark.parametrize("real", ["fmnist"], indirect=True)
+def test_fmnist(real):
+    dataset = load("fmnist", download=False)
+    counts = check_mnist_like(dataset, 0.2860, 0.3530, [9, 0, 0, 3, 0, 2, 7, 2, 5, 5])
+    assert set(counts) == {6000} and dataset.label_names[9] == "Ankle boot"
+    content = b"".join(datasets._content(path) for path in real[1])
+    assert hashlib.sha256(content).hexdigest() == dataset.sha256 == describe("fmnist")["sha256"]
+
+
+@pytest.mark.parametrize("real", ["mnist"], indirect=True)
+def test_one_byte_changed_in_mnist(real, tmp_path):
+    folder = tmp_path / "given" / "mnist"
+    folder.mkdir(parents=True)
+    for path in real[1]:
+        (folder / path.name).symlink_to(path)
+    labels = next(path for path in real[1] if "t10k-labels" in path.name)
+    content = bytearray(datasets._content(labels))
+    content[-1] ^= 1
+    (folder / labels.name).unlink()
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(bytes(content)))
+    with pytest.raises(DataDamaged, match=r"given/mnist/t10k-labels-idx1-ubyte.gz is not the published file") as error:
+        load("mnist", data_dir=tmp_path / "given")
+    one_sentence(error)
+
+
+def test_names():
+    assert names() == ("digits", "moons", "mnist", "fmnist")
+    for call in (load, describe):
+        for wrong in ("mnits", "", None, 3, ["mnist"]):
+            with pytest.raises(ValueError, match="the names are digits, moons, mnist, fmnist"):
+                call(wrong)
+
+
+def test_all_checksums_are_sha256():
+    for entry in datasets.DATASETS.values():
+        for text in [entry.sha256, *(sha256 for _, sha256 in entry.files)]:
+            assert text == "" or (len(text) == 64 and set(text) <= set("0123456789abcdef"))
+
+
+def test_import_is_quick_and_brings_no_heavy_library():
+    code = """
+import sys
+import pumap.datasets as d
+d.names()
+print([m for m in ("tensorflow", "keras", "umap", "openTSNE", "pooch", "requests", "sklearn") if m in sys.modules])
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert out.strip() == "[]"
+
+
+# --- idx files ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code, dtype", [(8, "u1"), (9, "i1"), (0x0B, ">i2"), (0x0C, ">i4"), (0x0D, ">f4"), (0x0E, ">f8")])
+def test_idx_of_every_type(code, dtype, tmp_path):
+    array = np.arange(-6, 18).reshape(2, 3, 4).astype(dtype)
+    content = idx(array, code)
+    (tmp_path / "a.gz").write_bytes(content)  # unpacked on the way, the name left as it was
+    (tmp_path / "b").write_bytes(gzip.compress(content))
+    for source in (content, gzip.compress(content), tmp_path / "a.gz", str(tmp_path / "b")):
+        read = read_idx(source)
+        assert_array_equal(read, array)
+        assert read.dtype.isnative and read.shape == (2, 3, 4)
+
+
+GOOD = idx(np.arange(6, dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"", r"not an idx file: it begins with the bytes \(none\)"),
+        (b"\0\0", "not an idx file"),
+        (b"<!DOCTYPE html>", "not an idx file: it begins with the bytes 3c 21 44 4f"),
+        (b"\0\0\x07" + GOOD[3:], "not an idx file"),
+        (b"\1" + GOOD[1:], "not an idx file"),
+        (b"\0\0\x08\0", "not an idx file"),
+        (GOOD[:6], "ends within its header, after 6 of 8 bytes"),
+        (GOOD[:-1], r"holds 13 bytes, but its header, shape \(6,\), asks for 14"),
+        (GOOD + b"\0", "holds 15 bytes"),
+        (b"\0\0\x08\3" + b"\xff" * 12, "asks for"),
+        (gzip.compress(GOOD)[:-4], "ends in the middle of its gzip stream"),
+        (gzip.compress(GOOD)[:5], "gzip stream"),
+        (gzip.compress(GOOD)[:12] + b"\xff\xff" + gzip.compress(GOOD)[14:], "cannot be decompressed"),
+        (gzip.compress(GOOD)[:-8] + b"\0" * 8, "cannot be decompressed"),
+        (gzip.compress(GOOD) + b"more", "cannot be decompressed"),
+        (gzip.compress(GOOD[:-1]), "holds 13 bytes"),
+    ],
+)
+def test_damaged_idx(content, words, tmp_path):
+    (tmp_path / "file.gz").write_bytes(content)
+    for source in (content, tmp_path / "file.gz"):
+        with pytest.raises(DataDamaged, match=words) as error:
+            read_idx(source)
+        text = one_sentence(error)
+    assert str(tmp_path / "file.gz") in text
+
+
+def test_idx_that_is_not_there(tmp_path):
+    for path in (tmp_path / "no", tmp_path):
+        with pytest.raises(DataNotFound, match="cannot be read") as error:
+            read_idx(path)
+        assert str(path) in one_sentence(error)
+
+
+# --- sources -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("layout", ["tiny", "Tiny/raw"])
+def test_folder_given(tiny, tmp_path, monkeypatch, layout, zipped):
+    put(tmp_path / "given" / layout, zipped)
+    dataset = load("tiny", data_dir=tmp_path / "given")
+    assert dataset.source == "folder given" and dataset.sha256 == tiny.sha256
+    images = np.frombuffer(CONTENTS[FILES[0]], np.uint8, offset=16).reshape(8, 5, 4, 1)
+    assert_array_equal(dataset.X_train, images[:6].astype("f4") / 255)
+    assert_array_equal(dataset.X_valid, images[6:].astype("f4") / 255)
+    assert_array_equal(dataset.y_valid, np.frombuffer(CONTENTS[FILES[1]], np.uint8, offset=8)[6:])
+    assert len(dataset.X_test) == len(dataset.y_test) == 3
+    monkeypatch.setenv("PUMAP_DATA", str(tmp_path / "given"))
+    assert_array_equal(load("tiny").X_test, dataset.X_test)
+    assert load("tiny", data_dir="").source == "folder given"
+    assert not (tmp_path / "cache").exists()
+
+
+def test_order_of_sources(tiny, tmp_path):
+    put(tmp_path / "system")
+    assert load("tiny").source == "system package dataset-tiny"
+    put(tmp_path / "cache" / "tiny")
+    assert load("tiny").source == "user cache"
+    put(tmp_path / "given" / "tiny", leave_out=FILES[-1:])
+    assert load("tiny", data_dir=tmp_path / "given").source == "user cache"
+    put(tmp_path / "given" / "tiny")
+    assert load("tiny", data_dir=tmp_path / "given").source == "folder given"
+    told = describe("tiny", tmp_path / "given")
+    assert told["here"] and told["problem"] is None and told["path"] == str(tmp_path / "given" / "tiny")
+    assert told["rows"] == {"train": 6, "valid": 2, "test": 3} and told["sha256"] == tiny.sha256
+
+
+@pytest.mark.parametrize("damage", [b"", b"rubbish", CONTENTS[FILES[0]], gzip.compress(CONTENTS[FILES[1]])[:-6]])
+def test_damaged_file_in_the_folder_is_not_passed_over(tiny, tmp_path, damage):
+    put(tmp_path / "system")
+    bad = put(tmp_path / "given" / "tiny") / f"{FILES[1]}.gz"
+    bad.write_bytes(damage)
+    with pytest.raises(DataDamaged) as error:
+        load("tiny", data_dir=tmp_path / "given")
+    assert str(bad) in one_sentence(error)
+    told = describe("tiny", tmp_path / "given")
+    assert not told["here"] and str(bad) in told["problem"] and told["path"] == str(bad.parent)
+
+
+def test_folder_that_does_not_exist(tiny, tmp_path, monkeypatch):
+    put(tmp_path / "system")
+    with pytest.raises(DataNotFound, match="given as data_dir, does not exist") as error:
+        load("tiny", data_dir=tmp_path / "typo")
+    one_sentence(error)
+    assert "does not exist" in describe("tiny", tmp_path / "typo")["problem"]
+    monkeypatch.setenv("PUMAP_DATA", str(tmp_path / "typo"))
+    with pytest.raises(DataNotFound, match="named by PUMAP_DATA, does not exist"):
+        load("tiny")
+    assert load("digits").source == "scikit-learn"  # needs no folder
+
+
+def test_cache_that_cannot_be_written_can_be_read(tiny, tmp_path):
+    folder = put(tmp_path / "cache" / "tiny")
+    folder.chmod(0o555)
+    before = folder.stat().st_mtime_ns
+    try:
+        assert load("tiny").source == "user cache"
+    finally:
+        folder.chmod(0o755)
+    assert folder.stat().st_mtime_ns == before  # nothing was written, which root could have done
+
+
+# --- the internet ------------------------------------------------------------------------------------------------------
+
+
+def hand_out(server, at="/one"):
+    "Let the server hand out the tiny data set."
+    for file, content in CONTENTS.items():
+        server.answers[f"{at}/{file}.gz"] = gzip.compress(content)
+
+
+@pytest.fixture
+def online(tiny, server, monkeypatch):
+    "The tiny data set with the server as its two mirrors."
+    entry = replace(tiny, mirrors=(f"{server.url}/one/", f"{server.url}/two"))
+    monkeypatch.setitem(datasets.DATASETS, "tiny", entry)
+    return entry
+
+
+def test_fetched_once_then_from_the_cache(online, server, tmp_path):
+    hand_out(server)
+    assert not describe("tiny")["here"] and not server.asked
+    with pytest.raises(DataNotFound, match="not on this machine"):
+        load("tiny", download=False)
+    dataset = load("tiny")
+    assert dataset.source == f"{server.url}/one/" and len(dataset.X_train) == 6 and len(server.asked) == 4
+    assert sorted(p.name for p in files_below(tmp_path / "cache" / "tiny")) == sorted(f"{file}.gz" for file in FILES)
+    assert load("tiny").source == "user cache" and len(server.asked) == 4
+    (tmp_path / "cache" / "tiny" / f"{FILES[2]}.gz").unlink()
+    load("tiny")
+    assert server.asked[4:] == [f"/one/{FILES[2]}.gz"]  # only what is missing
+
+
+def test_second_mirror(online, server):
+    hand_out(server, "/two")
+    server.answers[f"/one/{FILES[0]}.gz"] = b"<html>moved</html>"  # the others are 404
+    assert load("tiny").source == f"{server.url}/two"
+
+
+def spoilt(body):
+    return {
+        "wrong bytes": b"<html>moved</html>",
+        "another file": gzip.compress(CONTENTS[FILES[2]]),
+        "nothing": b"",
+        "cut": (body[: len(body) // 2], len(body)),
+        "cut at the start": (b"", len(body)),
+        "cut, length untold": (body[: len(body) // 2], None),
+        "404": 404,
+        "503": 503,
+    }
+
+
+@pytest.mark.parametrize(
+    "what, error, words",
+    [
+        ("wrong bytes", DataDamaged, "what it sent is not the published file"),
+        ("another file", DataDamaged, "what it sent is not the published file"),
+        ("nothing", DataDamaged, "what it sent is not the published file"),
+        ("cut", DataNotFound, "the connection was cut"),
+        ("cut at the start", DataNotFound, "the connection was cut"),
+        ("cut, length untold", DataDamaged, "what it sent is not the published file"),
+        ("404", DataNotFound, "the server answered 404"),
+        ("503", DataNotFound, "the server answered 503"),
+    ],
+)
+def test_bad_answers_leave_nothing_behind(online, server, tmp_path, what, error, words):
+    hand_out(server)
+    path = f"/one/{FILES[1]}.gz"
+    server.answers[path] = spoilt(server.answers[path])[what]
+    with pytest.raises(error, match=words) as caught:
+        load("tiny")
+    text = one_sentence(caught)
+    assert f"{FILES[1]}.gz could not be fetched" in text and server.url + path in text
+    assert "set PUMAP_DATA" in text and "install the system package dataset-tiny" in text
+    left = [p.name for p in files_below(tmp_path / "cache" / "tiny")]
+    assert left == [f"{FILES[0]}.gz"]  # the one that came well before it
+    hand_out(server)
+    assert len(load("tiny").X_train) == 6  # the next try heals it
+
+
+def test_unpacked_by_the_server(online, server):
+    "Some servers unpack .gz files on the way."
+    for file, content in CONTENTS.items():
+        server.answers[f"/one/{file}.gz"] = content
+    load("tiny")
+    assert load("tiny").source == "user cache"
+
+
+def test_no_connection(tiny, tmp_path):
+    with pytest.raises(DataNotFound) as error:
+        load("tiny")
+    text = one_sentence(error)
+    assert "http://127.0.0.1:9/one/" in text and "http://127.0.0.1:9/two/" in text and "no connection" in text
+    assert f"{FILES[0]}.gz could not be fetched" in text and "set PUMAP_DATA" in text
+    assert not files_below(tmp_path / "cache" / "tiny")
+
+
+def test_mnist_without_network(tmp_path):
+    with pytest.raises(DataNotFound) as error:
+        load("mnist")
+    text = one_sentence(error)
+    assert "train-images-idx3-ubyte.gz" in text and datasets.MNIST.mirrors[0] in text
+    assert "put its 4 files in a folder 'mnist' and set PUMAP_DATA" in text
+    told = describe("mnist")
+    assert not told["here"] and told["problem"] is None and told["url"].startswith("https://")
+    assert not files_below(tmp_path / "cache" / "mnist")
+
+
+@contextmanager
+def nobody(wanted):
+    "Root may write everywhere; where the tests run as root, be nobody for a moment."
+    import pooch  # noqa: F401  while it can surely be read
+    import requests  # noqa: F401
+
+    as_root = wanted and hasattr(os, "geteuid") and os.geteuid() == 0
+    if as_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if as_root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("place", ["a file is there", "a file above", "proc", "no permission"])
+def test_cache_that_cannot_be_written(online, server, tmp_path, monkeypatch, place):
+    hand_out(server)
+    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "locked").mkdir()
+    cache = {
+        "a file is there": tmp_path / "file",
+        "a file above": tmp_path / "file" / "below",
+        "proc": Path("/proc/pumap"),
+        "no permission": tmp_path / "locked",
+    }[place]
+    if place == "proc" and not Path("/proc/self").exists():
+        pytest.skip("there is no /proc, in which nobody can write, on this system")
+    cache.chmod(0o555) if place == "no permission" else None
+    monkeypatch.setenv("PUMAP_CACHE", str(cache))
+    with pytest.raises(DataNotFound, match="set PUMAP_CACHE to a folder that can be written") as error, nobody(place == "no permission"):
+        load("tiny")
+    text = one_sentence(error)
+    assert f"{FILES[0]}.gz cannot be kept in {cache}" in text and not server.asked
+
+
+def test_fetch_takes_any_mirrors(server, tmp_path):
+    server.answers["/here/labels.gz"] = gzip.compress(GOOD)
+    path, mirror = fetch("labels", hashlib.sha256(GOOD).hexdigest(), tmp_path / "a" / "b", ["http://127.0.0.1:9", f"{server.url}/here"])
+    assert path == tmp_path / "a" / "b" / "labels.gz" and mirror == f"{server.url}/here"
+    assert_array_equal(read_idx(path), np.arange(6))
+    with pytest.raises(DataNotFound, match="no connection.*answered 404.*; try again later"):
+        fetch("labels", "0" * 64, tmp_path / "c", ["http://127.0.0.1:9", f"{server.url}/there"])
+    assert not files_below(tmp_path / "c")
+
+
+def test_two_processes_at_once(online, server, tmp_path):
+    "Neither sees half a file of the other."
+    hand_out(server)
+    errors = []
+
+    def fetch_it():
+        try:
+            assert len(load("tiny").X_train) == 6
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=fetch_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert sorted(p.name for p in files_below(tmp_path / "cache" / "tiny")) == sorted(f"{file}.gz" for file in FILES)
+
+
+def test_without_pooch(tiny, tmp_path):
+    "Files that are here load without it; what must be fetched names the extra."
+    put(tmp_path / "given" / "tiny")
+    code = f"""
+import sys
+sys.modules["pooch"] = None
+from pumap import datasets
+datasets.load("digits")
+print(datasets.find("mnist", {str(tmp_path / "given")!r}))
+try:
+    datasets.load("mnist", {str(tmp_path / "given")!r})
+except ImportError as error:
+    print(error)
+"""
+    env = {k: v for k, v in os.environ.items() if k not in ("PUMAP_DATA", "PUMAP_CACHE")}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=env).stdout
+    assert out.splitlines() == ["None", "Fetching data sets needs pooch, which is not installed; run `pip install 'pumap[paper]'`."]
+
+
+# --- take --------------------------------------------------------------------------------------------------------------
+
+
+def test_take():
+    digits = load("digits")
+    few = take(digits, n_train=10, n_valid=1, n_test=300)
+    assert (len(few.X_train), len(few.y_train), len(few.X_valid), len(few.X_test)) == (10, 10, 1, 300)
+    assert few.sha256 == digits.sha256 and np.shares_memory(few.X_train, digits.X_train)
+    assert len(take(digits).X_train) == 1197
+    for wrong in (0, -1, 1198, 2.5, True, "10"):
+        with pytest.raises(ValueError, match="n_train is .*whole number from 1 to 1197"):
+            take(digits, n_train=wrong)
+
+
+def test_a_dataset_is_not_changed_by_accident():
+    from dataclasses import FrozenInstanceError
+
+    with pytest.raises(FrozenInstanceError):
+        load("moons").name = "other"
