@@ -129,3 +129,18 @@ def test_published_tables_are_whole():
     folder = ROOT / "nbs/paper/published"
     for number in range(1, 9):
         assert (folder / f"table{number}.csv").read_text(encoding="utf-8").count("\n") > 2
+
+
+def test_the_readme_tells_the_numbers_of_the_records():
+    import csv
+
+    with open(ROOT / "figures" / "laptop" / "table02.csv", newline="") as file:
+        kept = {(row["dataset"], row["method"]): row for row in csv.DictReader(file)}
+    labels = {"umap": "UMAP", "umap_tf": "UMAP (TF)", "pumap": "P. UMAP", "tsne": "t-SNE", "pca": "PCA"}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for method, label in labels.items():
+        told = re.search(rf"^\| {re.escape(label)} \|(.*)\|$", readme, re.M)[1].split("|")
+        for dataset, (paper, ours) in {"mnist": told[:2], "fmnist": told[3:5]}.items():
+            row = kept[dataset, method]
+            assert ours.strip() == f"{float(row['ours']):.4f}", f"{dataset}, {method}"
+            assert paper.strip() == (f"{float(row['paper']):.4f}" if row["paper"] else "-"), f"{dataset}, {method}"

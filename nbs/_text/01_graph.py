@@ -9,7 +9,7 @@
 #       format_name: percent
 #       format_version: '1.3'
 #   kernelspec:
-#     display_name: Python 3 (ipykernel)
+#     display_name: python3
 #     language: python
 #     name: python3
 # ---
@@ -50,6 +50,7 @@ from sklearn.utils.multiclass import type_of_target
 X, y = load_digits(return_X_y=True)
 X = X.astype("float32") / 16
 
+
 # %% [markdown]
 # ## Randomness
 #
@@ -68,9 +69,11 @@ def random_generator(
         return np.random.default_rng(random_state)
     return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
 
+
 # %%
 assert random_generator(3).integers(10**6) == random_generator(3).integers(10**6)
 assert random_generator(np.random.RandomState(3)).integers(10**6) != random_generator(3).integers(10**6)
+
 
 # %% [markdown]
 # ## Rows that can make a graph
@@ -102,6 +105,7 @@ def _all_rows_equal(X) -> bool:
         return (X.max(axis=0) != X.min(axis=0)).nnz == 0
     # Two rows settle it for nearly all data; the full comparison is for the data that are in trouble.
     return np.array_equal(X[0], X[-1]) and bool((X == X[0]).all())
+
 
 # %%
 for rows, word in ((X[:15], "at least 16"), (np.ones((50, 3)), "the same")):
@@ -156,8 +160,10 @@ def known_metrics() -> list:  # sorted
 
     return sorted(set(exact) | set(approximate))
 
+
 # %%
 assert "euclidean" in known_metrics() and "correlation" in known_metrics()
+
 
 # %%
 #| export
@@ -212,6 +218,7 @@ def _named_function(name):
 
     return exact.get(name) or approximate[name]
 
+
 # %% [markdown]
 # Each row is its own nearest neighbour, at distance zero. The approximate search agrees with the exact one on nearly every neighbour.
 
@@ -223,6 +230,7 @@ assert_allclose(distances[:, 0], 0, atol=1e-3)
 approximate, _ = nearest_neighbors(X, n_neighbors=15, exact=False, random_state=0)
 recall = np.mean([len(set(a) & set(b)) / 15 for a, b in zip(indices, approximate)])
 assert recall > 0.98
+
 
 # %% [markdown]
 # A metric of one's own, with a keyword, gives what the same metric gives by its name.
@@ -236,6 +244,7 @@ def my_minkowski(x, y, p):
 mine, _ = nearest_neighbors(X[:300], 5, metric=my_minkowski, metric_kwds={"p": 3})
 named, _ = nearest_neighbors(X[:300], 5, metric="minkowski", metric_kwds={"p": 3})
 assert (mine == named).mean() > 0.99
+
 
 # %% [markdown]
 # ## The fuzzy simplicial set
@@ -293,6 +302,7 @@ def fuzzy_graph(
     )  # fmt: skip
     return sparse.csr_matrix(graph, dtype=np.float32)
 
+
 # %%
 graph = fuzzy_graph(X, precomputed_knn=(indices, distances))
 assert_allclose((graph - graph.T).data, 0, atol=1e-6)
@@ -319,6 +329,7 @@ for i, j, w in zip(edges.row, edges.col, edges.data):
 ax.scatter(*two_moons.T, c=side, cmap="coolwarm", s=12)
 ax.set_axis_off()
 assert not any(side[i] != side[j] and w > 0.9 for i, j, w in zip(edges.row, edges.col, edges.data))
+
 
 # %% [markdown]
 # Two moons as a graph: the wider a line, the stronger the membership. Few lines, and weak ones, lead from one moon to the other.
@@ -352,6 +363,7 @@ def check_labels(y, n_rows: int) -> np.ndarray:  # int64, shape (n_rows,)
         raise ValueError("y holds continuous values; labels must be classes (whole numbers with -1 for unknown, or strings).")
     return y.astype(np.int64) if y.dtype.kind in "iufb" else np.unique(y, return_inverse=True)[1]
 
+
 # %%
 def across(graph):  # share of all membership strength that lies between different digits
     coo = graph.tocoo()
@@ -361,6 +373,7 @@ def across(graph):  # share of all membership strength that lies between differe
 assert across(intersect_labels(graph, y)) < across(graph) / 10
 unknown = np.full(len(y), -1)
 assert_allclose(across(intersect_labels(graph, unknown)), across(graph), rtol=0.25)  # no label, little change
+
 
 # %% [markdown]
 # ## The curve in the embedding
@@ -384,8 +397,10 @@ def find_ab(
     a, b = find_ab_params(spread, min_dist)
     return float(a), float(b)
 
+
 # %%
 assert_allclose(find_ab(), (1.577, 0.895), atol=1e-3)  # the values all experiments of the paper use
+
 
 # %% [markdown]
 # ## Edges
@@ -422,10 +437,12 @@ def pruned_edges(
     keep = coo.data >= coo.data.max() / max(n_epochs, 1)
     return Edges(coo.row[keep].astype(np.int32), coo.col[keep].astype(np.int32), coo.data[keep].astype(np.float32))
 
+
 # %%
 edges = pruned_edges(graph)
 assert len(edges.head) < graph.nnz
 assert edges.weight.min() >= graph.data.max() / 500
+
 
 # %% [markdown]
 # ### Drawing edges by strength
@@ -448,6 +465,7 @@ def weighted_batches(
         drawn = np.searchsorted(sums, rng.random(batch_size) * sums[-1], side="right")
         yield edges.head[drawn], edges.tail[drawn]
 
+
 # %%
 draw = weighted_batches(edges, 200_000, random_state=0)
 head, tail = next(draw)
@@ -460,6 +478,7 @@ assert 0.95 < chi_square < 1.05  # as random as it should be, neither more nor l
 # %%
 again, _ = next(weighted_batches(edges, 200_000, random_state=0))
 assert_array_equal(head, again)  # the seed decides
+
 
 # %% [markdown]
 # ### Drawing edges as the paper did
@@ -499,6 +518,7 @@ def paper_steps(
 ) -> int:
     "Batches in one epoch of the original's scheme."
     return max(1, int(paper_repeats(edges.weight).sum()) // batch_size)
+
 
 # %%
 assert_array_equal(paper_repeats(np.array([0.001, 0.05, 0.5, 1.0], "float32")), [1, 1, 12, 25])

@@ -9,7 +9,7 @@
 #       format_name: percent
 #       format_version: '1.3'
 #   kernelspec:
-#     display_name: Python 3 (ipykernel)
+#     display_name: python3
 #     language: python
 #     name: python3
 # ---
@@ -75,10 +75,12 @@ def log_odds(
     "Log odds against each pair being neighbours, log((1 - q) / q)."
     return math.log(a) + b * ops.log(ops.maximum(d2, NEAREST**2))
 
+
 # %%
 d = np.array([0.5, 1.0, 2.0])
 q = 1 / (1 + a * d ** (2 * b))
 assert_allclose(log_odds(d**2, a, b), np.log((1 - q) / q), rtol=1e-6)
+
 
 # %% [markdown]
 # ## Three forms of one loss
@@ -92,6 +94,7 @@ def exact_terms(
 ):  # (attraction, repulsion), each of shape (n_pairs,)
     "-log q and -log(1 - q), exact in both tails."
     return ops.softplus(t), ops.softplus(-t)
+
 
 # %%
 attraction, repulsion = exact_terms(log_odds(d**2, a, b))
@@ -114,12 +117,14 @@ def paper_terms(
     attraction, repulsion = exact_terms(t)
     return ops.minimum(attraction, -math.log(FLOOR)), ops.minimum(repulsion, -math.log(FLOOR))
 
+
 # %%
 near_and_far = np.array([0.0, 1e-4, 1.0, 100.0, 1000.0])
 q = 1 / (1 + a * near_and_far ** (2 * b))
 attraction, repulsion = paper_terms(log_odds(near_and_far**2, a, b))
 assert_allclose(attraction, -np.log(np.clip(q, 1e-4, 1)), rtol=1e-6, atol=1e-6)
 assert_allclose(repulsion, -np.log(np.clip(1 - q, 1e-4, 1)), rtol=1e-6, atol=1e-6)
+
 
 # %% [markdown]
 # **umap-learn 0.5.12.** Its ParametricUMAP hands $\log q$ to a log-sigmoid, which expects a logit. The loss is then that of the
@@ -134,10 +139,12 @@ def umap_learn_terms(
     log_q = -ops.softplus(t)
     return ops.softplus(-log_q), ops.softplus(log_q)
 
+
 # %%
 coincident = log_odds(np.zeros(1), a, b)
 assert_allclose(np.ravel(umap_learn_terms(coincident)), np.log(2), rtol=1e-5)  # at q = 1 both should differ: 0 and 13.8 * 2b
 assert np.ravel(exact_terms(coincident))[0] < 1e-6
+
 
 # %%
 #| export
@@ -157,6 +164,7 @@ def loss_form(name: str):  # function of log odds
     if name not in forms:
         raise ValueError(f"loss is {name!r}; it must be one of: {', '.join(forms)}.")
     return forms[name]
+
 
 # %% [markdown]
 # All three in one picture: attraction in solid lines, repulsion in dashed ones.
@@ -191,6 +199,7 @@ for name in ("exact", "umap-learn-0.5.12"):
 assert push["exact"][0] > push["exact"][1]  # the nearer, the harder
 assert push["umap-learn-0.5.12"][0] < push["umap-learn-0.5.12"][1]  # the nearer, the softer
 
+
 # %% [markdown]
 # ## The loss of a batch
 #
@@ -215,6 +224,7 @@ def umap_cross_entropy(
     _, repulsion = loss_terms(squared_distance(ops.repeat(head, rate, axis=0), repelled), a, b, loss)
     return attraction, repulsion_strength * repulsion
 
+
 # %%
 rng = np.random.default_rng(0)
 head, tail = rng.normal(size=(2, 4, 2)).astype("float32")
@@ -224,6 +234,7 @@ assert attraction.shape == (4,) and repulsion.shape == (20,)
 twice = umap_cross_entropy(head, tail, negatives, a, b, repulsion_strength=2.0)
 assert_allclose(twice[1], 2 * repulsion)
 assert_allclose(twice[0], attraction)
+
 
 # %% [markdown]
 # ## Exactness
@@ -268,6 +279,7 @@ for jit_compile in (False, True):
         for gradient in gradients(same, same) + gradients(same, tf.constant(tail)):
             assert np.isfinite(gradient).all()
 
+
 # %% [markdown]
 # ## Reconstruction
 #
@@ -287,6 +299,7 @@ def reconstruction_loss(
     if loss == "mse":
         return ops.mean(ops.square(x - x_decoded))
     return ops.mean(ops.binary_crossentropy(x, x_decoded))
+
 
 # %%
 assert_allclose(reconstruction_loss(np.ones(3, "float32"), np.ones(3, "float32")), 0, atol=1e-6)

@@ -9,7 +9,7 @@
 #       format_name: percent
 #       format_version: '1.3'
 #   kernelspec:
-#     display_name: Python 3 (ipykernel)
+#     display_name: python3
 #     language: python
 #     name: python3
 # ---
@@ -37,6 +37,7 @@ from keras import layers
 
 from pumap.graph import random_generator
 
+
 # %% [markdown]
 # The encoder is the whole difference between UMAP and Parametric UMAP: a network that maps a row to its place in the embedding. The method does not
 # care which network. This notebook has the ones of the paper, by name, and the door through which any other comes in.
@@ -58,6 +59,7 @@ def seeded_initializers(random_state=None):
     finally:
         random.setstate(before)
 
+
 # %%
 def first_weights(random_state):
     with seeded_initializers(random_state):
@@ -71,6 +73,7 @@ state = random.getstate()
 assert_array_equal(first_weights(7), first_weights(7))
 assert (first_weights(7) != first_weights(8)).any()
 assert random.getstate() == state
+
 
 # %% [markdown]
 # ## Networks of the paper
@@ -97,9 +100,11 @@ def mlp_decoder(
     values = [layers.Dense(math.prod(output_shape), activation="sigmoid"), layers.Reshape(output_shape)]
     return keras.Sequential([keras.Input((n_components,)), *hidden, *values], name="mlp_decoder")
 
+
 # %%
 assert mlp_encoder((50,), 2).count_params() == 50 * 100 + 100 + 2 * (100 * 100 + 100) + 100 * 2 + 2
 assert mlp_decoder((5, 5), 2).output_shape == (None, 5, 5)
+
 
 # %% [markdown]
 # **`conv28`**: for MNIST and Fashion-MNIST, two strided convolutions and two dense layers of 512. (In the original, some methods had one dense layer on one data set and two on the other; here a
@@ -134,6 +139,7 @@ def _check_28(shape, role):
             f"{role}='conv28' is for images of 28 x 28, but a row has shape {tuple(shape)}: use 'mlp', a Keras model or a function that builds one."
         )
 
+
 # %%
 #| export
 def conv28_decoder(
@@ -157,6 +163,7 @@ def conv28_decoder(
         name="conv28_decoder",
     )
 
+
 # %% [markdown]
 # The number of weights can be checked against a published one: the original's variational encoder has 2,436,356, with one dense layer of
 # 512 fewer than ours and a second output of two units more.
@@ -165,6 +172,7 @@ def conv28_decoder(
 encoder = conv28_encoder((28, 28, 1), 2)
 assert encoder.count_params() == 2_436_356 + 513 * 512 - 513 * 2
 assert conv28_decoder((28, 28, 1), 2).output_shape == (None, 28, 28, 1)
+
 
 # %% [markdown]
 # ## By name, ready made, or by a function
@@ -195,6 +203,7 @@ def build_decoder(
     names = {"mlp": mlp_decoder, "conv28": conv28_decoder}
     return _build("decoder", decoder, names, tuple(output_shape), n_components, ((n_components,), tuple(output_shape)), random_state)
 
+
 # %%
 #| export
 def _build(role, spec, names, row_shape, n_components, shapes, random_state):
@@ -217,6 +226,7 @@ def _build(role, spec, names, row_shape, n_components, shapes, random_state):
         if not isinstance(found, tuple) or len(found[1:]) != len(expected) or any(f not in (None, e) for f, e in zip(found[1:], expected)):
             raise ValueError(f"The {role}'s {side} has shape {found}; it must be (None, {', '.join(map(str, expected))}).")
     return model
+
 
 # %%
 own = keras.Sequential([keras.Input((8, 8)), layers.Flatten(), layers.Dense(2)])

@@ -9,7 +9,7 @@
 #       format_name: percent
 #       format_version: '1.3'
 #   kernelspec:
-#     display_name: Python 3 (ipykernel)
+#     display_name: python3
 #     language: python
 #     name: python3
 # ---
@@ -62,6 +62,7 @@ X = X[:600].astype("float32") / 16
 edges = pruned_edges(fuzzy_graph(X))
 a, b = find_ab()
 
+
 # %% [markdown]
 # ## Rows for a batch
 #
@@ -79,10 +80,12 @@ def take_rows(
     rows = rows.toarray() if sparse.issparse(rows) else rows
     return np.asarray(rows, dtype=np.float32).reshape(-1, *input_shape)
 
+
 # %%
 assert take_rows(X, [3, 5, 8], (8, 8, 1)).shape == (3, 8, 8, 1)
 assert_array_equal(take_rows(sparse.csr_matrix(X), slice(0, 10), (64,)), X[:10])
 assert take_rows(np.zeros((4, 2), "uint8"), slice(None), (2,)).dtype == np.float32
+
 
 # %% [markdown]
 # ## Embedding rows
@@ -105,9 +108,11 @@ def encode(
         out[batch] = model(take_rows(X, batch, input_shape), training=False)
     return out
 
+
 # %%
 encoder = build_encoder("mlp", (64,), 2, random_state=0)
 assert_allclose(encode(encoder, X, (64,), batch_size=100), encode(encoder, X, (64,)), atol=1e-6)
+
 
 # %% [markdown]
 # ## One step
@@ -135,10 +140,12 @@ def total_loss(
     total = ops.sum(attraction) + ops.sum(repulsion)
     return total if reduction == "sum" else total / (attraction.shape[0] + repulsion.shape[0])
 
+
 # %%
 negatives = in_batch_negatives(100, 5, np.random.default_rng(0))
 assert_array_equal(np.bincount(negatives), np.full(100, 5))
 assert total_loss(np.ones(100), np.ones(500), "sum") == 600 and total_loss(np.ones(100), np.ones(500), "mean") == 1
+
 
 # %% [markdown]
 # A step is compiled when it is first called. All batches of a fit have one shape, so there is one trace per fit; asking for it outright keeps
@@ -160,11 +167,13 @@ def compiled(
 
     return run
 
+
 # %%
 traces = []
 plus_one = compiled(lambda x: traces.append("traced") or x + 1)
 assert plus_one(np.float32(1)) == 2 and plus_one(np.float32(2)) == 3
 assert traces == ["traced"]
+
 
 # %% [markdown]
 # The step itself. With a decoder, the reconstruction of both ends is added; unless `autoencoder_loss` is set, its gradient stops
@@ -210,6 +219,7 @@ def paper_optimizer(learning_rate: float = 1e-3):
     "Adam with every element of a gradient clipped to +-4, as in the original code."
     return keras.optimizers.Adam(learning_rate, clipvalue=4.0)
 
+
 # %% [markdown]
 # Is that the original's step? Here it is once more, written out as facts about the original say it: two calls of the encoder, a plain distance, clipped
 # probabilities, an unreduced vector of terms. After one step from the same weights, all weights agree. (The comparison takes plain gradient descent: the first
@@ -239,6 +249,7 @@ for one, other in steps:
     assert_allclose(one, other, atol=2e-3)  # the plain formulas round 1 - q in single precision
 assert max(abs(one).max() for one, _ in steps) > 0.3  # gradients up to the clip of 4 were there to agree on
 assert paper_optimizer().clipvalue == 4.0
+
 
 # %% [markdown]
 # ## A record of the run
@@ -282,6 +293,7 @@ class Recorder:
         self.bar.close()
         return self.history
 
+
 # %%
 recorder = Recorder(n_steps=400, n_attraction=1, n_repulsion=5)
 for step in range(1, 401):
@@ -289,6 +301,7 @@ for step in range(1, 401):
 history = recorder.close()
 assert len(history["step"]) == 100 and history["step"][-1] == 400
 assert_allclose(history["loss"], 0.1)  # the mean over one attraction and five repulsions
+
 
 # %% [markdown]
 # ## Fitting an encoder
@@ -306,6 +319,7 @@ def n_steps_for(
     if not n_training_epochs > 0:
         raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
     return max(1, round(n_training_epochs * paper_steps(edges, batch_size)))
+
 
 # %%
 #| export
@@ -336,6 +350,7 @@ def fit_encoder(
         recorder.add(i, step(take_rows(X, np.concatenate([head, tail]), input_shape), negatives))
     return recorder.close()
 
+
 # %%
 def fit_digits(random_state=0, **settings):
     encoder = build_encoder("mlp", (64,), 2, random_state=random_state)
@@ -365,6 +380,7 @@ assert_array_equal(encode(encoder, X, (64,)), encode(again, X, (64,)))
 other, _ = fit_digits(random_state=1)
 assert abs(encode(encoder, X, (64,)) - encode(other, X, (64,))).max() > 0.1
 
+
 # %% [markdown]
 # The repulsion strength counts: with more of it, points lie further apart.
 
@@ -387,6 +403,7 @@ history = fit_encoder(X, edges, with_decoder, a, b, decoder=decoder, n_training_
 read_back = encode(decoder, encode(with_decoder, X, (64,)), (2,))
 assert ((read_back - X) ** 2).mean() < ((X.mean(axis=0) - X) ** 2).mean()  # better than the mean image
 assert history["reconstruction"][-1] < history["reconstruction"][0]
+
 
 # %% [markdown]
 # ## Fitting an embedding
@@ -435,6 +452,7 @@ def embedding_step(z, optimizer, a, b, loss, repulsion_strength):
         return ops.mean(attraction), ops.mean(repulsion), ops.zeros(())
 
     return compiled(step)
+
 
 # %%
 start = np.random.default_rng(0).normal(scale=5, size=(len(X), 2))

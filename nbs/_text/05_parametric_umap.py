@@ -9,7 +9,7 @@
 #       format_name: percent
 #       format_version: '1.3'
 #   kernelspec:
-#     display_name: Python 3 (ipykernel)
+#     display_name: python3
 #     language: python
 #     name: python3
 # ---
@@ -61,6 +61,7 @@ from pumap.losses import loss_form
 from pumap.networks import build_decoder, build_encoder
 from pumap.training import encode, fit_encoder
 
+
 # %% [markdown]
 # The pieces are there: a graph (`01_graph`), a loss (`02_losses`), a network (`03_networks`) and a loop (`04_training`). The estimator puts them together and follows scikit-learn's rules to the
 # letter: `__init__` only stores, `fit` checks and computes, what was learned ends in `_`, fitting again starts again.
@@ -89,6 +90,7 @@ def check_settings(
         if not (np.isfinite(settings[name]) and settings[name] > 0):
             raise ValueError(f"{name} is {settings[name]!r}; it must be a positive number.")
 
+
 # %%
 #| export
 def check_graph(
@@ -116,6 +118,7 @@ def check_unit_range(X) -> None:
             "scale them, or use reconstruction_loss='mse' with a decoder that can reach such values."
         )
 
+
 # %% [markdown]
 # Rows are checked by scikit-learn, and keep their shape: images stay images. `dims` says how the networks see a row, if not as it is in `X`.
 
@@ -137,6 +140,7 @@ def check_input(
     elif shape != estimator._row_shape:
         raise ValueError(f"Rows have shape {shape}, but ParametricUMAP was fitted on rows of shape {estimator._row_shape}.")
     return X
+
 
 # %% [markdown]
 # ## Settings
@@ -185,6 +189,7 @@ class ParametricUMAPSettings(BaseEstimator):
             if name not in ("self", "__class__"):
                 setattr(self, name, value)
 
+
 # %% [markdown]
 # ## The steps of `fit`
 #
@@ -222,6 +227,7 @@ def build_curve(
         raise ValueError(f"a is {settings.a} and b is {settings.b}: give both, or neither.")
     return find_ab(settings.min_dist, settings.spread) if settings.a is None else (float(settings.a), float(settings.b))
 
+
 # %% [markdown]
 # Then the training, which is a matter of handing the settings on.
 
@@ -250,6 +256,7 @@ def train(
         reconstruction_weight=estimator.parametric_reconstruction_loss_weight,
         **{name: getattr(estimator, name) for name in names},
     )
+
 
 # %% [markdown]
 # ## The estimator
@@ -310,6 +317,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parametr
         tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
+
 
 # %% [markdown]
 # ## A first embedding
@@ -389,6 +397,7 @@ def share_between_classes(graph):
 
 assert share_between_classes(supervised.graph_) < share_between_classes(graph) / 5
 
+
 # %% [markdown]
 # ## A way back
 #
@@ -413,6 +422,7 @@ def decode(
     if points.shape[1] != estimator.n_components:
         raise ValueError(f"Points have {points.shape[1]} coordinates, but the embedding has {estimator.n_components}.")
     return encode(estimator.decoder_, points, (estimator.n_components,)).reshape(len(points), *estimator._row_shape)
+
 
 # %%
 autoencoder = ParametricUMAP(decoder="mlp", n_training_epochs=2, batch_size=256, random_state=0).fit(X_train)
@@ -477,6 +487,7 @@ def write_archive(
                 archive.write(part, part.name)
         os.replace(folder / "archive", path)
 
+
 # %%
 #| export
 def read_archive(
@@ -508,6 +519,7 @@ def read_archive(
     estimator.embedding_, estimator.encoder_, estimator.decoder_ = embedding, encoder, decoder
     return estimator
 
+
 # %%
 with tempfile.TemporaryDirectory() as folder:
     autoencoder.save(f"{folder}/digits.pumap")
@@ -523,6 +535,7 @@ assert loaded.get_params() == autoencoder.get_params() and loaded.history_ == au
 unpickled = pickle.loads(pickle.dumps(model))
 assert_array_equal(unpickled.transform(X_new), model.transform(X_new))
 assert (unpickled.graph_ != model.graph_).nnz == 0
+
 
 # %% [markdown]
 # ## What goes wrong, and what is said

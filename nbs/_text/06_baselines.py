@@ -9,7 +9,7 @@
 #       format_name: percent
 #       format_version: '1.3'
 #   kernelspec:
-#     display_name: Python 3 (ipykernel)
+#     display_name: python3
 #     language: python
 #     name: python3
 # ---
@@ -51,6 +51,7 @@ X, y = load_digits(return_X_y=True)
 X = X.reshape(-1, 8, 8).astype("float32") / 16
 X_train, X_new = X[:600], X[600:700]
 
+
 # %% [markdown]
 # ## The common face
 
@@ -80,6 +81,7 @@ class Baseline(TransformerMixin, BaseEstimator):
         "Embed new rows, shape (n_rows, ...), among the fitted ones."
         check_is_fitted(self)
         return np.asarray(self._transform_rows(self._flat(X, reset=False)), dtype=np.float32)
+
 
 # %% [markdown]
 # ## PCA
@@ -113,12 +115,14 @@ def seed_of(random_state):  # an int, or None
     "An integer seed for libraries that take nothing else."
     return None if random_state is None else int(random_generator(random_state).integers(2**31 - 1))
 
+
 # %%
 pca = PCA().fit(X_train)
 assert_allclose(pca.transform(X_train), pca.embedding_, atol=1e-4)
 wide = PCA(n_components=64).fit(X_train[:, :7])  # 56 features
 distance = lambda rows: np.linalg.norm(rows[:300].reshape(300, -1) - rows[300:600].reshape(300, -1), axis=1)
 assert_allclose(distance(wide.embedding_), distance(X_train[:, :7]), rtol=1e-3)  # a rotation keeps distances
+
 
 # %% [markdown]
 # ## UMAP
@@ -160,6 +164,7 @@ def umap_model(settings, rows, n_epochs):
         warnings.filterwarnings("ignore", message="n_jobs value")  # said for each seeded fit, and wanted
         return model.fit(rows)
 
+
 # %% [markdown]
 # ## UMAP (TF)
 #
@@ -198,6 +203,7 @@ def centred(embedding: np.ndarray, extent: float = 10.0) -> np.ndarray:
     embedding = embedding - embedding.mean(axis=0)
     return embedding * (extent / np.abs(embedding).max())
 
+
 # %% [markdown]
 # ## t-SNE
 #
@@ -232,6 +238,7 @@ class TSNE(Baseline):
     def _transform_rows(self, rows):
         return self.tsne_.transform(rows)
 
+
 # %% [markdown]
 # ## By name
 #
@@ -257,6 +264,7 @@ def make_method(
     except TypeError as error:
         known = ", ".join(sorted(classes[method]().get_params()))
         raise ValueError(f"{method} does not take all of {', '.join(settings)}; its settings are: {known}.") from error
+
 
 # %% [markdown]
 # ## One check for all
