@@ -76,6 +76,7 @@ def test_data_for_programs(pumap, tmp_path):
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["run", "--help"], ["run", "all", "--dry-run"], ["report"]])
 def test_answers_need_nothing_heavy(arguments, tmp_path):
     heavy = ("tensorflow", "keras", "umap", "openTSNE", "sklearn", "numba", "papermill", "snakemake", "pandas", "numpy")
+    heavy = heavy[: -1 if "--dry-run" in arguments else None]  # a dry run asks the data sets for their sizes, which takes numpy
     results = [] if "--help" in arguments else ["--results", str(tmp_path)]
     code = f"""
 import sys
