@@ -9,15 +9,15 @@ __all__ = ['METHODS', 'Baseline', 'PCA', 'seed_of', 'UMAP', 'umap_model', 'UMAPE
 import warnings
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .graph import find_ab, pruned_edges, random_generator
+from .graph import check_rows, find_ab, pruned_edges, random_generator
 from .parametric_umap import ParametricUMAP
 from .training import fit_embedding
 
 # %% ../nbs/06_baselines.ipynb #b550dc7a
-class Baseline(TransformerMixin, BaseEstimator):
+class Baseline(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     "A transformer that flattens rows and leaves the work to `_fit_rows` and `_transform_rows`."
 
     def _flat(self, X, reset: bool):
@@ -30,6 +30,7 @@ class Baseline(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         "Fit on rows of shape (n_rows, ...); leaves `embedding_`, float32 of shape (n_rows, n_components)."
+        self.__dict__.pop("embedding_", None)  # a fit that fails leaves an estimator that is not fitted
         self.embedding_ = np.asarray(self._fit_rows(self._flat(X, reset=True)), dtype=np.float32)
         return self
 
@@ -41,6 +42,13 @@ class Baseline(TransformerMixin, BaseEstimator):
         "Embed new rows, shape (n_rows, ...), among the fitted ones."
         check_is_fitted(self)
         return np.asarray(self._transform_rows(self._flat(X, reset=False)), dtype=np.float32)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "embedding_")
+
+    @property
+    def _n_features_out(self):
+        return self.n_components
 
 # %% ../nbs/06_baselines.ipynb #f9314283
 class PCA(Baseline):
@@ -90,6 +98,7 @@ def umap_model(settings, rows, n_epochs):
     "umap-learn's estimator, fitted to rows of shape (n_rows, n_features)."
     import umap
 
+    check_rows(rows, settings.n_neighbors)  # umap-learn would lower n_neighbors and warn
     model = umap.UMAP(
         n_neighbors=settings.n_neighbors,
         n_components=settings.n_components,
@@ -128,7 +137,7 @@ class UMAPEmbedding(Baseline):
 
 
 def centred(embedding: np.ndarray, extent: float = 10.0) -> np.ndarray:
-    "Centre points and scale them so that the farthest coordinate is `extent`, the original's start."
+    "Centre points and scale them so that the farthest coordinate is `extent`."
     embedding = embedding - embedding.mean(axis=0)
     return embedding * (extent / np.abs(embedding).max())
 
@@ -161,7 +170,7 @@ class TSNE(Baseline):
         return self.tsne_.transform(rows)
 
 # %% ../nbs/06_baselines.ipynb #adba952d
-METHODS = ("umap", "umap_tf", "pumap", "tsne", "pca")
+METHODS = {"umap": UMAP, "umap_tf": UMAPEmbedding, "pumap": ParametricUMAP, "tsne": TSNE, "pca": PCA}
 
 
 def make_method(
@@ -171,11 +180,10 @@ def make_method(
     **settings,  # of the method: n_neighbors, perplexity, encoder, ...
 ):  # an estimator with fit, transform, embedding_
     "The method with this name; a `ValueError` for an unknown name or a setting it does not have."
-    classes = {"umap": UMAP, "umap_tf": UMAPEmbedding, "pumap": ParametricUMAP, "tsne": TSNE, "pca": PCA}
-    if method not in classes:
+    if method not in METHODS:
         raise ValueError(f"method is {method!r}; it must be one of: {', '.join(METHODS)}.")
     try:
-        return classes[method](n_components=n_components, random_state=random_state, **settings)
+        return METHODS[method](n_components=n_components, random_state=random_state, **settings)
     except TypeError as error:
-        known = ", ".join(sorted(classes[method]().get_params()))
+        known = ", ".join(sorted(METHODS[method]().get_params()))
         raise ValueError(f"{method} does not take all of {', '.join(settings)}; its settings are: {known}.") from error

@@ -148,6 +148,7 @@ PROFILES = {
             "laptop", "real images on two cores: all rows, shortened training",
             blocks=(Block(("mnist", "fmnist", "moons"), METHODS, (2,)),),  # 64-D is not run in this profile yet
             settings={"pumap": {"n_training_epochs": 0.2, "batch_size": 250}, "umap_tf": {"n_training_epochs": 20},
+                      ("mnist", "pumap"): {"n_training_epochs": 0.6},
                       ("moons", "pumap"): {"n_training_epochs": 100, "batch_size": 1000}, ("moons", "umap_tf"): {"n_training_epochs": 100}},
         ),
         Profile(

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['EXACT_BELOW', 'random_generator', 'check_rows', 'resolve_metric', 'known_metrics', 'nearest_neighbors',
-           'all_distances', 'check_knn', 'fuzzy_graph', 'intersect_labels', 'check_labels', 'find_ab', 'Edges',
-           'default_n_epochs', 'pruned_edges', 'weighted_batches', 'paper_repeats', 'paper_batches', 'paper_steps']
+           'all_distances', 'named_function', 'searchable_metric', 'check_knn', 'fuzzy_graph', 'intersect_labels',
+           'check_labels', 'find_ab', 'Edges', 'default_n_epochs', 'pruned_edges', 'weighted_batches', 'paper_repeats',
+           'paper_batches', 'edge_batches', 'paper_steps']
 
 # %% ../nbs/01_graph.ipynb #65871b9a
 import numbers
@@ -57,35 +58,34 @@ EXACT_BELOW = 4096  # rows; umap-learn's own limit
 
 
 def resolve_metric(
-    metric,  # a name umap-learn, pynndescent or scikit-learn knows, or a numba function (x, y, *keywords) -> distance
+    metric,  # a name umap-learn or pynndescent knows, or a function (x, y, *keywords) -> distance
     sample,  # two rows, shape (2, n_features), to try a function on
     metric_kwds: dict,  # keyword arguments of the metric
-):  # a name or a numba function that returns a distance alone
-    "Check a metric, and reduce one that returns (distance, gradient) to the distance."
+):  # a name or a compiled function that returns a distance alone
+    "Check a metric; compile a function, and reduce one that returns (distance, gradient) to the distance."
     if not callable(metric):
-        known = known_metrics()
-        if metric not in known:
-            raise ValueError(f"metric is {metric!r}; give a numba function or one of: {', '.join(known)}.")
+        if metric not in known_metrics():
+            raise ValueError(f"metric is {metric!r}; give a function of two rows or one of: {', '.join(known_metrics())}.")
         return metric
     if sparse.issparse(sample):
         raise ValueError("metric is a function and the data are sparse: give dense rows, or the name of a metric.")
-    if not isinstance(metric(*sample, *metric_kwds.values()), tuple):
-        return metric
     import numba
 
-    @numba.njit(fastmath=True)
-    def distance_only(x, y, *keywords):
-        return metric(x, y, *keywords)[0]
-
-    return distance_only
+    function = metric if hasattr(metric, "py_func") else numba.njit(metric)
+    try:
+        value = function(*sample, *metric_kwds.values())
+    except Exception as error:  # numba has many, and all mean the same here
+        raise ValueError(f"metric {metric.__name__!r} fails on two rows: {str(error).strip().splitlines()[0]}") from error
+    return numba.njit(lambda x, y, *keywords: function(x, y, *keywords)[0]) if isinstance(value, tuple) else function
 
 
 def known_metrics() -> list:  # sorted
-    "The names of metrics that can be used."
+    "The names of metrics that can be used between rows of numbers."
     from pynndescent.distances import named_distances as approximate
+    from umap.distances import DISCRETE_METRICS
     from umap.distances import named_distances as exact
 
-    return sorted(set(exact) | set(approximate))
+    return sorted((set(exact) | set(approximate)) - set(DISCRETE_METRICS))
 
 # %% ../nbs/01_graph.ipynb #11086da2
 def nearest_neighbors(
@@ -110,10 +110,12 @@ def nearest_neighbors(
     rng = np.random.RandomState(random_generator(random_state).integers(2**31 - 1))
     if exact:
         X, metric = all_distances(X, metric, kwds), "precomputed"
+    elif not callable(metric) and not sparse.issparse(X):
+        metric = searchable_metric(metric)
     indices, distances, _ = umap_neighbors(X, n_neighbors, metric, kwds, False, rng, n_jobs=n_jobs)
     return indices.astype(np.int32), distances.astype(np.float32)
 
-
+# %% ../nbs/01_graph.ipynb #3e59c753
 def all_distances(
     X,  # rows, shape (n_rows, n_features); dense or CSR
     metric,  # as `resolve_metric` returns it
@@ -122,22 +124,37 @@ def all_distances(
     "All distances: by scikit-learn where it knows the metric (vectorised), else by umap-learn."
     from umap.distances import pairwise_special_metric
 
-    try:
-        if not callable(metric):
-            return pairwise_distances(X, metric=metric, **metric_kwds)
-    except (ValueError, TypeError):
-        pass  # a metric that only umap-learn has
-    dense = X.toarray() if sparse.issparse(X) else X
+    distances = None
     if not callable(metric):
-        metric = _named_function(metric)
-    return pairwise_special_metric(dense, metric=metric, kwds=metric_kwds)
+        try:
+            distances = pairwise_distances(X, metric=metric, **metric_kwds)
+        except (ValueError, TypeError):
+            pass  # not one of scikit-learn's
+    if distances is None or np.isnan(distances).any():
+        dense = X.toarray() if sparse.issparse(X) else X
+        function = metric if callable(metric) else named_function(metric)
+        try:
+            distances = pairwise_special_metric(dense, metric=function, kwds=metric_kwds)
+        except Exception as error:  # whatever numba says of a keyword that does not fit
+            raise ValueError(f"metric {metric!r} with metric_kwds={metric_kwds} cannot be computed: {str(error).strip().splitlines()[0]}") from error
+    if np.isnan(distances).any():
+        raise ValueError(f"metric {metric!r} is not a number between some rows: choose another, or leave out rows it is not defined for.")
+    return distances
 
 
-def _named_function(name):
+def named_function(name: str):  # numba function of two rows
+    "umap-learn's function for a name, or pynndescent's."
     from pynndescent.distances import named_distances as approximate
     from umap.distances import named_distances as exact
 
     return exact.get(name) or approximate[name]
+
+
+def searchable_metric(name: str):  # a name or a numba function
+    "What pynndescent can search with: a name of its own, or umap-learn's function."
+    from pynndescent.distances import named_distances as approximate
+
+    return name if name in approximate else named_function(name)
 
 # %% ../nbs/01_graph.ipynb #d61c17d9
 def check_knn(
@@ -146,7 +163,10 @@ def check_knn(
     n_neighbors: int,
 ):  # (indices int32, distances float32), both of shape (n_rows, n_neighbors)
     "Check neighbours that were computed elsewhere; a `ValueError` says what does not fit."
-    indices, distances = (np.asarray(part) for part in tuple(precomputed_knn)[:2])
+    try:
+        indices, distances = (np.asarray(part) for part in tuple(precomputed_knn)[:2])
+    except (TypeError, ValueError):
+        raise ValueError("precomputed_knn must be (indices, distances), two arrays of shape (n_rows, n_neighbors).") from None
     if indices.shape != distances.shape or indices.ndim != 2 or len(indices) != n_rows or indices.shape[1] < n_neighbors:
         raise ValueError(
             f"precomputed_knn has shapes {indices.shape} and {distances.shape}; "
@@ -160,7 +180,7 @@ def check_knn(
         raise ValueError("precomputed_knn must begin with each row itself, at distance 0: put the row in front of its neighbours.")
     return indices[:, :n_neighbors].astype(np.int32), distances[:, :n_neighbors].astype(np.float32)
 
-
+# %% ../nbs/01_graph.ipynb #184af9da
 def fuzzy_graph(
     X,  # rows, shape (n_rows, n_features), float32; dense or CSR
     n_neighbors: int = 15,
@@ -247,9 +267,11 @@ def pruned_edges(
     "The edges of at least `max / n_epochs`; weaker ones would never be visited in that many epochs."
     coo = graph.tocoo()
     n_epochs = default_n_epochs(graph.shape[0]) if n_epochs is None else n_epochs
+    if not n_epochs >= 1:
+        raise ValueError(f"n_epochs is {n_epochs}; it must be at least 1.")
     if coo.nnz == 0:
         raise ValueError("The graph has no edges: check the membership strengths that were given.")
-    keep = coo.data >= coo.data.max() / max(n_epochs, 1)
+    keep = coo.data >= coo.data.max() / n_epochs
     return Edges(coo.row[keep].astype(np.int32), coo.col[keep].astype(np.int32), coo.data[keep].astype(np.float32))
 
 # %% ../nbs/01_graph.ipynb #c6cd55b9
@@ -289,9 +311,22 @@ def paper_batches(
             yield edges.head[drawn], edges.tail[drawn]
 
 
+def edge_batches(
+    edges: Edges,
+    batch_size: int,  # edges in a batch
+    random_state=None,
+    edge_sampling: str = "paper",  # "paper": the original's scheme; "weighted": in proportion to membership strength
+):  # endless iterator over (head, tail), int32 arrays of shape (batch_size,)
+    "Batches of edges by one of the two schemes; a `ValueError` lists their names."
+    schemes = {"paper": paper_batches, "weighted": weighted_batches}
+    if edge_sampling not in schemes:
+        raise ValueError(f"edge_sampling is {edge_sampling!r}; it must be one of: {', '.join(schemes)}.")
+    return schemes[edge_sampling](edges, batch_size, random_state)
+
+
 def paper_steps(
     edges: Edges,
     batch_size: int,
 ) -> int:
-    "Batches in one epoch of the original's scheme."
+    "Batches in one epoch of the original's scheme; the length of a pass in the other scheme, too."
     return max(1, int(paper_repeats(edges.weight).sum()) // batch_size)

@@ -133,8 +133,12 @@ def _build(role, spec, names, row_shape, n_components, shapes, random_state):
             raise ValueError(
                 f"{role} is {spec!r}; it must be one of {', '.join(names)}, a Keras model, or a function (shape of a row, n_components) -> model."
             )
+        if isinstance(model, keras.Model) and not model.built:
+            model.build((None, *shapes[0]))
     if not isinstance(model, keras.Model):
         raise ValueError(f"The {role} function returned {type(model).__name__}; it must return a Keras model.")
+    if not all(hasattr(model, side) for side in ("input_shape", "output_shape")):
+        raise ValueError(f"The {role} does not tell its shapes: build it with keras.Sequential or keras.Model(inputs, outputs).")
     for side, expected, found in (("input", shapes[0], model.input_shape), ("output", shapes[1], model.output_shape)):
         if not isinstance(found, tuple) or len(found[1:]) != len(expected) or any(f not in (None, e) for f, e in zip(found[1:], expected)):
             raise ValueError(f"The {role}'s {side} has shape {found}; it must be (None, {', '.join(map(str, expected))}).")

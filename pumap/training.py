@@ -16,7 +16,7 @@ from keras import ops
 from scipy import sparse
 from tqdm.auto import tqdm
 
-from .graph import Edges, paper_batches, paper_steps, random_generator
+from .graph import Edges, edge_batches, paper_steps, random_generator
 from .losses import reconstruction_loss, umap_cross_entropy
 
 # %% ../nbs/04_training.ipynb #791366b0
@@ -142,7 +142,8 @@ class Recorder:
         attraction, repulsion, decoded = np.mean([[float(t) for t in terms] for terms in self.waiting], axis=0)
         loss = self.share * attraction + (1 - self.share) * repulsion
         if not np.isfinite(loss + decoded):
-            raise FloatingPointError(f"The loss is no longer a number at step {step}: scale the data, or lower the learning rate.")
+            self.bar.close()
+            raise ValueError(f"The loss is no longer a number at step {step}: scale the data, or lower the learning rate.")
         kept = dict(step=step, seconds=time.perf_counter() - self.began, loss=loss, attraction=attraction, repulsion=repulsion, reconstruction=decoded)
         for name, values in self.history.items():
             values.append(kept[name] if name == "step" else float(kept[name]))
@@ -160,7 +161,7 @@ def n_steps_for(
     batch_size: int,
 ) -> int:
     "Steps in so many passes, at least one."
-    if not n_training_epochs > 0:
+    if not 0 < n_training_epochs < np.inf:
         raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
     return max(1, round(n_training_epochs * paper_steps(edges, batch_size)))
 
@@ -177,6 +178,7 @@ def fit_encoder(
     batch_size: int = 1000,  # edges in a batch
     learning_rate: float = 1e-3,
     negative_sample_rate: int = 5,
+    edge_sampling: str = "paper",  # or "weighted", see `graph.edge_batches`
     random_state=None,
     verbose: bool = False,  # show a progress bar
     **step_settings,  # loss, repulsion_strength, autoencoder_loss, ...: see `encoder_step`
@@ -187,7 +189,7 @@ def fit_encoder(
     step = encoder_step(encoder, paper_optimizer(learning_rate), a, b, decoder=decoder, **step_settings)
     n_steps = n_steps_for(n_training_epochs, edges, batch_size)
     recorder = Recorder(n_steps, 1, negative_sample_rate, decoder is not None, verbose)
-    for i, (head, tail) in zip(range(1, n_steps + 1), paper_batches(edges, batch_size, rng_edges)):
+    for i, (head, tail) in zip(range(1, n_steps + 1), edge_batches(edges, batch_size, rng_edges, edge_sampling)):
         negatives = in_batch_negatives(len(head), negative_sample_rate, rng_negatives)
         recorder.add(i, step(take_rows(X, np.concatenate([head, tail]), input_shape), negatives))
     return recorder.close()
@@ -214,7 +216,7 @@ def fit_embedding(
     z = tf.Variable(np.asarray(embedding, dtype=np.float32))
     step = embedding_step(z, keras.optimizers.Adadelta(learning_rate), a, b, loss, repulsion_strength)
     recorder = Recorder(n_steps, 1, negative_sample_rate, verbose=verbose)
-    for i, (head, tail) in zip(range(1, n_steps + 1), paper_batches(edges, batch_size, rng_edges)):
+    for i, (head, tail) in zip(range(1, n_steps + 1), edge_batches(edges, batch_size, rng_edges)):
         recorder.add(i, step(head, tail, in_batch_negatives(len(head), negative_sample_rate, rng_negatives)))
     return z.numpy(), recorder.close()
 

@@ -78,7 +78,7 @@ assert random_generator(np.random.RandomState(3)).integers(10**6) != random_gene
 # %% [markdown]
 # ## Rows that can make a graph
 #
-# A neighbourhood of `n_neighbors` needs as many rows beside the first, and rows that are all the same have no
+# We ask for one row more than a neighbourhood has, so that every row has at least one that is not its neighbour; and rows that are all the same have no
 # neighbourhoods at all. Both are better said here than found out from a strange picture.
 
 # %%
@@ -121,7 +121,7 @@ for rows, word in ((X[:15], "at least 16"), (np.ones((50, 3)), "the same")):
 #
 # Below 4,096 rows all distances are computed, so the neighbours are exact; above, pynndescent finds nearly all of them in
 # a small part of the time. umap-learn draws the line at the same place. A metric is a name that umap-learn knows or a
-# numba function of two rows; where such a function also returns its gradient (umap-learn allows that), the distance
+# function of two rows, which numba compiles; where such a function also returns its gradient (umap-learn allows that), the distance
 # is the first of the two.
 
 # %%
@@ -130,39 +130,38 @@ EXACT_BELOW = 4096  # rows; umap-learn's own limit
 
 
 def resolve_metric(
-    metric,  # a name umap-learn, pynndescent or scikit-learn knows, or a numba function (x, y, *keywords) -> distance
+    metric,  # a name umap-learn or pynndescent knows, or a function (x, y, *keywords) -> distance
     sample,  # two rows, shape (2, n_features), to try a function on
     metric_kwds: dict,  # keyword arguments of the metric
-):  # a name or a numba function that returns a distance alone
-    "Check a metric, and reduce one that returns (distance, gradient) to the distance."
+):  # a name or a compiled function that returns a distance alone
+    "Check a metric; compile a function, and reduce one that returns (distance, gradient) to the distance."
     if not callable(metric):
-        known = known_metrics()
-        if metric not in known:
-            raise ValueError(f"metric is {metric!r}; give a numba function or one of: {', '.join(known)}.")
+        if metric not in known_metrics():
+            raise ValueError(f"metric is {metric!r}; give a function of two rows or one of: {', '.join(known_metrics())}.")
         return metric
     if sparse.issparse(sample):
         raise ValueError("metric is a function and the data are sparse: give dense rows, or the name of a metric.")
-    if not isinstance(metric(*sample, *metric_kwds.values()), tuple):
-        return metric
     import numba
 
-    @numba.njit(fastmath=True)
-    def distance_only(x, y, *keywords):
-        return metric(x, y, *keywords)[0]
-
-    return distance_only
+    function = metric if hasattr(metric, "py_func") else numba.njit(metric)
+    try:
+        value = function(*sample, *metric_kwds.values())
+    except Exception as error:  # numba has many, and all mean the same here
+        raise ValueError(f"metric {metric.__name__!r} fails on two rows: {str(error).strip().splitlines()[0]}") from error
+    return numba.njit(lambda x, y, *keywords: function(x, y, *keywords)[0]) if isinstance(value, tuple) else function
 
 
 def known_metrics() -> list:  # sorted
-    "The names of metrics that can be used."
+    "The names of metrics that can be used between rows of numbers."
     from pynndescent.distances import named_distances as approximate
+    from umap.distances import DISCRETE_METRICS
     from umap.distances import named_distances as exact
 
-    return sorted(set(exact) | set(approximate))
+    return sorted((set(exact) | set(approximate)) - set(DISCRETE_METRICS))
 
 
 # %%
-assert "euclidean" in known_metrics() and "correlation" in known_metrics()
+assert "euclidean" in known_metrics() and "poincare" in known_metrics() and "categorical" not in known_metrics()
 
 
 # %%
@@ -189,10 +188,18 @@ def nearest_neighbors(
     rng = np.random.RandomState(random_generator(random_state).integers(2**31 - 1))
     if exact:
         X, metric = all_distances(X, metric, kwds), "precomputed"
+    elif not callable(metric) and not sparse.issparse(X):
+        metric = searchable_metric(metric)
     indices, distances, _ = umap_neighbors(X, n_neighbors, metric, kwds, False, rng, n_jobs=n_jobs)
     return indices.astype(np.int32), distances.astype(np.float32)
 
 
+# %% [markdown]
+# For the exact search, scikit-learn computes the distances where it knows the metric. Where it does not, or calls a distance undefined (the correlation with a
+# constant row, say), umap-learn's own function decides. The approximate search wants a name pynndescent knows, or a function.
+
+# %%
+#| export
 def all_distances(
     X,  # rows, shape (n_rows, n_features); dense or CSR
     metric,  # as `resolve_metric` returns it
@@ -201,22 +208,37 @@ def all_distances(
     "All distances: by scikit-learn where it knows the metric (vectorised), else by umap-learn."
     from umap.distances import pairwise_special_metric
 
-    try:
-        if not callable(metric):
-            return pairwise_distances(X, metric=metric, **metric_kwds)
-    except (ValueError, TypeError):
-        pass  # a metric that only umap-learn has
-    dense = X.toarray() if sparse.issparse(X) else X
+    distances = None
     if not callable(metric):
-        metric = _named_function(metric)
-    return pairwise_special_metric(dense, metric=metric, kwds=metric_kwds)
+        try:
+            distances = pairwise_distances(X, metric=metric, **metric_kwds)
+        except (ValueError, TypeError):
+            pass  # not one of scikit-learn's
+    if distances is None or np.isnan(distances).any():
+        dense = X.toarray() if sparse.issparse(X) else X
+        function = metric if callable(metric) else named_function(metric)
+        try:
+            distances = pairwise_special_metric(dense, metric=function, kwds=metric_kwds)
+        except Exception as error:  # whatever numba says of a keyword that does not fit
+            raise ValueError(f"metric {metric!r} with metric_kwds={metric_kwds} cannot be computed: {str(error).strip().splitlines()[0]}") from error
+    if np.isnan(distances).any():
+        raise ValueError(f"metric {metric!r} is not a number between some rows: choose another, or leave out rows it is not defined for.")
+    return distances
 
 
-def _named_function(name):
+def named_function(name: str):  # numba function of two rows
+    "umap-learn's function for a name, or pynndescent's."
     from pynndescent.distances import named_distances as approximate
     from umap.distances import named_distances as exact
 
     return exact.get(name) or approximate[name]
+
+
+def searchable_metric(name: str):  # a name or a numba function
+    "What pynndescent can search with: a name of its own, or umap-learn's function."
+    from pynndescent.distances import named_distances as approximate
+
+    return name if name in approximate else named_function(name)
 
 
 # %% [markdown]
@@ -260,7 +282,10 @@ def check_knn(
     n_neighbors: int,
 ):  # (indices int32, distances float32), both of shape (n_rows, n_neighbors)
     "Check neighbours that were computed elsewhere; a `ValueError` says what does not fit."
-    indices, distances = (np.asarray(part) for part in tuple(precomputed_knn)[:2])
+    try:
+        indices, distances = (np.asarray(part) for part in tuple(precomputed_knn)[:2])
+    except (TypeError, ValueError):
+        raise ValueError("precomputed_knn must be (indices, distances), two arrays of shape (n_rows, n_neighbors).") from None
     if indices.shape != distances.shape or indices.ndim != 2 or len(indices) != n_rows or indices.shape[1] < n_neighbors:
         raise ValueError(
             f"precomputed_knn has shapes {indices.shape} and {distances.shape}; "
@@ -275,6 +300,17 @@ def check_knn(
     return indices[:, :n_neighbors].astype(np.int32), distances[:, :n_neighbors].astype(np.float32)
 
 
+# %%
+try:
+    check_knn((indices, distances), n_rows=len(X), n_neighbors=16)
+except ValueError as error:
+    assert "at least n_neighbors=16" in str(error)
+else:
+    raise AssertionError("no error")
+
+
+# %%
+#| export
 def fuzzy_graph(
     X,  # rows, shape (n_rows, n_features), float32; dense or CSR
     n_neighbors: int = 15,
@@ -432,9 +468,11 @@ def pruned_edges(
     "The edges of at least `max / n_epochs`; weaker ones would never be visited in that many epochs."
     coo = graph.tocoo()
     n_epochs = default_n_epochs(graph.shape[0]) if n_epochs is None else n_epochs
+    if not n_epochs >= 1:
+        raise ValueError(f"n_epochs is {n_epochs}; it must be at least 1.")
     if coo.nnz == 0:
         raise ValueError("The graph has no edges: check the membership strengths that were given.")
-    keep = coo.data >= coo.data.max() / max(n_epochs, 1)
+    keep = coo.data >= coo.data.max() / n_epochs
     return Edges(coo.row[keep].astype(np.int32), coo.col[keep].astype(np.int32), coo.data[keep].astype(np.float32))
 
 
@@ -447,7 +485,8 @@ assert edges.weight.min() >= graph.data.max() / 500
 # %% [markdown]
 # ### Drawing edges by strength
 #
-# Each step of training draws a batch of edges, each in proportion to its strength. umap-learn's ParametricUMAP does so by writing out every edge as often as it will
+# A step of training takes a batch of edges. The UMAP loss asks for each edge in proportion to its strength (`edge_sampling="weighted"`); the paper's code takes them by a scheme of its own, below
+# (`edge_sampling="paper"`, the default). umap-learn's ParametricUMAP does so by writing out every edge as often as it will
 # be visited, some 1,200 times per row of data and 64 bytes each time: 80 GB for a million rows. One running sum of the strengths does the same for 8 bytes an
 # edge: a uniform number falls into an edge's share of the sum with just the right probability.
 
@@ -512,11 +551,24 @@ def paper_batches(
             yield edges.head[drawn], edges.tail[drawn]
 
 
+def edge_batches(
+    edges: Edges,
+    batch_size: int,  # edges in a batch
+    random_state=None,
+    edge_sampling: str = "paper",  # "paper": the original's scheme; "weighted": in proportion to membership strength
+):  # endless iterator over (head, tail), int32 arrays of shape (batch_size,)
+    "Batches of edges by one of the two schemes; a `ValueError` lists their names."
+    schemes = {"paper": paper_batches, "weighted": weighted_batches}
+    if edge_sampling not in schemes:
+        raise ValueError(f"edge_sampling is {edge_sampling!r}; it must be one of: {', '.join(schemes)}.")
+    return schemes[edge_sampling](edges, batch_size, random_state)
+
+
 def paper_steps(
     edges: Edges,
     batch_size: int,
 ) -> int:
-    "Batches in one epoch of the original's scheme."
+    "Batches in one epoch of the original's scheme; the length of a pass in the other scheme, too."
     return max(1, int(paper_repeats(edges.weight).sum()) // batch_size)
 
 

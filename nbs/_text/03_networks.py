@@ -220,8 +220,12 @@ def _build(role, spec, names, row_shape, n_components, shapes, random_state):
             raise ValueError(
                 f"{role} is {spec!r}; it must be one of {', '.join(names)}, a Keras model, or a function (shape of a row, n_components) -> model."
             )
+        if isinstance(model, keras.Model) and not model.built:
+            model.build((None, *shapes[0]))
     if not isinstance(model, keras.Model):
         raise ValueError(f"The {role} function returned {type(model).__name__}; it must return a Keras model.")
+    if not all(hasattr(model, side) for side in ("input_shape", "output_shape")):
+        raise ValueError(f"The {role} does not tell its shapes: build it with keras.Sequential or keras.Model(inputs, outputs).")
     for side, expected, found in (("input", shapes[0], model.input_shape), ("output", shapes[1], model.output_shape)):
         if not isinstance(found, tuple) or len(found[1:]) != len(expected) or any(f not in (None, e) for f, e in zip(found[1:], expected)):
             raise ValueError(f"The {role}'s {side} has shape {found}; it must be (None, {', '.join(map(str, expected))}).")
@@ -234,8 +238,8 @@ copy = build_encoder(own, (8, 8), 2)
 assert copy is not own
 assert_array_equal(copy.get_weights()[0], own.get_weights()[0])
 
-by_function = build_encoder(lambda shape, n: keras.Sequential([keras.Input(shape), layers.Flatten(), layers.Dense(n)]), (8, 8), 3)
-assert by_function.output_shape == (None, 3)
+by_function = build_encoder(lambda shape, n: keras.Sequential([layers.Flatten(), layers.Dense(n)]), (8, 8), 3)
+assert by_function.output_shape == (None, 3) and by_function.input_shape == (None, 8, 8)
 
 # %% [markdown]
 # A network that does not fit is refused before any training.

@@ -44,13 +44,13 @@ from keras import ops
 from scipy import sparse
 from tqdm.auto import tqdm
 
-from pumap.graph import Edges, paper_batches, paper_steps, random_generator
+from pumap.graph import Edges, edge_batches, paper_steps, random_generator
 from pumap.losses import reconstruction_loss, umap_cross_entropy
 
 # %% [markdown]
 # Everything that compiles or loops is in this notebook. The loops follow the original code of the paper step for step:
 #
-# 1. take a batch of edges, in the original's scheme of repeats (`graph.paper_batches`);
+# 1. take a batch of edges, in the original's scheme of repeats (`graph.paper_batches`) or, if asked, drawn by their strength;
 # 2. embed both ends;
 # 3. each head repels `negative_sample_rate` tails *of the same batch*, in a random order;
 # 4. differentiate the *sum* of all terms of the cross entropy (the *mean*, when a decoder takes part);
@@ -66,7 +66,7 @@ a, b = find_ab()
 # %% [markdown]
 # ## Rows for a batch
 #
-# Data stay as they came: dense or sparse, 8-bit or 64-bit. Only the rows of a batch become what the network wants, dense float32 of the right shape.
+# Data may be dense or sparse, of 8 bits or 64. Only the rows of a batch become what the network wants, dense float32 of the right shape.
 
 # %%
 #| export
@@ -221,7 +221,7 @@ def paper_optimizer(learning_rate: float = 1e-3):
 
 
 # %% [markdown]
-# Is that the original's step? Here it is once more, written out as facts about the original say it: two calls of the encoder, a plain distance, clipped
+# Is that the original's step? Here it is once more, written out as the original code has it: two calls of the encoder, a plain distance, clipped
 # probabilities, an unreduced vector of terms. After one step from the same weights, all weights agree. (The comparison takes plain gradient descent: the first
 # step of Adam keeps only the sign of a gradient, and would turn a rounding error near zero into a difference.)
 
@@ -282,7 +282,8 @@ class Recorder:
         attraction, repulsion, decoded = np.mean([[float(t) for t in terms] for terms in self.waiting], axis=0)
         loss = self.share * attraction + (1 - self.share) * repulsion
         if not np.isfinite(loss + decoded):
-            raise FloatingPointError(f"The loss is no longer a number at step {step}: scale the data, or lower the learning rate.")
+            self.bar.close()
+            raise ValueError(f"The loss is no longer a number at step {step}: scale the data, or lower the learning rate.")
         kept = dict(step=step, seconds=time.perf_counter() - self.began, loss=loss, attraction=attraction, repulsion=repulsion, reconstruction=decoded)
         for name, values in self.history.items():
             values.append(kept[name] if name == "step" else float(kept[name]))
@@ -316,7 +317,7 @@ def n_steps_for(
     batch_size: int,
 ) -> int:
     "Steps in so many passes, at least one."
-    if not n_training_epochs > 0:
+    if not 0 < n_training_epochs < np.inf:
         raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
     return max(1, round(n_training_epochs * paper_steps(edges, batch_size)))
 
@@ -335,6 +336,7 @@ def fit_encoder(
     batch_size: int = 1000,  # edges in a batch
     learning_rate: float = 1e-3,
     negative_sample_rate: int = 5,
+    edge_sampling: str = "paper",  # or "weighted", see `graph.edge_batches`
     random_state=None,
     verbose: bool = False,  # show a progress bar
     **step_settings,  # loss, repulsion_strength, autoencoder_loss, ...: see `encoder_step`
@@ -345,7 +347,7 @@ def fit_encoder(
     step = encoder_step(encoder, paper_optimizer(learning_rate), a, b, decoder=decoder, **step_settings)
     n_steps = n_steps_for(n_training_epochs, edges, batch_size)
     recorder = Recorder(n_steps, 1, negative_sample_rate, decoder is not None, verbose)
-    for i, (head, tail) in zip(range(1, n_steps + 1), paper_batches(edges, batch_size, rng_edges)):
+    for i, (head, tail) in zip(range(1, n_steps + 1), edge_batches(edges, batch_size, rng_edges, edge_sampling)):
         negatives = in_batch_negatives(len(head), negative_sample_rate, rng_negatives)
         recorder.add(i, step(take_rows(X, np.concatenate([head, tail]), input_shape), negatives))
     return recorder.close()
@@ -379,6 +381,13 @@ again, _ = fit_digits()
 assert_array_equal(encode(encoder, X, (64,)), encode(again, X, (64,)))
 other, _ = fit_digits(random_state=1)
 assert abs(encode(encoder, X, (64,)) - encode(other, X, (64,))).max() > 0.1
+
+# %% [markdown]
+# Edges drawn by their strength train as well.
+
+# %%
+by_strength, _ = fit_digits(edge_sampling="weighted")
+assert trustworthiness(X, encode(by_strength, X, (64,))) > 0.93
 
 
 # %% [markdown]
@@ -434,7 +443,7 @@ def fit_embedding(
     z = tf.Variable(np.asarray(embedding, dtype=np.float32))
     step = embedding_step(z, keras.optimizers.Adadelta(learning_rate), a, b, loss, repulsion_strength)
     recorder = Recorder(n_steps, 1, negative_sample_rate, verbose=verbose)
-    for i, (head, tail) in zip(range(1, n_steps + 1), paper_batches(edges, batch_size, rng_edges)):
+    for i, (head, tail) in zip(range(1, n_steps + 1), edge_batches(edges, batch_size, rng_edges)):
         recorder.add(i, step(head, tail, in_batch_negatives(len(head), negative_sample_rate, rng_negatives)))
     return z.numpy(), recorder.close()
 

@@ -61,7 +61,6 @@ from pumap.losses import loss_form
 from pumap.networks import build_decoder, build_encoder
 from pumap.training import encode, fit_encoder
 
-
 # %% [markdown]
 # The pieces are there: a graph (`01_graph`), a loss (`02_losses`), a network (`03_networks`) and a loop (`04_training`). The estimator puts them together and follows scikit-learn's rules to the
 # letter: `__init__` only stores, `fit` checks and computes, what was learned ends in `_`, fitting again starts again.
@@ -72,23 +71,36 @@ from pumap.training import encode, fit_encoder
 
 # %%
 #| export
+WHOLE = {"n_components": 1, "n_neighbors": 2, "negative_sample_rate": 1, "batch_size": 2, "n_epochs": 1}  # name -> least value
+POSITIVE = ("spread", "n_training_epochs", "learning_rate", "repulsion_strength", "parametric_reconstruction_loss_weight", "a", "b")
+OPTIONAL = ("batch_size", "n_epochs", "a", "b")  # None is a value
+NAMES = {
+    "solver": ("paper",),
+    "edge_sampling": ("paper", "weighted"),
+    "reconstruction_loss": ("binary_crossentropy", "mse"),
+}
+
+
 def check_settings(
     settings: dict,  # parameters of a ParametricUMAP
 ) -> None:
     "Raise a `ValueError` for the first setting that cannot be."
-    if settings["solver"] != "paper":
-        raise ValueError(f"solver is {settings['solver']!r}; it must be one of: paper.")
-    loss_form(settings["loss"])
-    whole = {"n_components": 1, "negative_sample_rate": 1, "batch_size": 2}
-    for name, least in whole.items():
-        value = settings[name]
-        if name == "batch_size" and value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
-    for name in ("learning_rate", "repulsion_strength", "parametric_reconstruction_loss_weight"):
-        if not (np.isfinite(settings[name]) and settings[name] > 0):
-            raise ValueError(f"{name} is {settings[name]!r}; it must be a positive number.")
+    given = {name: value for name, value in settings.items() if not (name in OPTIONAL and value is None)}
+    for name in WHOLE.keys() & given.keys():
+        value = given[name]
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < WHOLE[name]:
+            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {WHOLE[name]}.")
+    for name in given.keys() & {*POSITIVE}:
+        if not isinstance(given[name], numbers.Real) or not 0 < given[name] < math.inf:
+            raise ValueError(f"{name} is {given[name]!r}; it must be a positive number.")
+    for name, known in NAMES.items():
+        if given[name] not in known:
+            raise ValueError(f"{name} is {given[name]!r}; it must be one of: {', '.join(known)}.")
+    loss_form(given["loss"])
+    if not isinstance(given["min_dist"], numbers.Real):
+        raise ValueError(f"min_dist is {given['min_dist']!r}; it must be a number between 0 and spread.")
+    if ("a" in given) != ("b" in given):
+        raise ValueError(f"a is {settings['a']} and b is {settings['b']}: give both, or neither.")
 
 
 # %%
@@ -134,7 +146,7 @@ def check_input(
     shape = tuple(int(n) for n in X.shape[1:])
     if reset:
         estimator._row_shape = shape
-        estimator._input_shape = shape if estimator.dims is None else tuple(estimator.dims)
+        estimator._input_shape = shape if estimator.dims is None else tuple(np.atleast_1d(estimator.dims).tolist())
         if math.prod(estimator._input_shape) != math.prod(shape):
             raise ValueError(f"dims is {estimator.dims}, but a row has shape {shape}: both must have the same number of values.")
     elif shape != estimator._row_shape:
@@ -173,6 +185,7 @@ class ParametricUMAPSettings(BaseEstimator):
         loss: str = "paper",  # form of the cross entropy: "paper", "exact" or "umap-learn-0.5.12"
         a: float | None = None,  # parameters of the similarity curve; None = from min_dist and spread
         b: float | None = None,
+        edge_sampling: str = "paper",  # which edges a step takes: by the "paper"'s scheme, or "weighted" by their strength
         n_epochs: int | None = None,  # edges weaker than max / n_epochs are left out; None = 500 up to 10,000 rows, else 200
         set_op_mix_ratio: float = 1.0,  # 1 = fuzzy union of the two directions of an edge, 0 = intersection
         local_connectivity: float = 1.0,  # neighbours counted as fully connected
@@ -223,38 +236,53 @@ def build_curve(
     settings: ParametricUMAPSettings,
 ) -> tuple[float, float]:  # (a, b)
     "The parameters of the similarity curve: as given, or from `min_dist` and `spread`."
-    if (settings.a is None) != (settings.b is None):
-        raise ValueError(f"a is {settings.a} and b is {settings.b}: give both, or neither.")
     return find_ab(settings.min_dist, settings.spread) if settings.a is None else (float(settings.a), float(settings.b))
 
 
 # %% [markdown]
-# Then the training, which is a matter of handing the settings on.
+# Then the networks, and the training, which is a matter of handing the settings on.
 
 # %%
 #| export
+def build_networks(
+    settings: ParametricUMAPSettings,
+    X,  # rows, to see whether a decoder can reach them
+    input_shape: tuple,  # shape of a row as the networks see it
+    rng: np.random.Generator,
+) -> tuple:  # (encoder, decoder or None), untrained Keras models
+    "The networks that an estimator with these settings trains."
+    encoder = build_encoder(settings.encoder, input_shape, settings.n_components, rng)
+    if settings.decoder is None:
+        return encoder, None
+    if settings.reconstruction_loss == "binary_crossentropy":
+        check_unit_range(X)
+    return encoder, build_decoder(settings.decoder, input_shape, settings.n_components, rng)
+
+
 def train(
-    estimator,  # ParametricUMAP with graph, curve and networks
+    settings: ParametricUMAPSettings,
     X,  # rows, dense or CSR
+    graph: sparse.csr_matrix,  # from `build_graph`
+    networks: tuple,  # (encoder, decoder or None); their weights are changed in place
+    input_shape: tuple,  # shape of a row as the networks see it
     rng: np.random.Generator,
 ) -> dict:  # the record of the loss, see `training.fit_encoder`
-    "Train the networks of an estimator on the edges of its graph."
-    if estimator.decoder_ is not None and estimator.reconstruction_loss == "binary_crossentropy":
-        check_unit_range(X)
-    names = ("n_training_epochs", "learning_rate", "negative_sample_rate", "loss", "repulsion_strength", "autoencoder_loss", "verbose")
+    "Train networks on the edges of a graph."
+    names = ("n_training_epochs", "learning_rate", "negative_sample_rate", "edge_sampling", "loss")
+    names += ("repulsion_strength", "autoencoder_loss", "verbose")
+    encoder, decoder = networks
     return fit_encoder(
         X,
-        pruned_edges(estimator.graph_, estimator.n_epochs),
-        estimator.encoder_,
-        estimator.a_,
-        estimator.b_,
-        estimator.decoder_,
-        estimator._input_shape,
-        batch_size=min(X.shape[0], estimator.batch_size or 1000),
+        pruned_edges(graph, settings.n_epochs),
+        encoder,
+        *build_curve(settings),
+        decoder,
+        input_shape,
+        batch_size=min(X.shape[0], settings.batch_size or 1000),
         random_state=rng,
-        reconstruction=estimator.reconstruction_loss,
-        reconstruction_weight=estimator.parametric_reconstruction_loss_weight,
-        **{name: getattr(estimator, name) for name in names},
+        reconstruction=settings.reconstruction_loss,
+        reconstruction_weight=settings.parametric_reconstruction_loss_weight,
+        **{name: getattr(settings, name) for name in names},
     )
 
 
@@ -274,16 +302,19 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parametr
 
     def fit(self, X, y=None):
         "Learn from rows `X` and, if given, classes `y` (-1 = unknown); raises `ValueError` for data or settings that cannot be."
+        self.__dict__.pop("embedding_", None)  # a fit that fails leaves an estimator that is not fitted
         check_settings(self.get_params(deep=False))
         X = check_input(self, X, reset=True)
         rng = random_generator(self.random_state)
         self.a_, self.b_ = build_curve(self)
-        self.encoder_ = build_encoder(self.encoder, self._input_shape, self.n_components, rng)
-        self.decoder_ = None if self.decoder is None else build_decoder(self.decoder, self._input_shape, self.n_components, rng)
+        self.encoder_, self.decoder_ = build_networks(self, X, self._input_shape, rng)
         self.graph_ = build_graph(self, X, y, rng)
-        self.history_ = train(self, X, rng)
+        self.history_ = train(self, X, self.graph_, (self.encoder_, self.decoder_), self._input_shape, rng)
         self.embedding_ = encode(self.encoder_, X, self._input_shape)
         return self
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "embedding_")
 
     def fit_transform(self, X, y=None):
         "Fit, and return the embedding of the rows, shape (n_rows, n_components), float32."
@@ -463,6 +494,13 @@ def split_settings(
     return kept, dropped
 
 
+# %%
+kept, dropped = split_settings({"min_dist": np.float64(0.1), "encoder": len})
+assert kept["min_dist"] == 0.1 and dropped == ["encoder"] and kept["encoder"].startswith("not saved")
+
+
+# %%
+#| export
 def write_archive(
     estimator: ParametricUMAP,  # fitted
     path,  # of the file to write
@@ -497,15 +535,8 @@ def read_archive(
     "Read a fitted estimator; raises `ValueError` if the file is damaged or something else."
     try:
         with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-            folder = Path(folder)
             archive.extractall(folder)
-            about = json.loads((folder / "about.json").read_text())
-            embedding = np.load(folder / "embedding.npy")
-            encoder = keras.saving.load_model(folder / "encoder.keras", compile=False)
-            decoder = folder / "decoder.keras"
-            decoder = keras.saving.load_model(decoder, compile=False) if decoder.exists() else None
-        if about["format"] != FORMAT:
-            raise ValueError(f"{path} has the format {about['format']!r}; this version reads {FORMAT!r}.")
+            about, embedding, networks = read_parts(Path(folder), path)
     except (zipfile.BadZipFile, FileNotFoundError, KeyError, json.JSONDecodeError) as error:
         if not Path(path).exists():
             raise
@@ -516,8 +547,27 @@ def read_archive(
     estimator.feature_names_in_ = np.array(estimator.feature_names_in_, dtype=object)
     if not len(estimator.feature_names_in_):
         del estimator.feature_names_in_
-    estimator.embedding_, estimator.encoder_, estimator.decoder_ = embedding, encoder, decoder
+    estimator.embedding_, (estimator.encoder_, estimator.decoder_) = embedding, networks
     return estimator
+
+
+def read_parts(
+    folder: Path,  # of the unpacked archive
+    path,  # of the archive, for errors
+) -> tuple:  # (about, embedding, (encoder, decoder or None))
+    "The parts of an archive; a `ValueError` for a format or a network that cannot be read here."
+    about = json.loads((folder / "about.json").read_text())
+    if about["format"] != FORMAT:
+        raise ValueError(f"{path} has the format {about['format']!r}; this version reads {FORMAT!r}.")
+    files = [folder / "encoder.keras", folder / "decoder.keras"]
+    try:
+        networks = [keras.saving.load_model(file, compile=False) if file.exists() else None for file in files]
+    except (TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"Keras cannot load the network in {path}; register its own layers with keras.saving first: {reason}") from error
+    if networks[0] is None:
+        raise KeyError("encoder.keras")
+    return about, np.load(folder / "embedding.npy"), networks
 
 
 # %%

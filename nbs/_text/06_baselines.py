@@ -34,17 +34,17 @@ from sklearn.manifold import trustworthiness
 import warnings
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from pumap.graph import find_ab, pruned_edges, random_generator
+from pumap.graph import check_rows, find_ab, pruned_edges, random_generator
 from pumap.parametric_umap import ParametricUMAP
 from pumap.training import fit_embedding
 
 # %% [markdown]
 # Each method is a well-kept library's own: scikit-learn's PCA, umap-learn's UMAP, openTSNE's t-SNE. What is here are thin adapters, so that an
-# experiment can treat them alike: `fit` leaves the embedding of the fitted rows in `embedding_`, `transform` embeds new rows, rows have any shape, and `random_state` fixes
-# what is random.
+# experiment can treat them alike: `fit` leaves the embedding of the fitted rows in `embedding_`, `transform` embeds new rows, rows have any shape (but are dense), and `random_state` fixes
+# what is random. (t-SNE repeats to the last digit on one thread only.)
 
 # %%
 X, y = load_digits(return_X_y=True)
@@ -57,7 +57,7 @@ X_train, X_new = X[:600], X[600:700]
 
 # %%
 #| export
-class Baseline(TransformerMixin, BaseEstimator):
+class Baseline(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     "A transformer that flattens rows and leaves the work to `_fit_rows` and `_transform_rows`."
 
     def _flat(self, X, reset: bool):
@@ -70,6 +70,7 @@ class Baseline(TransformerMixin, BaseEstimator):
 
     def fit(self, X, y=None):
         "Fit on rows of shape (n_rows, ...); leaves `embedding_`, float32 of shape (n_rows, n_components)."
+        self.__dict__.pop("embedding_", None)  # a fit that fails leaves an estimator that is not fitted
         self.embedding_ = np.asarray(self._fit_rows(self._flat(X, reset=True)), dtype=np.float32)
         return self
 
@@ -81,6 +82,13 @@ class Baseline(TransformerMixin, BaseEstimator):
         "Embed new rows, shape (n_rows, ...), among the fitted ones."
         check_is_fitted(self)
         return np.asarray(self._transform_rows(self._flat(X, reset=False)), dtype=np.float32)
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "embedding_")
+
+    @property
+    def _n_features_out(self):
+        return self.n_components
 
 
 # %% [markdown]
@@ -153,6 +161,7 @@ def umap_model(settings, rows, n_epochs):
     "umap-learn's estimator, fitted to rows of shape (n_rows, n_features)."
     import umap
 
+    check_rows(rows, settings.n_neighbors)  # umap-learn would lower n_neighbors and warn
     model = umap.UMAP(
         n_neighbors=settings.n_neighbors,
         n_components=settings.n_components,
@@ -169,6 +178,7 @@ def umap_model(settings, rows, n_epochs):
 # ## UMAP (TF)
 #
 # The paper's control: the UMAP loss of Parametric UMAP, optimised over the coordinates themselves. The graph and the spectral start are umap-learn's; `training.fit_embedding` does the rest.
+# (umap-learn gives both axes of its start the same extent, where the original scaled them by one factor.)
 # The original could not embed new rows with it. Here umap-learn's own `transform` places them among the fitted points.
 
 # %%
@@ -199,7 +209,7 @@ class UMAPEmbedding(Baseline):
 
 
 def centred(embedding: np.ndarray, extent: float = 10.0) -> np.ndarray:
-    "Centre points and scale them so that the farthest coordinate is `extent`, the original's start."
+    "Centre points and scale them so that the farthest coordinate is `extent`."
     embedding = embedding - embedding.mean(axis=0)
     return embedding * (extent / np.abs(embedding).max())
 
@@ -246,7 +256,7 @@ class TSNE(Baseline):
 
 # %%
 #| export
-METHODS = ("umap", "umap_tf", "pumap", "tsne", "pca")
+METHODS = {"umap": UMAP, "umap_tf": UMAPEmbedding, "pumap": ParametricUMAP, "tsne": TSNE, "pca": PCA}
 
 
 def make_method(
@@ -256,13 +266,12 @@ def make_method(
     **settings,  # of the method: n_neighbors, perplexity, encoder, ...
 ):  # an estimator with fit, transform, embedding_
     "The method with this name; a `ValueError` for an unknown name or a setting it does not have."
-    classes = {"umap": UMAP, "umap_tf": UMAPEmbedding, "pumap": ParametricUMAP, "tsne": TSNE, "pca": PCA}
-    if method not in classes:
+    if method not in METHODS:
         raise ValueError(f"method is {method!r}; it must be one of: {', '.join(METHODS)}.")
     try:
-        return classes[method](n_components=n_components, random_state=random_state, **settings)
+        return METHODS[method](n_components=n_components, random_state=random_state, **settings)
     except TypeError as error:
-        known = ", ".join(sorted(classes[method]().get_params()))
+        known = ", ".join(sorted(METHODS[method]().get_params()))
         raise ValueError(f"{method} does not take all of {', '.join(settings)}; its settings are: {known}.") from error
 
 
@@ -278,6 +287,7 @@ def check_method(method, **settings):
     z_new = model.transform(X_new)
     assert z_new.shape == (100, 2) and z_new.dtype == np.float32 and np.isfinite(z_new).all()
     assert_allclose(make_method(method, random_state=0, **settings).fit_transform(X_train), model.embedding_, atol=1e-4)
+    assert list(model.get_feature_names_out()) == [f"{type(model).__name__.lower()}{i}" for i in (0, 1)]
     try:
         model.transform(X_new.reshape(100, 64))
     except ValueError:
@@ -303,7 +313,7 @@ for ax, (method, model) in zip(axes, models.items()):
     ax.set_axis_off()
 
 # %% [markdown]
-# Fitted digits as dots, new ones ringed. Every method but PCA separates the ten digits; PCA's two linear dimensions cannot.
+# Fitted digits as dots, new ones ringed. Every method but PCA keeps neighbours together; two linear dimensions are too few for that.
 
 # %%
 trust = {method: trustworthiness(X_train.reshape(600, -1), model.embedding_) for method, model in models.items()}

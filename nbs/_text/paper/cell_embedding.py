@@ -28,6 +28,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from pumap import experiments as ex
+from pumap import plots
 
 # %% [markdown]
 # ## Parameters
@@ -95,14 +96,13 @@ for name, value in metrics.items():
 # that found their place.
 
 # %%
-labels = np.concatenate([data.y_train, data.y_test])
-colours = plt.get_cmap("tab10" if labels.max() < 10 else "tab20")
+classes = np.unique(data.y_train)
 first, second = 0, min(1, n_components - 1)
 fig, ax = plt.subplots(figsize=(5, 4))
-ax.scatter(embedding[:10_000, first], embedding[:10_000, second], s=12 if len(embedding) < 2_000 else 3, linewidths=0, color=colours(data.y_train[:10_000]))
-ax.scatter(
-    embedding_test[:500, first], embedding_test[:500, second], s=16, facecolors="none", edgecolors=colours(data.y_test[:500]), linewidths=0.7
-)
+colours = plots.point_colours(data.y_train[:10_000], classes)
+ax.scatter(embedding[:10_000, first], embedding[:10_000, second], s=4, linewidths=0, color=colours)
+rings = plots.point_colours(data.y_test[:500], classes)
+ax.scatter(embedding_test[:500, first], embedding_test[:500, second], s=16, facecolors="none", edgecolors=rings, linewidths=0.7)
 ax.set(title=f"{data.title}, {method}, first 2 of {n_components} dimensions", xticks=[], yticks=[])
 plt.show()
 
