@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NEAREST', 'FLOOR', 'squared_distance', 'log_odds', 'exact_terms', 'paper_terms', 'umap_learn_terms', 'loss_terms',
-           'loss_form', 'umap_cross_entropy', 'reconstruction_loss']
+           'loss_form', 'umap_cross_entropy', 'rolled_cross_entropy', 'reconstruction_loss']
 
 # %% ../nbs/02_losses.ipynb #7f56f012
 import math
@@ -90,6 +90,22 @@ def umap_cross_entropy(
     repelled = ops.take(tail, negatives, axis=0)
     attraction, _ = loss_terms(squared_distance(head, tail), a, b, loss)
     _, repulsion = loss_terms(squared_distance(ops.repeat(head, rate, axis=0), repelled), a, b, loss)
+    return attraction, repulsion_strength * repulsion
+
+# %% ../nbs/02_losses.ipynb #eee4abcd
+def rolled_cross_entropy(
+    z,  # embedded heads on top of their tails, shape (2 * n_edges, n_components)
+    shifts,  # int, shape (n_shifts,), each from 1 to 2 * n_edges - 1
+    a: float,
+    b: float,
+    loss: str = "paper",  # form, see `loss_terms`
+    repulsion_strength: float = 1.0,
+):  # (attraction of shape (n_edges,), repulsion of shape (n_shifts, 2 * n_edges))
+    "The terms of the UMAP cross entropy of a batch of edges; each row repels the rows that lie `shifts` places further."
+    head, tail = ops.split(z, 2)
+    attraction, _ = loss_terms(squared_distance(head, tail), a, b, loss)
+    apart = ops.stack([squared_distance(z, ops.roll(z, shift, axis=0)) for shift in ops.unstack(shifts)])
+    _, repulsion = loss_terms(apart, a, b, loss)
     return attraction, repulsion_strength * repulsion
 
 # %% ../nbs/02_losses.ipynb #036519d4

@@ -27,14 +27,14 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from .graph import find_ab, fuzzy_graph, intersect_labels, pruned_edges, random_generator
 from .losses import loss_form
 from .networks import build_decoder, build_encoder
-from .training import encode, fit_encoder
+from .training import encode, fit_encoder, fit_encoder_fast
 
 # %% ../nbs/05_parametric_umap.ipynb #ab9d0d11
-WHOLE = {"n_components": 1, "n_neighbors": 2, "negative_sample_rate": 1, "batch_size": 2, "n_epochs": 1}  # name -> least value
+WHOLE = {"n_components": 1, "n_neighbors": 2, "negative_sample_rate": 1, "batch_size": 2, "n_epochs": 1, "n_iter_no_change": 1}  # name -> least value
 POSITIVE = ("spread", "n_training_epochs", "learning_rate", "repulsion_strength", "parametric_reconstruction_loss_weight", "a", "b")
-OPTIONAL = ("batch_size", "n_epochs", "a", "b")  # None is a value
+OPTIONAL = ("batch_size", "n_epochs", "a", "b", "n_training_epochs", "learning_rate", "edge_sampling")  # None is a value
 NAMES = {
-    "solver": ("paper",),
+    "solver": ("fast", "paper"),
     "edge_sampling": ("paper", "weighted"),
     "reconstruction_loss": ("binary_crossentropy", "mse"),
 }
@@ -53,13 +53,17 @@ def check_settings(
         if not isinstance(given[name], numbers.Real) or not 0 < given[name] < math.inf:
             raise ValueError(f"{name} is {given[name]!r}; it must be a positive number.")
     for name, known in NAMES.items():
-        if given[name] not in known:
+        if name in given and given[name] not in known:
             raise ValueError(f"{name} is {given[name]!r}; it must be one of: {', '.join(known)}.")
     loss_form(given["loss"])
     if not isinstance(given["min_dist"], numbers.Real):
         raise ValueError(f"min_dist is {given['min_dist']!r}; it must be a number between 0 and spread.")
     if ("a" in given) != ("b" in given):
         raise ValueError(f"a is {settings['a']} and b is {settings['b']}: give both, or neither.")
+    if given["early_stopping"] and given["solver"] != "fast":
+        raise ValueError(f"early_stopping needs solver='fast'; solver is {given['solver']!r}.")
+    if not 0 < given["validation_fraction"] < 1:
+        raise ValueError(f"validation_fraction is {given['validation_fraction']!r}; it must be between 0 and 1.")
 
 # %% ../nbs/05_parametric_umap.ipynb #66ff52ab
 def check_graph(
@@ -121,16 +125,20 @@ class ParametricUMAPSettings(BaseEstimator):
         encoder="mlp",  # "mlp", "conv28", a Keras model, or a function (shape of a row, n_components) -> model
         decoder=None,  # None, or as for `encoder`; makes `inverse_transform` possible
         dims: tuple | None = None,  # shape of a row as the networks see it; None = as in X
-        solver: str = "paper",  # the training loop: "paper"
-        n_training_epochs: float = 5,  # passes over the edges, each repeated by its strength; may be a fraction
+        solver: str = "fast",  # the training loop: "fast", or "paper", step for step the original's
+        n_training_epochs: float | None = None,  # passes over the edges, each repeated by its strength; None = 1 (fast; more on small data) or 5 (paper)
         batch_size: int | None = None,  # edges in a step; None = the number of rows, 1,000 at most
-        learning_rate: float = 1e-3,  # of Adam
+        learning_rate: float | None = None,  # of Adam; None = 5e-3 or 2e-3, falling to zero (fast), or 1e-3 (paper)
         negative_sample_rate: int = 5,  # points that each head of an edge repels
         repulsion_strength: float = 1.0,  # weight of the repulsion
         loss: str = "paper",  # form of the cross entropy: "paper", "exact" or "umap-learn-0.5.12"
         a: float | None = None,  # parameters of the similarity curve; None = from min_dist and spread
         b: float | None = None,
-        edge_sampling: str = "paper",  # which edges a step takes: by the "paper"'s scheme, or "weighted" by their strength
+        edge_sampling: str | None = None,  # which edges a step takes: "weighted" by strength, or by the "paper"'s scheme; None = as the solver does
+        early_stopping: bool = False,  # hold out rows, and stop when their loss no longer falls (fast)
+        validation_fraction: float = 0.1,  # of the rows, held out for early stopping
+        n_iter_no_change: int = 10,  # hundredths of the run without a lower held-out loss
+        solver_options: dict | None = None,  # stages of the fast loop: n_coordinates, layout_passes, parallel, see `training.fast_start`
         n_epochs: int | None = None,  # edges weaker than max / n_epochs are left out; None = 500 up to 10,000 rows, else 200
         set_op_mix_ratio: float = 1.0,  # 1 = fuzzy union of the two directions of an edge, 0 = intersection
         local_connectivity: float = 1.0,  # neighbours counted as fully connected
@@ -200,10 +208,15 @@ def train(
     rng: np.random.Generator,
 ) -> dict:  # the record of the loss, see `training.fit_encoder`
     "Train networks on the edges of a graph."
-    names = ("n_training_epochs", "learning_rate", "negative_sample_rate", "edge_sampling", "loss")
-    names += ("repulsion_strength", "autoencoder_loss", "verbose")
     encoder, decoder = networks
-    return fit_encoder(
+    names = ("n_training_epochs", "learning_rate", "edge_sampling")  # None = the solver's own
+    chosen = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
+    chosen |= {name: getattr(settings, name) for name in ("negative_sample_rate", "loss", "repulsion_strength", "autoencoder_loss", "verbose")}
+    if settings.solver == "fast":
+        chosen["stages"] = {"parallel": settings.random_state is None} | (settings.solver_options or {})
+        if settings.early_stopping:
+            chosen["stopping"] = {name: getattr(settings, name) for name in ("validation_fraction", "n_iter_no_change")}
+    return {"fast": fit_encoder_fast, "paper": fit_encoder}[settings.solver](
         X,
         pruned_edges(graph, settings.n_epochs),
         encoder,
@@ -214,7 +227,7 @@ def train(
         random_state=rng,
         reconstruction=settings.reconstruction_loss,
         reconstruction_weight=settings.parametric_reconstruction_loss_weight,
-        **{name: getattr(settings, name) for name in names},
+        **chosen,
     )
 
 # %% ../nbs/05_parametric_umap.ipynb #0d098f8b
