@@ -380,6 +380,7 @@ def fit_encoder(
     edge_sampling: str = "paper",  # or "weighted", see `graph.edge_batches`
     random_state=None,
     verbose: bool = False,  # show a progress bar
+    callback=None,  # called after each step with the number of steps done
     **step_settings,  # loss, repulsion_strength, autoencoder_loss, ...: see `encoder_step`
 ) -> dict:  # lists "step", "seconds", "loss", "attraction", "repulsion" (and "reconstruction")
     "The paper's loop: train an encoder on batches of edges with negatives from the same batch."
@@ -391,6 +392,8 @@ def fit_encoder(
     for i, (head, tail) in zip(range(1, n_steps + 1), edge_batches(edges, batch_size, rng_edges, edge_sampling)):
         negatives = in_batch_negatives(len(head), negative_sample_rate, rng_negatives)
         recorder.add(i, step(take_rows(X, np.concatenate([head, tail]), input_shape), negatives))
+        if callback:
+            callback(i)
     return recorder.close()
 
 
@@ -904,6 +907,7 @@ def fast_blocks(
     judge: HeldOut | None = None,
     random_state=None,
     verbose: bool = False,
+    callback=None,  # called after each block with the number of steps done
     **step_settings,  # decoder, loss, repulsion_strength, ...: see `fast_steps`
 ) -> dict:  # as from `fit_encoder`
     "The loop itself: block after block, until the plan is done or the held-out loss no longer falls."
@@ -917,6 +921,8 @@ def fast_blocks(
     for i in range(1, n_blocks + 1):
         terms = steps(*fast_block(X, stream, input_shape, block, 2 * negative_sample_rate, rng))
         recorder.add(i * block, terms, block)
+        if callback:
+            callback(i * block)
         if judge and i % max(1, n_blocks // 100) == 0 and judge.is_over():
             break
     history = recorder.close()
@@ -945,6 +951,7 @@ def fit_encoder_fast(
     stopping: dict | None = None,  # validation_fraction, n_iter_no_change; None = no early stopping
     random_state=None,
     verbose: bool = False,  # show a progress bar
+    callback=None,  # called after each block of steps with the number of steps done; the encoder's weights are then up to date
     **step_settings,  # loss, repulsion_strength, autoencoder_loss, ...: see `fast_steps`
 ) -> dict:  # as from `fit_encoder`, with "notes" (strings), and "held_out" (losses) if there is early stopping
     "Train an encoder on the UMAP loss, fast: the two stages of `fast_start`, then `fast_blocks`."
@@ -962,6 +969,8 @@ def fit_encoder_fast(
     learning_rate = learning_rate or (5e-3 if is_dense(network) else 2e-3)
     stream = edge_batches(edges, batch_size, rng_edges, edge_sampling)
     settings = step_settings if decoder is None else step_settings | {"decoder": decoder}
+    if callback:
+        settings = settings | {"callback": lambda step: (fold(), callback(step))}
     history = fast_blocks(
         rows, edges, network, a, b, shape, plan, stream, learning_rate, negative_sample_rate, judge, rng_negatives, verbose, **settings
     )  # fmt: skip
@@ -1036,6 +1045,7 @@ def fit_embedding(
     repulsion_strength: float = 1.0,
     random_state=None,
     verbose: bool = False,  # show a progress bar
+    callback=None,  # called after each step with the number of steps done and the coordinates, a tf.Variable
 ) -> tuple[np.ndarray, dict]:  # (embedding float32 of shape (n_rows, n_components), history as in `fit_encoder`)
     "Optimise the UMAP loss over the coordinates themselves, as the original did for UMAP (TF)."
     rng_edges, rng_negatives = random_generator(random_state).spawn(2)
@@ -1046,6 +1056,8 @@ def fit_embedding(
     recorder = Recorder(n_steps, 1, negative_sample_rate, verbose=verbose)
     for i, (head, tail) in zip(range(1, n_steps + 1), edge_batches(edges, batch_size, rng_edges)):
         recorder.add(i, step(head, tail, in_batch_negatives(len(head), negative_sample_rate, rng_negatives)))
+        if callback:
+            callback(i, z)
     return z.numpy(), recorder.close()
 
 

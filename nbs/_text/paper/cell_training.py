@@ -1,0 +1,245 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %%
+
+# %% [markdown]
+# # One training run
+#
+# > One way of training on one graph: the UMAP loss against the clock, and how much memory it took.
+#
+# Figure 10 of the paper and the benchmarks compare ways to minimise one loss on one graph. This notebook is one such run, in a process of its own, so that nothing is shared but the graph. What is timed begins with the graph and ends with a trained
+# network; looking at the loss on the way stops the clock.
+
+# %%
+import json
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy import sparse
+
+from pumap import experiments as ex
+
+# %% [markdown]
+# ## Parameters
+#
+# The solvers: `fast` and `paper` (ours), `umap-learn` (its ParametricUMAP with its defaults), and two without a network, `layout` (umap-learn's non-parametric layout) and `umap_tf` (the loss over the coordinates themselves).
+# `effort` counts passes over the repeated edges; 0 leaves it to the solver.
+
+# %% tags=["parameters"]
+dataset = "digits"  # paper: mnist, fmnist, retina
+encoder = "mlp"  # or conv28
+solver = "fast"  # fast, paper, umap-learn, layout, umap_tf
+n_components = 2
+effort = 0.25  # passes over the repeated edges; 0: the solver's own
+max_seconds = 0.0  # stop after so long; 0: go to the end
+stages = {}  # of the fast solver: n_coordinates, layout_passes
+batch_size = 0  # edges in a step; 0: the solver's own
+n_train = 500  # first rows of the training split; 0: all
+seed = 0
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+results_dir = ""  # where graphs are kept and the record goes; "" is a temporary folder
+name = "example"  # of the record
+
+# %%
+assert solver in ("fast", "paper", "umap-learn", "layout", "umap_tf"), f"solver is {solver!r}; it must be fast, paper, umap-learn, layout or umap_tf."
+results = ex.results_folder(results_dir)
+
+# %% [markdown]
+# ## Data and graph
+#
+# The graph is built once for a data set and kept, so that all runs start from the same.
+
+# %%
+from pumap.datasets import load, take
+from pumap.graph import find_ab, fuzzy_graph, pruned_edges
+from pumap.networks import build_encoder
+from pumap.training import encode, fit_embedding, fit_encoder, fit_encoder_fast, graph_layout
+
+data = take(load(dataset, data_dir or None), n_train=n_train or None)
+X, X_test = (np.ascontiguousarray(rows.reshape(len(rows), -1), dtype=np.float32) for rows in (data.X_train, data.X_test))
+kept = results / "graphs" / f"{dataset}-{len(X)}.npz"
+if not kept.exists():
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    sparse.save_npz(kept, fuzzy_graph(X, random_state=0))
+graph = sparse.load_npz(kept)
+edges, (a, b) = pruned_edges(graph), find_ab()
+print(f"{len(X)} rows, {len(edges.head)} edges")
+
+
+# %% [markdown]
+# ## The measure
+#
+# The exact cross entropy: the mean of $-\log q$ over edges drawn by strength, and five times the mean of $-\log(1-q)$ over random pairs, with both probabilities not below $10^{-4}$. The pairs are drawn once, and the same for every run. On the way
+# a few thousand rows do; at the end it is 200,000 edges and a million pairs.
+
+# %%
+def fixed_pairs(n_edges, n_rows, n_pairs):
+    "Edges drawn by strength, and random pairs of `n_rows` random rows."
+    rng = np.random.default_rng(12345)
+    sums = np.cumsum(graph.tocoo().data, dtype=float)
+    drawn = np.searchsorted(sums, rng.random(n_edges) * sums[-1], side="right")
+    coo = graph.tocoo()
+    some = rng.permutation(len(X))[:n_rows]
+    return np.stack([coo.row[drawn], coo.col[drawn]]), some[rng.integers(0, len(some), (2, n_pairs))]
+
+
+def cross_entropy(z, linked, random):
+    "The exact cross entropy of an embedding; z is a function of row numbers."
+    odds = [a * ((z(i) - z(j)) ** 2).sum(axis=1).astype(float) ** b for i, j in (linked, random)]
+    attraction = -np.log(np.maximum(1 / (1 + odds[0]), 1e-4)).mean()
+    repulsion = -np.log(np.maximum(odds[1] / (1 + odds[1]), 1e-4)).mean()
+    return attraction + 5 * repulsion
+
+
+few = fixed_pairs(4_000, 4_000, 100_000)
+rows_of_few = np.unique(np.concatenate([part.ravel() for part in few]))
+
+
+def quick_look(embed):
+    "Cross entropy on the few pairs; embed maps row numbers to coordinates."
+    z = embed(rows_of_few)
+    return cross_entropy(lambda i: z[np.searchsorted(rows_of_few, i)], *few)
+
+
+# %% [markdown]
+# ## The clock
+#
+# It stops while the loss is looked at, each time a quarter more time has passed than at the last look.
+
+# %%
+class TimeUp(Exception):
+    pass
+
+
+class Clock:
+    def __init__(self):
+        self.began, self.out, self.next, self.curve, self.first = time.perf_counter(), 0.0, 0.5, [], None
+
+    def __call__(self, step, embed):
+        now = time.perf_counter()
+        seconds = now - self.began - self.out
+        self.first = seconds if self.first is None else self.first
+        if seconds >= self.next:
+            self.curve.append((round(seconds, 3), round(float(quick_look(embed)), 5), int(step)))
+            self.next = 1.25 * seconds
+            self.out += time.perf_counter() - now
+        if max_seconds and seconds > max_seconds:
+            raise TimeUp
+
+    def stop(self):
+        return time.perf_counter() - self.began - self.out
+
+
+# %% [markdown]
+# ## The runs
+
+# %%
+shape = (28, 28, 1) if encoder == "conv28" else (X.shape[1],)
+
+
+def of_network(network):
+    return lambda which: encode(network, X[which], shape)
+
+
+def run_ours(fit, **settings):
+    network = build_encoder(encoder, shape, n_components, random_state=seed)
+    effort_ = {"n_training_epochs": effort} if effort else {}
+    size = min(len(X), batch_size or 1000)
+    clock = Clock()
+    try:
+        fit(X, edges, network, a, b, input_shape=shape, batch_size=size, random_state=seed, callback=lambda step: clock(step, of_network(network)), **effort_, **settings)
+    except TimeUp:
+        pass
+    return clock.stop(), clock, of_network(network), network
+
+
+def run_umap_learn():
+    import keras
+    from umap.parametric_umap import ParametricUMAP
+
+    network = build_encoder(encoder, shape, n_components, random_state=seed)
+
+    class Look(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            try:
+                clock(self.model.optimizer.iterations.numpy(), of_network(network))
+            except TimeUp:
+                self.model.stop_training = True
+
+    model = ParametricUMAP(encoder=network, dims=shape, n_components=n_components, keras_fit_kwargs={"callbacks": [Look()], "verbose": 0})
+    model.graph_, model._a, model._b = graph.copy(), a, b
+    clock = Clock()
+    model._fit_embed_data(X, None, "spectral", np.random.RandomState(seed))
+    return clock.stop(), clock, of_network(network), network
+
+
+def run_without_network():
+    clock = Clock()
+    if solver == "layout":
+        z = graph_layout(X, edges, n_components, a, b, random_state=seed, parallel=True)
+    else:
+        start = np.random.default_rng(seed).normal(size=(len(X), n_components))
+        z, _ = fit_embedding(start, edges, a, b, n_training_epochs=effort or 100, random_state=seed, callback=lambda step, z: clock(step, lambda i: z.numpy()[i]))
+    return clock.stop(), clock, lambda which: z[which], None
+
+
+# %%
+runs = {
+    "fast": lambda: run_ours(fit_encoder_fast, stages=stages),
+    "paper": lambda: run_ours(fit_encoder),
+    "umap-learn": run_umap_learn,
+    "layout": run_without_network,
+    "umap_tf": run_without_network,
+}
+before = ex.peak_memory_mb()
+seconds, clock, embed, network = runs[solver]()
+peak = ex.peak_memory_mb()
+print(f"{seconds:.1f} s; peak memory {peak} MiB, {before} before")
+
+# %% [markdown]
+# ## The end
+#
+# The cross entropy on many pairs; trustworthiness within 3,000 training rows; and, with a network, the accuracy of five nearest neighbours on the test rows.
+
+# %%
+from pumap.metrics import knn_accuracy, trustworthiness
+
+z = np.concatenate([embed(np.arange(i, min(i + 10_000, len(X)))) for i in range(0, len(X), 10_000)])
+some = np.random.default_rng(1).permutation(len(X))[:3_000]
+final = {"cross_entropy": cross_entropy(lambda i: z[i], *fixed_pairs(200_000, len(X), 1_000_000)), "trustworthiness": trustworthiness(X[some], z[some], 5)}
+if network is not None:
+    final["knn5_accuracy"] = knn_accuracy(z, data.y_train, encode(network, X_test, shape), data.y_test, 5)
+final = {key: round(float(value), 5) for key, value in final.items()}
+assert np.isfinite(list(final.values())).all()
+final
+
+# %%
+record = {
+    "name": name, "dataset": dataset, "encoder": encoder, "solver": solver, "n_components": n_components, "effort": effort, "max_seconds": max_seconds, "stages": stages, "batch_size": batch_size,
+    "n_train": len(X), "seed": seed, "seconds": round(seconds, 2), "first": clock.first and round(clock.first, 2), "peak_memory_mb": peak, "peak_before_mb": before,
+    "curve": clock.curve, "final": final, "versions": ex.versions(), "device": ex.device(), "source": data.source,
+}  # fmt: skip
+ex.write_atomic(results / "training" / f"{name}.json", (json.dumps(record) + "\n").encode())
+
+# %%
+fig, ax = plt.subplots(figsize=(4, 2.6))
+if clock.curve:
+    ax.plot(*np.array(clock.curve)[:, :2].T, "o-")
+ax.axhline(final["cross_entropy"], color="0.6", lw=1)
+ax.set(xscale="log", xlabel="seconds", ylabel="cross entropy");
