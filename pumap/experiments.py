@@ -9,9 +9,9 @@ __all__ = ['METHODS', 'PROTOCOL', 'PROTOCOL_VERSION', 'SCALE_SETTINGS', 'PROFILE
            'figures_dir', 'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged',
            'record_path', 'write_record', 'read_record', 'read_embedding', 'cell_state', 'set_aside', 'load_data',
            'settings_used', 'fit_cell', 'measure', 'versions', 'device', 'peak_memory_mb', 'make_record', 'save_cell',
-           'run_cell', 'collect', 'NotebookFailed', 'check_parameters', 'clean_copy', 'run_notebook',
-           'cells_of_notebook', 'is_drawn', 'published', 'records_of', 'summary', 'table_rows', 'trustworthiness_2d',
-           'claim_c01', 'claim_c02', 'errata', 'scorecard', 'scorecard_markdown']
+           'run_cell', 'collect', 'NotebookFailed', 'check_parameters', 'clean_copy', 'run_notebook', 'training_name',
+           'training_runs', 'cells_of_notebook', 'is_drawn', 'published', 'records_of', 'summary', 'table_rows',
+           'trustworthiness_2d', 'claim_c01', 'claim_c02', 'errata', 'scorecard', 'scorecard_markdown']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -684,6 +684,37 @@ def run_notebook(
         if backend is not None:
             os.environ["MPLBACKEND"] = backend
     return output
+
+# %% ../nbs/09_experiments.ipynb #b2ee4c39
+def training_name(
+    run: dict,  # parameters of paper/cell_training
+) -> str:
+    "A run's name: its parameters, without those that say where things are."
+    parts = [f"{key}={value}" for key, value in sorted(run.items()) if key not in ("name", "results_dir", "data_dir")]
+    return re.sub(r"[^a-zA-Z0-9=_.+-]", "", "+".join(parts).replace("_", ""))
+
+
+def training_runs(
+    runs: list,  # of dict: parameters of paper/cell_training
+    results_dir,  # the folder that keeps graphs and records
+    data_dir="",  # a folder with the data
+    reasons: dict | None = None,  # filled with name -> why it could not be run; None raises the error instead
+) -> list:  # of records, in the order of `runs`
+    "The records of these runs; those that are not there are run, one after the other."
+    records = []
+    for run in runs:
+        name = training_name(run)
+        place = Path(results_dir) / "training" / f"{name}.json"
+        try:
+            if not place.exists():
+                copy = place.parent / "cells" / f"{name}.ipynb"
+                run_notebook(notebook_path("cell_training"), copy, run | {"name": name, "results_dir": portable(results_dir), "data_dir": str(data_dir)})
+            records.append(json.loads(place.read_text()))
+        except (NotebookFailed, json.JSONDecodeError) as error:
+            if reasons is None:
+                raise
+            reasons[name] = f"{place.name}: {error}"
+    return records
 
 # %% ../nbs/09_experiments.ipynb #663ab03b
 def cells_of_notebook(

@@ -461,13 +461,14 @@ assert history["reconstruction"][-1] < history["reconstruction"][0]
 # %% [markdown]
 # ## The fast loop
 #
-# `solver="fast"` minimises the same loss and reaches a given value of it in a small part of the time. It has four parts. Each is a function, and each can be switched off:
+# `solver="fast"` minimises the same loss and reaches a given value of it in a small part of the time. It has five parts, and the first, second and last can be switched off:
 #
 # 1. **Principal coordinates.** Where an encoder begins with a plain dense layer, that layer is trained in the leading, half-whitened principal coordinates of the rows: fewer operations, and a
 #    far better conditioned problem. Afterwards it is folded back, exactly, into a dense layer on the rows themselves.
 # 2. **A layout to start from.** Where an encoding is dear (convolutions), the network first learns to reproduce umap-learn's own layout of the graph.
 # 3. **Rolled negatives.** The edges of a batch are encoded in one call, and every row, head or tail, repels twice as many others as in the paper's loop.
 # 4. **A falling learning rate**, from five times the paper's down to zero, and many steps in one compiled call.
+# 5. **A capped repulsion.** Pairs that nearly coincide have huge gradients, which shake the network while its steps are large. For most of the run they wait ($1-q$ counts as at least 0.02); for the last tenth the loss is the real one throughout.
 #
 # Which part gives how much is measured in `benchmarks/training_speed`.
 #
@@ -692,17 +693,18 @@ def fast_steps(
     reconstruction: str = "binary_crossentropy",
     reconstruction_weight: float = 1.0,
     jit_compile: bool | None = None,  # by XLA
-):  # compiled function (rows (n_steps, 2 n_edges, ...), shifts (n_steps, n_shifts)) -> (attraction, repulsion, reconstruction), three means
-    "A block of training steps; each has its own batch of edges, heads on top of tails, and its own shifts."
+):  # compiled function (rows (n_steps, 2 n_edges, ...), shifts (n_steps, n_shifts), cap) -> (attraction, repulsion, reconstruction), three means
+    "A block of training steps; each has its own batch of edges, heads on top of tails, and its own shifts. No repulsion counts more than `cap`."
     models = [encoder] if decoder is None else [encoder, decoder]
     variables = [v for model in models for v in model.trainable_variables]
     optimizer.build(variables)
 
-    def step(x, shifts):
+    def step(x, shifts, cap):
         with tf.GradientTape() as tape:
             z = encoder(x, training=True)
-            terms = [ops.mean(part) for part in rolled_cross_entropy(z, shifts, a, b, loss, repulsion_strength)]
-            total = terms[0] + negative_sample_rate * terms[1]
+            attraction, repulsion = rolled_cross_entropy(z, shifts, a, b, loss, repulsion_strength)
+            terms = [ops.mean(attraction), ops.mean(repulsion)]
+            total = terms[0] + negative_sample_rate * ops.mean(ops.minimum(repulsion, repulsion_strength * cap))
             decoded = ops.zeros(())
             if decoder is not None:
                 z = z if autoencoder_loss else ops.stop_gradient(z)
@@ -711,9 +713,9 @@ def fast_steps(
         optimizer.apply(tape.gradient(total, variables), variables)
         return ops.stack([*terms, decoded])
 
-    def block(x, shifts):
+    def block(x, shifts, cap):
         n = x.shape[0]
-        body = lambda i, sums: (i + 1, sums + step(x[i], shifts[i]))
+        body = lambda i, sums: (i + 1, sums + step(x[i], shifts[i], cap))
         _, sums = tf.while_loop(lambda i, _: i < n, body, (0, tf.zeros(3)), parallel_iterations=1)
         return tf.unstack(sums / n)
 
@@ -732,10 +734,11 @@ def is_dense(model) -> bool:
 # %%
 rows, shifts = np.random.default_rng(0).random((2, 200, 64), dtype="float32"), np.array([[1, 5], [2, 7]], "int32")
 together, apart = (build_encoder("mlp", (64,), 2, random_state=0) for _ in range(2))
-fast_steps(together, fast_optimizer(1e-2, 10), a, b)(rows, shifts)
+no_cap = np.float32(np.inf)
+fast_steps(together, fast_optimizer(1e-2, 10), a, b)(rows, shifts, no_cap)
 one_by_one = fast_steps(apart, fast_optimizer(1e-2, 10), a, b)
 for i in range(2):
-    one_by_one(rows[[i]], shifts[[i]])
+    one_by_one(rows[[i]], shifts[[i]], no_cap)
 assert_allclose(together.get_weights()[0], apart.get_weights()[0], atol=1e-5)
 
 
@@ -818,12 +821,13 @@ assert [judge.is_over() for _ in range(4)] == [False, False, False, True] and ju
 # %% [markdown]
 # ### The loop
 #
-# Effort has one meaning in both loops: `n_training_epochs` passes over the edges as the paper repeats them. If none is given it is one pass here, and on small data as many as make 3,000 steps.
+# Effort has one meaning in both loops: `n_training_epochs` passes over the edges as the paper repeats them. If none is given it is one and a half passes here (a quarter of a pass where an encoding is dear, and batches half as large), and on small data as many as make 3,000 steps.
 # What does not apply to an encoder or to data is left out, and `history["notes"]` says so.
 
 # %%
 #| export
 LEAST_STEPS = 3_000  # of a fit whose effort is left to the solver
+CAP = -math.log(0.02)  # of the repulsion
 BLOCK_BYTES = 2**24  # rows of one block of steps
 JIT_STEPS = 500  # from here on compiling by XLA pays
 
@@ -831,16 +835,35 @@ JIT_STEPS = 500  # from here on compiling by XLA pays
 def fast_plan(
     edges: Edges,
     batch_size: int,
-    n_training_epochs: float | None,  # None = one pass, and at least `LEAST_STEPS` steps
+    n_training_epochs: float | None,  # None = `own_passes`, and at least `LEAST_STEPS` steps
     row_bytes: int,  # of one row as float32
+    own_passes: float = 1.5,
 ) -> tuple[int, int]:  # (steps in a block, blocks)
     "How many steps to take, and how many of them in one call: about a hundredth of all, and not too many rows."
     if n_training_epochs is None:
-        n_steps = max(LEAST_STEPS, n_steps_for(1.0, edges, batch_size))
+        n_steps = max(LEAST_STEPS, n_steps_for(own_passes, edges, batch_size))
     else:
         n_steps = n_steps_for(n_training_epochs, edges, batch_size)
     block = max(1, min(50, n_steps // 100, BLOCK_BYTES // (2 * batch_size * row_bytes)))
     return block, max(1, round(n_steps / block))
+
+
+FAST_STAGES = {  # the parts of the fast loop that can be switched off or changed
+    "n_coordinates": 200,  # principal coordinates for the first layer; 0 = train it on the rows themselves
+    "layout_passes": None,  # passes over the rows in which to learn umap-learn's layout; None = 3 where an encoding is dear, else 0
+    "parallel": False,  # let the layout use all cores, at the price of repeatability
+    "capped_until": 0.9,  # part of the run in which the repulsion is capped; 0 = never
+}
+
+
+def fast_stages(
+    changes: dict | None,  # by the names of `FAST_STAGES`
+) -> dict:
+    "All stages, with changes; a `ValueError` for a name that is none."
+    wrong = [name for name in changes or {} if name not in FAST_STAGES]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is not a stage of the fast solver; there are: {', '.join(FAST_STAGES)}.")
+    return FAST_STAGES | (changes or {})
 
 
 def fast_block(
@@ -905,6 +928,7 @@ def fast_blocks(
     learning_rate: float,
     negative_sample_rate: int,
     judge: HeldOut | None = None,
+    capped_until: float = 0.9,  # part of the run in which the repulsion is capped
     random_state=None,
     verbose: bool = False,
     callback=None,  # called after each block with the number of steps done
@@ -919,7 +943,8 @@ def fast_blocks(
     steps = fast_steps(encoder, optimizer, a, b, negative_sample_rate, jit_compile=jit_compile, **step_settings)
     recorder = Recorder(n_steps, 1, negative_sample_rate, decoder is not None, verbose)
     for i in range(1, n_blocks + 1):
-        terms = steps(*fast_block(X, stream, input_shape, block, 2 * negative_sample_rate, rng))
+        cap = np.float32(CAP if i <= capped_until * n_blocks else np.inf)
+        terms = steps(*fast_block(X, stream, input_shape, block, 2 * negative_sample_rate, rng), cap)
         recorder.add(i * block, terms, block)
         if callback:
             callback(i * block)
@@ -943,11 +968,11 @@ def fit_encoder_fast(
     decoder=None,  # Keras model; its weights are changed in place
     input_shape: tuple | None = None,  # shape of one row as the encoder wants it; None = as in X
     n_training_epochs: float | None = None,  # passes over the repeated edges, see `fast_plan`
-    batch_size: int = 1000,  # edges in a batch
+    batch_size: int | None = None,  # edges in a batch; None = 1,000 for dense layers, else 500, and no more than rows
     learning_rate: float | None = None,  # at the start; None = 5e-3 for dense layers, else 2e-3
     negative_sample_rate: int = 5,
     edge_sampling: str = "weighted",  # or "paper", see `graph.edge_batches`
-    stages: dict | None = None,  # n_coordinates, layout_passes, parallel: see `fast_start` and `graph_layout`
+    stages: dict | None = None,  # changes to `FAST_STAGES`
     stopping: dict | None = None,  # validation_fraction, n_iter_no_change; None = no early stopping
     random_state=None,
     verbose: bool = False,  # show a progress bar
@@ -957,22 +982,25 @@ def fit_encoder_fast(
     "Train an encoder on the UMAP loss, fast: the two stages of `fast_start`, then `fast_blocks`."
     rng_edges, rng_negatives, rng_start, rng_held = random_generator(random_state).spawn(4)
     input_shape = X.shape[1:] if input_shape is None else input_shape
-    judge = None
+    stages = fast_stages(stages)
+    capped_until, judge = stages.pop("capped_until"), None
     if stopping:
         edges, held = hold_out(edges, X.shape[0], stopping["validation_fraction"], rng_held)
     layout = {"negative_sample_rate": negative_sample_rate, "repulsion_strength": step_settings.get("repulsion_strength", 1.0)}
-    rows, network, shape, fold, notes = fast_start(X, edges, encoder, a, b, input_shape, decoder, random_state=rng_start, **layout, **(stages or {}))
+    rows, network, shape, fold, notes = fast_start(X, edges, encoder, a, b, input_shape, decoder, random_state=rng_start, **layout, **stages)
     if stopping:
         loss = lambda: held_out_loss(network, rows, held, shape, a, b, negative_sample_rate, step_settings.get("loss", "paper"))
         judge = HeldOut(loss, [network] if decoder is None else [network, decoder], stopping["n_iter_no_change"])
-    plan = fast_plan(edges, batch_size, n_training_epochs, 4 * math.prod(shape))
-    learning_rate = learning_rate or (5e-3 if is_dense(network) else 2e-3)
+    cheap = is_dense(network)
+    batch_size = min(X.shape[0], 1000 if cheap else 500) if batch_size is None else batch_size
+    plan = fast_plan(edges, batch_size, n_training_epochs, 4 * math.prod(shape), 1.5 if cheap else 0.25)
+    learning_rate = learning_rate or (5e-3 if cheap else 2e-3)
     stream = edge_batches(edges, batch_size, rng_edges, edge_sampling)
     settings = step_settings if decoder is None else step_settings | {"decoder": decoder}
     if callback:
         settings = settings | {"callback": lambda step: (fold(), callback(step))}
     history = fast_blocks(
-        rows, edges, network, a, b, shape, plan, stream, learning_rate, negative_sample_rate, judge, rng_negatives, verbose, **settings
+        rows, edges, network, a, b, shape, plan, stream, learning_rate, negative_sample_rate, judge, capped_until, rng_negatives, verbose, **settings
     )  # fmt: skip
     if history["step"][-1] < math.prod(plan):
         notes.append(f"stopped early, after {history['step'][-1]} of {math.prod(plan)} steps")

@@ -59,7 +59,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from pumap.graph import find_ab, fuzzy_graph, intersect_labels, pruned_edges, random_generator
 from pumap.losses import loss_form
 from pumap.networks import build_decoder, build_encoder
-from pumap.training import encode, fit_encoder, fit_encoder_fast
+from pumap.training import encode, fast_stages, fit_encoder, fit_encoder_fast
 
 # %% [markdown]
 # The pieces are there: a graph (`01_graph`), a loss (`02_losses`), a network (`03_networks`) and a loop (`04_training`). The estimator puts them together and follows scikit-learn's rules to the
@@ -97,6 +97,7 @@ def check_settings(
         if name in given and given[name] not in known:
             raise ValueError(f"{name} is {given[name]!r}; it must be one of: {', '.join(known)}.")
     loss_form(given["loss"])
+    fast_stages(given["solver_options"])
     if not isinstance(given["min_dist"], numbers.Real):
         raise ValueError(f"min_dist is {given['min_dist']!r}; it must be a number between 0 and spread.")
     if ("a" in given) != ("b" in given):
@@ -181,8 +182,8 @@ class ParametricUMAPSettings(BaseEstimator):
         decoder=None,  # None, or as for `encoder`; makes `inverse_transform` possible
         dims: tuple | None = None,  # shape of a row as the networks see it; None = as in X
         solver: str = "fast",  # the training loop: "fast", or "paper", step for step the original's
-        n_training_epochs: float | None = None,  # passes over the edges, each repeated by its strength; None = 1 (fast; more on small data) or 5 (paper)
-        batch_size: int | None = None,  # edges in a step; None = the number of rows, 1,000 at most
+        n_training_epochs: float | None = None,  # passes over the edges, each repeated by its strength; None = 1.5 (fast; other on small data or where an encoding is dear) or 5 (paper)
+        batch_size: int | None = None,  # edges in a step; None = 1,000 (fast, not dense: 500), and no more than rows
         learning_rate: float | None = None,  # of Adam; None = 5e-3 or 2e-3, falling to zero (fast), or 1e-3 (paper)
         negative_sample_rate: int = 5,  # points that each head of an edge repels
         repulsion_strength: float = 1.0,  # weight of the repulsion
@@ -193,7 +194,7 @@ class ParametricUMAPSettings(BaseEstimator):
         early_stopping: bool = False,  # hold out rows, and stop when their loss no longer falls (fast)
         validation_fraction: float = 0.1,  # of the rows, held out for early stopping
         n_iter_no_change: int = 10,  # hundredths of the run without a lower held-out loss
-        solver_options: dict | None = None,  # stages of the fast loop: n_coordinates, layout_passes, parallel, see `training.fast_start`
+        solver_options: dict | None = None,  # parts of the fast loop to switch off or change, see `training.FAST_STAGES`
         n_epochs: int | None = None,  # edges weaker than max / n_epochs are left out; None = 500 up to 10,000 rows, else 200
         set_op_mix_ratio: float = 1.0,  # 1 = fuzzy union of the two directions of an edge, 0 = intersection
         local_connectivity: float = 1.0,  # neighbours counted as fully connected
@@ -280,6 +281,7 @@ def train(
     names = ("n_training_epochs", "learning_rate", "edge_sampling")  # None = the solver's own
     chosen = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
     chosen |= {name: getattr(settings, name) for name in ("negative_sample_rate", "loss", "repulsion_strength", "autoencoder_loss", "verbose")}
+    size = settings.batch_size or (1000 if settings.solver == "paper" else None)
     if settings.solver == "fast":
         chosen["stages"] = {"parallel": settings.random_state is None} | (settings.solver_options or {})
         if settings.early_stopping:
@@ -291,7 +293,7 @@ def train(
         *build_curve(settings),
         decoder,
         input_shape,
-        batch_size=min(X.shape[0], settings.batch_size or 1000),
+        batch_size=size and min(X.shape[0], size),
         random_state=rng,
         reconstruction=settings.reconstruction_loss,
         reconstruction_weight=settings.parametric_reconstruction_loss_weight,

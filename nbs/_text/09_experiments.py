@@ -955,6 +955,49 @@ def run_notebook(
 
 
 # %% [markdown]
+# ## Training runs
+#
+# Figure 10 and the benchmarks need runs that share nothing but the graph, each in a process of its own so that its memory can be told. Such a run is the notebook `paper/cell_training`; its record, named after its parameters, is kept, and a run
+# that is there is not run again.
+
+# %%
+#| export
+def training_name(
+    run: dict,  # parameters of paper/cell_training
+) -> str:
+    "A run's name: its parameters, without those that say where things are."
+    parts = [f"{key}={value}" for key, value in sorted(run.items()) if key not in ("name", "results_dir", "data_dir")]
+    return re.sub(r"[^a-zA-Z0-9=_.+-]", "", "+".join(parts).replace("_", ""))
+
+
+def training_runs(
+    runs: list,  # of dict: parameters of paper/cell_training
+    results_dir,  # the folder that keeps graphs and records
+    data_dir="",  # a folder with the data
+    reasons: dict | None = None,  # filled with name -> why it could not be run; None raises the error instead
+) -> list:  # of records, in the order of `runs`
+    "The records of these runs; those that are not there are run, one after the other."
+    records = []
+    for run in runs:
+        name = training_name(run)
+        place = Path(results_dir) / "training" / f"{name}.json"
+        try:
+            if not place.exists():
+                copy = place.parent / "cells" / f"{name}.ipynb"
+                run_notebook(notebook_path("cell_training"), copy, run | {"name": name, "results_dir": portable(results_dir), "data_dir": str(data_dir)})
+            records.append(json.loads(place.read_text()))
+        except (NotebookFailed, json.JSONDecodeError) as error:
+            if reasons is None:
+                raise
+            reasons[name] = f"{place.name}: {error}"
+    return records
+
+
+# %%
+assert training_name({"solver": "fast", "effort": 0.25, "stages": {"n_coordinates": 0}}) == "effort=0.25+solver=fast+stages=ncoordinates0"
+
+
+# %% [markdown]
 # The executed copy of a figure's notebook also tells whether the figure is up to date: it must be younger than its source and than the records it shows.
 
 # %%

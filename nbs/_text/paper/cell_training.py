@@ -48,7 +48,7 @@ solver = "fast"  # fast, paper, umap-learn, layout, umap_tf
 n_components = 2
 effort = 0.25  # passes over the repeated edges; 0: the solver's own
 max_seconds = 0.0  # stop after so long; 0: go to the end
-stages = {}  # of the fast solver: n_coordinates, layout_passes
+stages = {}  # changes to the fast solver's stages: n_coordinates, layout_passes, capped_until
 batch_size = 0  # edges in a step; 0: the solver's own
 n_train = 500  # first rows of the training split; 0: all
 seed = 0
@@ -160,7 +160,7 @@ def of_network(network):
 def run_ours(fit, **settings):
     network = build_encoder(encoder, shape, n_components, random_state=seed)
     effort_ = {"n_training_epochs": effort} if effort else {}
-    size = min(len(X), batch_size or 1000)
+    size = min(len(X), batch_size or 1000) if batch_size or fit is fit_encoder else None
     clock = Clock()
     try:
         fit(X, edges, network, a, b, input_shape=shape, batch_size=size, random_state=seed, callback=lambda step: clock(step, of_network(network)), **effort_, **settings)

@@ -1,0 +1,69 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %%
+
+# %% [markdown]
+# # Memory
+#
+# > The most memory each way of training ever holds, and what it depends on.
+#
+# umap-learn's ParametricUMAP writes out every edge as often as it will visit it in all its epochs. Ours draws edges from the graph as it goes, so that nothing grows with the effort. Each run is a process of its own; the peak is the operating system's.
+
+# %%
+import pandas as pd
+from IPython.display import Markdown
+
+from pumap import experiments as ex
+from pumap import plots
+
+# %% tags=["parameters"]
+profile = "smoke"  # smoke or laptop
+results_dir = ""  # where records are kept; "": figures/<profile> of the repository, for smoke a temporary folder
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+save_to = ""  # folder for the table; "" shows it without writing
+
+# %%
+assert profile in ("smoke", "laptop"), f"profile is {profile!r}; it must be smoke or laptop."
+results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+
+# %% [markdown]
+# Two efforts of the fast solver, one ten times the other, and umap-learn, stopped soon after its first steps: all its memory is taken by then.
+
+# %%
+if profile == "smoke":
+    run = {"dataset": "digits", "n_train": 300}
+    runs = [run | {"solver": "fast", "effort": effort} for effort in (0.05, 0.5)]
+else:
+    run = {"dataset": "fmnist", "n_train": 0}
+    runs = [run | {"solver": "fast", "effort": effort} for effort in (0.05, 0.5)] + [run | {"solver": "umap-learn", "effort": 0.0, "max_seconds": 60.0}]
+records = ex.training_runs(runs, results, data_dir)
+table = pd.DataFrame([{key: r[key] for key in ("dataset", "solver", "effort", "n_train", "peak_before_mb", "peak_memory_mb")} for r in records])
+table["added_mb"] = table.peak_memory_mb - table.peak_before_mb
+Markdown(plots.to_markdown(table, digits=2))
+
+# %% [markdown]
+# (`peak_before_mb` is what Python, the packages, the data and the graph take before training starts.) Ten times the effort takes no more memory:
+
+# %%
+little, much = table.peak_memory_mb[:2]
+print(f"fast solver: {little:.0f} MiB with little effort, {much:.0f} MiB with ten times as much")
+assert much < 1.1 * little
+
+# %%
+if save_to:
+    for made in plots.save_table(table, f"{save_to}/benchmark_memory"):
+        print(made)

@@ -1,0 +1,131 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %%
+
+# %% [markdown]
+# # Scaling
+#
+# > Seconds and bytes per row, from two thousand rows to a million.
+#
+# What grows with the number of rows, and how fast? The rows are a mixture of Gaussians in 50 dimensions, made here. Each size is a process of its own, so that its peak memory can be told.
+
+# %%
+import json
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from pumap import experiments as ex
+from pumap import plots
+
+# %% tags=["parameters"]
+sizes = [500, 1000]  # laptop: [2000, 10000, 70000, 300000, 1000000]
+effort = 0.01  # passes over the edges; the time of a pass is what is measured
+results_dir = ""  # where records are kept; "" is a temporary folder
+save_to = ""  # folder for the picture and the table; "" draws without writing
+
+# %%
+assert all(isinstance(n, int) and n > 100 for n in sizes), "sizes are numbers of rows above 100."
+results = ex.results_folder(results_dir)
+
+# %% [markdown]
+# ## One size
+#
+# Neighbours and fuzzy set, then the fast solver for a small part of a pass, then the embedding of all rows.
+
+# %%
+ONE_SIZE = """
+import json, sys, time
+import numpy as np
+n, effort = int(sys.argv[1]), float(sys.argv[2])
+from pumap.experiments import peak_memory_mb
+from pumap.graph import find_ab, fuzzy_graph, pruned_edges
+from pumap.networks import build_encoder
+from pumap.training import encode, fit_encoder_fast
+import umap.umap_, pynndescent
+
+rng = np.random.default_rng(0)
+centres = rng.normal(scale=4, size=(50, 50)).astype("float32")
+X = np.empty((n, 50), "float32")
+for i in range(0, n, 100_000):
+    part = X[i : i + 100_000]
+    part[:] = centres[rng.integers(50, size=len(part))] + rng.standard_normal(part.shape, dtype="float32")
+fuzzy_graph(X[:5000])  # numba compiles now, and not while the clock runs
+out = {"n": n, "before_mb": peak_memory_mb()}
+start = time.perf_counter()
+graph = fuzzy_graph(X)
+out |= {"graph_seconds": time.perf_counter() - start, "graph_mb": peak_memory_mb(), "nnz": graph.nnz}
+edges, (a, b) = pruned_edges(graph), find_ab()
+encoder = build_encoder("mlp", (50,), 2, random_state=0)
+start = time.perf_counter()
+history = fit_encoder_fast(X, edges, encoder, a, b, n_training_epochs=effort, random_state=0)
+out |= {"fit_seconds": time.perf_counter() - start, "steps": history["step"][-1], "fit_mb": peak_memory_mb()}
+start = time.perf_counter()
+z = encode(encoder, X, (50,))
+out |= {"embed_seconds": time.perf_counter() - start, "peak_mb": peak_memory_mb()}
+print(json.dumps(out))
+"""
+
+
+def measure(n):
+    "The record of one size; measured if it is not there."
+    place = results / "training" / f"scaling-{n}-{effort:g}.json"
+    if not place.exists():
+        done = subprocess.run([sys.executable, "-c", ONE_SIZE, str(n), str(effort)], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"n={n} failed: {done.stderr.strip().splitlines()[-1]}")
+        ex.write_atomic(place, done.stdout.strip().splitlines()[-1].encode())
+    return json.loads(place.read_text())
+
+
+table = pd.DataFrame([measure(n) for n in sizes])
+table["bytes_per_row"] = (table.peak_mb - table.before_mb) * 2**20 / table.n
+table["ms_per_step"] = 1000 * table.fit_seconds / table.steps
+Markdown(plots.to_markdown(table, digits=2))
+
+# %% [markdown]
+# ## The exponent
+#
+# The slope in double logarithms: 1 is proportional to the number of rows.
+
+# %%
+large = table[table.n >= 10_000] if (table.n >= 10_000).sum() > 1 else table
+exponents = {name: np.polyfit(np.log(large.n), np.log(large[name]), 1)[0] for name in ("graph_seconds", "embed_seconds")}
+for name, value in exponents.items():
+    print(f"{name}: n to the power {value:.2f}")
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
+for name in ("graph_seconds", "fit_seconds", "embed_seconds"):
+    axes[0].plot(table.n, table[name], "o-", label=name.replace("_", " "))
+axes[0].set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds", title=f"{effort:g} passes over the edges")
+axes[0].legend(frameon=False)
+axes[1].plot(table.n, table.peak_mb, "o-", label="peak")
+axes[1].plot(table.n, table.before_mb, "o--", color="0.5", label="before the graph: Python, packages, data")
+axes[1].set(xscale="log", xlabel="rows", ylabel="MiB")
+axes[1].legend(frameon=False)
+assert table.peak_mb.gt(0).all()
+fig
+
+# %%
+if save_to:
+    for made in (*plots.save_figure(fig, f"{save_to}/benchmark_scaling"), *plots.save_table(table, f"{save_to}/benchmark_scaling")):
+        print(made)

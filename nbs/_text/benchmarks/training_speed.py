@@ -1,0 +1,138 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %%
+
+# %% [markdown]
+# # Training speed
+#
+# > How long each way of training takes to reach a given quality, on one graph, with one encoder, on one machine.
+#
+# The question is the one a user has: how long until the embedding is as good as the one umap-learn's ParametricUMAP gives at the end of its default run? All runs start from the same graph and, seed by seed, from the same weights; each
+# is a process of its own; they are interleaved, repetition by repetition, so that a machine that is slower for a while is slower for all. Cross entropy, trustworthiness and neighbour accuracy are measured at the end on the same rows and pairs.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from pumap import experiments as ex
+from pumap import plots
+
+# %% [markdown]
+# ## Parameters
+#
+# As they stand: three short runs on some hundred digits, which say nothing about speed. `profile = "laptop"` is the real thing, and takes about two hours on two cores; records that are there are read.
+
+# %% tags=["parameters"]
+profile = "smoke"  # smoke or laptop
+results_dir = ""  # where records are kept; "": figures/<profile> of the repository, for smoke a temporary folder
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+repeats = 1  # interleaved repetitions; laptop: 3
+save_to = ""  # folder for the picture and the tables; "" draws without writing
+
+# %%
+assert profile in ("smoke", "laptop"), f"profile is {profile!r}; it must be smoke or laptop."
+results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+
+# %% [markdown]
+# ## Runs
+#
+# On Fashion-MNIST, 50,000 rows, once with the multilayer perceptron and once with the paper's convolutional network. umap-learn trains to the end of its default run with the first, and for half an hour with the second, whose default run would take hours. The
+# fast solver runs with several efforts: since its learning rate falls to zero over the run, each effort is a run of its own.
+
+# %%
+mlp = {"dataset": "fmnist", "encoder": "mlp", "n_train": 0}
+conv = mlp | {"encoder": "conv28"}
+if profile == "laptop":
+    main = [mlp | {"solver": "umap-learn", "effort": 0.0}, mlp | {"solver": "layout", "effort": 0.0}]
+    main += [mlp | {"solver": "fast", "effort": effort} for effort in (0.25, 0.5, 1.0, 0.0)]
+    main += [conv | {"solver": "fast", "effort": effort, "stages": {"parallel": True}} for effort in (0.03, 0.06, 0.12)]  # as without a seed
+    once = [conv | {"solver": "umap-learn", "effort": 0.0, "max_seconds": 1800.0}, mlp | {"solver": "paper", "effort": 0.0, "max_seconds": 60.0}]
+else:
+    small = {"dataset": "digits", "n_train": 300, "effort": 0.25}
+    main = [small | {"solver": "fast"}, small | {"solver": "layout"}, small | {"solver": "umap-learn", "max_seconds": 2.0}]
+    once = []
+runs = [run | {"seed": seed} for seed in range(repeats) for run in main + (once if seed == 0 else [])]
+records = ex.training_runs(runs, results, data_dir)
+table = pd.DataFrame([{key: r[key] for key in ("encoder", "solver", "effort", "seed", "seconds", "first", "peak_memory_mb")} | r["final"] for r in records])
+table["repeats"] = table.groupby(["encoder", "solver", "effort"]).seed.transform("nunique")
+medians = table.drop(columns="seed").groupby(["encoder", "solver", "effort"], as_index=False, sort=False).median()
+Markdown(plots.to_markdown(medians))
+
+
+# %% [markdown]
+# (`effort` 0 is the solver's default; seconds count from the graph to the trained network; `first` is the time to the end of the first block of steps. Medians over the repetitions.)
+#
+# ## The ratio
+#
+# The time the fast solver needs for the quality that umap-learn has at the end is read off between its efforts: the shortest time, by interpolation in the logarithm of the seconds, at which the cross entropy is as low.
+
+# %%
+def seconds_to(quality, runs):
+    "Seconds at which runs of growing effort reach a cross entropy; NaN if none does, the shortest run's seconds if all do."
+    runs = runs.sort_values("seconds")
+    best = np.minimum.accumulate(runs.cross_entropy.to_numpy())
+    if best[-1] > quality:
+        return np.nan
+    if best[0] <= quality:
+        return float(runs.seconds.iloc[0])
+    return float(np.exp(np.interp(-quality, -best, np.log(runs.seconds))))
+
+
+rows = []
+for (encoder, seed), group in table.groupby(["encoder", "seed"]):
+    theirs, ours = group[group.solver == "umap-learn"], group[group.solver == "fast"]
+    for one in theirs.itertuples():
+        ours_seconds = seconds_to(one.cross_entropy, ours)
+        rows.append({"encoder": encoder, "seed": seed, "umap_learn_seconds": one.seconds, "its_cross_entropy": one.cross_entropy, "our_seconds": ours_seconds, "ratio": one.seconds / ours_seconds})
+ratios = pd.DataFrame(rows)
+Markdown(plots.to_markdown(ratios))
+
+# %%
+for encoder, group in ratios.groupby("encoder"):
+    print(f"{encoder}: the fast solver reaches umap-learn's cross entropy {group.ratio.median():.1f} times sooner (median of {len(group)})")
+default = medians[(medians.solver == "fast") & (medians.effort == 0)]
+layout = medians[medians.solver == "layout"]
+if len(default) and len(layout):
+    near = seconds_to(1.03 * layout.cross_entropy.iloc[0], medians[(medians.solver == "fast") & (medians.encoder == "mlp")])
+    print(f"within 3% of the non-parametric layout's cross entropy: {near:.1f} s, {near / layout.seconds.iloc[0]:.1f} times the layout's {layout.seconds.iloc[0]:.1f} s")
+
+# %% [markdown]
+# ## The picture
+#
+# Lines are one run with its loss as it goes; dots are the ends of runs of the fast solver with different efforts.
+
+# %%
+colours = {"fast": "C0", "umap-learn": "C3", "paper": "C1", "layout": "k"}
+encoders = list(dict.fromkeys(r["encoder"] for r in records))
+fig, axes = plt.subplots(1, len(encoders), figsize=(4 * len(encoders), 3.2), squeeze=False, layout="constrained")
+for ax, encoder in zip(axes[0], encoders):
+    for r in (r for r in records if r["encoder"] == encoder and r["seed"] == 0):
+        if r["solver"] in ("umap-learn", "paper") and r["curve"]:
+            ax.plot(*np.array(r["curve"])[:, :2].T, color=colours[r["solver"]])
+    for solver, group in medians[medians.encoder == encoder].groupby("solver"):
+        ax.plot(group.sort_values("seconds").seconds, group.sort_values("seconds").cross_entropy, "o-" if solver == "fast" else "s", color=colours[solver], label=solver)
+    ax.set(xscale="log", xlabel="seconds from the graph", ylabel="cross entropy", title=encoder)
+axes[0, 0].legend(frameon=False)
+assert np.isfinite(table.cross_entropy).all()
+fig
+
+# %%
+if save_to:
+    for made in (*plots.save_figure(fig, f"{save_to}/benchmark_training_speed"), *plots.save_table(table, f"{save_to}/benchmark_training_speed"), *plots.save_table(ratios, f"{save_to}/benchmark_training_ratios")):
+        print(made)

@@ -1,0 +1,122 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %%
+
+# %% [markdown]
+# # Figure 10: training curves
+#
+# > The UMAP loss against the clock, for each way to minimise it.
+#
+# The paper asks how much longer a network takes than the embedding itself. Its figure shows the mean of the loss since the first step, which falls more slowly than the training does, and leaves out the time before the first step. Here the curve is the loss at each moment, measured
+# on the same pairs for every run, and the clock starts with the graph.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from pumap import datasets, plots
+from pumap import experiments as ex
+
+# %% [markdown]
+# ## Parameters
+#
+# As they stand: two short runs on some hundred digits. In the profile `laptop` every run of a data set may take as long as two minutes; records that are there are read.
+
+# %% tags=["parameters"]
+profile = "smoke"  # smoke, quick, laptop, paper
+results_dir = ""  # where records are kept; "": figures/<profile> of the repository, for smoke a temporary folder
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+save_to = ""  # folder for the picture and the table; "" draws without writing
+
+# %%
+size = ex.profile(profile)
+results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+
+# %% [markdown]
+# ## Runs
+#
+# Five solvers for each data set: umap-learn's non-parametric layout (one point: it does not tell its loss on the way), UMAP (TF), which optimises the coordinates by the paper's loop, P. UMAP by the paper's loop and by the fast solver, and umap-learn's ParametricUMAP. All
+# networks are the multilayer perceptron, so that the solvers and not the networks are compared. The retina data of the paper stand in as worm neurons where stand-ins are allowed.
+
+# %%
+SOLVERS = {"layout": "UMAP (umap-learn)", "umap_tf": "UMAP (TF)", "paper": "P. UMAP, paper's loop", "fast": "P. UMAP, fast", "umap-learn": "P. UMAP (umap-learn)"}
+if profile == "smoke":
+    names, solvers, most = ["digits"], ["layout", "fast"], 2.0
+elif profile == "quick":
+    names, solvers, most = ["digits"], list(SOLVERS), 20.0
+else:
+    names, solvers, most = ["mnist", "fmnist", ex.STAND_INS.get("retina", "retina") if stand_ins else "retina"], list(SOLVERS), 120.0 if profile == "laptop" else 0.0
+n_train = 300 if profile == "smoke" else 0
+effort = {"fast": 0.0, "layout": 0.0, "umap_tf": 100.0, "paper": 5.0, "umap-learn": 0.0} if profile != "smoke" else dict.fromkeys(SOLVERS, 0.25)
+runs = [{"dataset": name, "encoder": "mlp", "solver": solver, "effort": effort[solver], "max_seconds": most, "n_train": n_train, "seed": 0} for name in names for solver in solvers]
+reasons = {}
+records = ex.training_runs(runs, results, data_dir, reasons)
+for reason in reasons.values():
+    print("left out:", reason)
+assert records, "No run could be made: see the reasons above."
+
+# %% [markdown]
+# ## The picture
+
+# %%
+STYLE = {"layout": dict(color="k", marker="*", ls=""), "umap_tf": dict(color="0.45", ls="--"), "paper": dict(color="C1"), "fast": dict(color="C0"), "umap-learn": dict(color="C3", ls=":")}
+shown = list(dict.fromkeys(r["dataset"] for r in records))
+fig, axes = plt.subplots(1, len(shown), figsize=(3.6 * len(shown), 3), squeeze=False, layout="constrained")
+for ax, name in zip(axes[0], shown):
+    for r in (r for r in records if r["dataset"] == name):
+        points = np.array([*(point[:2] for point in r["curve"]), (r["seconds"], r["final"]["cross_entropy"])])
+        points = points[-1:] if r["solver"] == "layout" else points
+        ax.plot(*points.T, label=SOLVERS[r["solver"]], **STYLE[r["solver"]])
+    about = datasets.describe(name, data_dir or None)
+    ax.set(xscale="log", xlabel="seconds from the graph", title=about["title"])
+axes[0, 0].set_ylabel("UMAP cross entropy")
+axes[0, 0].legend(frameon=False, fontsize=7)
+fig
+
+
+# %% [markdown]
+# ## How much longer
+#
+# Claim C12 of the paper: the non-parametric algorithm reaches a lower loss sooner, and P. UMAP a similar one within ten times its time. The table has, for each run, the seconds until its loss is within 3% of the layout's, if it gets there.
+
+# %%
+def seconds_within(r, quality):
+    "Seconds until the loss of a run is at most `quality`; NaN if it never is."
+    points = [*(point[:2] for point in r["curve"]), (r["seconds"], r["final"]["cross_entropy"])]
+    return next((seconds for seconds, loss in points if loss <= quality), np.nan)
+
+
+layout = {r["dataset"]: r for r in records if r["solver"] == "layout"}
+table = pd.DataFrame([
+    {"dataset": r["dataset"], "solver": r["solver"], "seconds": r["seconds"], "cross_entropy": r["final"]["cross_entropy"], "trustworthiness": r["final"]["trustworthiness"],
+     "seconds_to_layout": seconds_within(r, 1.03 * layout[r["dataset"]]["final"]["cross_entropy"]), "layout_seconds": layout[r["dataset"]]["seconds"]}
+    for r in records if r["dataset"] in layout
+])  # fmt: skip
+table["ratio"] = table.seconds_to_layout / table.layout_seconds
+assert (table[table.solver == "layout"].ratio == 1).all()
+Markdown(plots.to_markdown(table))
+
+# %% [markdown]
+# ## Write
+
+# %%
+if save_to:
+    for made in (*plots.save_figure(fig, f"{save_to}/fig10_training_curves"), *plots.save_table(table, f"{save_to}/fig10_training_curves")):
+        print(made)
