@@ -58,9 +58,11 @@ def dense_forward(
             return None
 
     def forward(x):
+        if len(x) <= 256:  # single precision rounds a row by its place in the batch; where double precision costs nothing, it does not
+            x = x.astype(np.float64)
         for step in steps:
             x = step(x)
-        return x
+        return x.astype(np.float32)
 
     return forward
 
@@ -310,7 +312,7 @@ def encoder_inside(
     coordinates: Coordinates,
 ):  # (Keras model on principal coordinates, function that folds its first layer back into `layer`)
     "The same encoder on principal coordinates."
-    inner = keras.layers.Dense(layer.units, activation=layer.activation)
+    inner = keras.layers.Dense(layer.units, activation=layer.activation, kernel_initializer="zeros")  # draws nothing
     model = keras.Sequential([keras.Input((len(coordinates.inverse),)), inner, *behind])
     kernel, bias = (weight.astype(np.float64) for weight in layer.get_weights())
     inner.set_weights([coordinates.inverse @ kernel, bias + coordinates.mean @ kernel])
