@@ -24,6 +24,7 @@
 
 # %%
 #| hide
+import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
 # %%
@@ -175,6 +176,154 @@ assert conv28_decoder((28, 28, 1), 2).output_shape == (None, 28, 28, 1)
 
 
 # %% [markdown]
+# **`conv32`**: for CIFAR10, three strided convolutions and one dense layer of 512. Rows may come as 3072 values or as 32 x 32 x 3.
+
+# %%
+#| export
+def conv32_encoder(
+    input_shape: tuple,  # shape of one row: (3072,) or (32, 32, 3)
+    n_components: int,  # dimensions of the embedding
+) -> keras.Model:
+    "Three strided convolutions, a dense layer of 512, linear output (the paper's network for CIFAR10)."
+    _check_shape(input_shape, ((32, 32, 3), (3072,)), "encoder", "conv32", "colour images")
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Reshape((32, 32, 3)),
+            *[layers.Conv2D(filters, 3, strides=2, activation="relu") for filters in (32, 64, 128)],
+            layers.Flatten(),
+            layers.Dense(512, activation="relu"),
+            layers.Dense(n_components, name="z"),
+        ],
+        name="conv32_encoder",
+    )
+
+
+def _check_shape(shape, known, role, name, kind):
+    if tuple(shape) not in known:
+        raise ValueError(
+            f"{role}={name!r} is for {kind} of shape {' or '.join(map(str, known))}, but a row has shape {tuple(shape)}: "
+            "give rows of that shape, or use 'mlp', a Keras model or a function that builds one."
+        )
+
+
+# %%
+#| export
+def conv32_decoder(
+    output_shape: tuple,  # shape of one row: (3072,) or (32, 32, 3)
+    n_components: int,  # dimensions of the embedding
+) -> keras.Model:
+    "The mirror image of `conv32_encoder`, with transposed convolutions and a sigmoid."
+    _check_shape(output_shape, ((32, 32, 3), (3072,)), "decoder", "conv32", "colour images")
+    return keras.Sequential(
+        [
+            keras.Input((n_components,)),
+            layers.Dense(512, activation="relu"),
+            layers.Dense(4 * 4 * 128, activation="relu"),
+            layers.Reshape((4, 4, 128)),
+            *[layers.Conv2DTranspose(filters, 3, strides=2, padding="same", activation="relu") for filters in (128, 64, 32)],
+            layers.Conv2DTranspose(3, 3, padding="same", activation="sigmoid"),
+            layers.Reshape(output_shape),
+        ],
+        name="conv32_decoder",
+    )
+
+
+# %% [markdown]
+# Both have exactly as many weights as the original's pair, whose variational encoder in two dimensions ends in four units: two means and two variances.
+
+# %%
+assert conv32_encoder((32, 32, 3), 4).count_params() == 685_636
+assert conv32_decoder((3072,), 2).count_params() == 1_292_867
+assert conv32_decoder((3072,), 2).output_shape == (None, 3072)
+
+# %% [markdown]
+# **`song`**: for spectrograms of syllables, 32 frequencies by 31 or 32 moments. Strided convolutions reduce the frequencies to 2 and the moments to 8; a bidirectional LSTM then reads these 8 steps one after
+# the other. A spectrogram of 31 moments gets a column of zeros in front, as in the paper, and the decoder takes it away again.
+#
+# Frequency is the first axis and time the second, so the axes change places before the LSTM. The original leaves this out: its LSTM walks along frequency, with each step
+# half of the moments of one band. Ours runs along time, as the paper's text says. The decoder ends in a sigmoid (in the original, some end in a hyperbolic tangent, which the cross entropy cannot take).
+
+# %%
+#| export
+SONG_SHAPES = ((32, 31), (32, 32), (32, 31, 1), (32, 32, 1))  # (frequencies, moments)
+
+
+def song_encoder(
+    input_shape: tuple,  # shape of one row: (32, 31) or (32, 32), with or without a last axis of 1
+    n_components: int,  # dimensions of the embedding
+) -> keras.Model:
+    "Four strided convolutions, a bidirectional LSTM along time, a linear layer of 512, linear output (for song)."
+    _check_shape(input_shape, SONG_SHAPES, "encoder", "song", "spectrograms")
+    convolutions = [
+        layer
+        for filters, strides in ((32, (2, 2)), (64, (2, 2)), (128, (2, 1)), (128, (2, 1)))
+        for layer in (layers.Conv2D(filters, 3, strides=strides, padding="same"), layers.LeakyReLU(negative_slope=0.2))
+    ]
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Reshape((*input_shape[:2], 1)),
+            layers.ZeroPadding2D(((0, 0), (32 - input_shape[1], 0))),
+            *convolutions,  # (2, 8, 128): frequency, time, filters
+            layers.Permute((2, 1, 3)),  # time first
+            layers.Reshape((8, 2 * 128), name="steps"),
+            layers.Bidirectional(layers.LSTM(100, activation="relu")),
+            layers.Dense(512),
+            layers.Dense(n_components, name="z"),
+        ],
+        name="song_encoder",
+    )
+
+
+# %%
+#| export
+def song_decoder(
+    output_shape: tuple,  # shape of one row: (32, 31) or (32, 32), with or without a last axis of 1
+    n_components: int,  # dimensions of the embedding
+) -> keras.Model:
+    "The mirror image of `song_encoder`: an LSTM along time, transposed convolutions, a sigmoid."
+    _check_shape(output_shape, SONG_SHAPES, "decoder", "song", "spectrograms")
+    convolutions = [
+        layer
+        for filters, strides in ((128, (2, 1)), (128, (2, 1)), (64, (2, 2)), (32, (2, 2)))
+        for layer in (layers.Conv2DTranspose(filters, 3, strides=strides, padding="same"), layers.LeakyReLU(negative_slope=0.2))
+    ]
+    return keras.Sequential(
+        [
+            keras.Input((n_components,)),
+            layers.Dense(512),
+            layers.RepeatVector(8),
+            layers.Bidirectional(layers.LSTM(100, activation="relu", return_sequences=True)),
+            layers.TimeDistributed(layers.Dense(2 * 128, activation="relu")),
+            layers.Reshape((8, 2, 128)),
+            layers.Permute((2, 1, 3)),  # frequency first
+            *convolutions,
+            layers.Conv2DTranspose(1, 3, padding="same", activation="sigmoid"),
+            layers.Cropping2D(((0, 0), (32 - output_shape[1], 0))),
+            layers.Reshape(output_shape),
+        ],
+        name="song_decoder",
+    )
+
+
+# %% [markdown]
+# Rows come back in their own shape. And the LSTM does run along time: a change in the last moment of a spectrogram reaches the last step, and not the first ones.
+
+# %%
+for shape in SONG_SHAPES:
+    assert song_decoder(shape, 2).output_shape == (None, *shape)
+
+encoder = song_encoder((32, 31), 2)
+steps = keras.Model(encoder.inputs, encoder.get_layer("steps").output)
+song = np.random.default_rng(0).random((1, 32, 31), dtype=np.float32)
+other_end = song.copy()
+other_end[:, :, -1] = 0
+changed = abs(steps(song) - steps(other_end)).numpy().max(axis=(0, 2))  # one number per step
+assert changed[-1] > 1e-3 and (changed[:4] == 0).all()
+
+
+# %% [markdown]
 # ## By name, ready made, or by a function
 #
 # `build_encoder` takes whatever the user has: a name, a Keras model, or a function of the row's shape and the number of
@@ -183,24 +332,24 @@ assert conv28_decoder((28, 28, 1), 2).output_shape == (None, 28, 28, 1)
 # %%
 #| export
 def build_encoder(
-    encoder,  # "mlp", "conv28", a Keras model, or a function (input_shape, n_components) -> model
+    encoder,  # "mlp", "conv28", "conv32", "song", a Keras model, or a function (input_shape, n_components) -> model
     input_shape: tuple,  # shape of one row
     n_components: int,  # dimensions of the embedding
     random_state=None,  # seeds the initial weights
 ) -> keras.Model:
     "A fresh encoder; a `ValueError` if it does not lead from a row's shape to `n_components`."
-    names = {"mlp": mlp_encoder, "conv28": conv28_encoder}
+    names = {"mlp": mlp_encoder, "conv28": conv28_encoder, "conv32": conv32_encoder, "song": song_encoder}
     return _build("encoder", encoder, names, tuple(input_shape), n_components, (tuple(input_shape), (n_components,)), random_state)
 
 
 def build_decoder(
-    decoder,  # "mlp", "conv28", a Keras model, or a function (output_shape, n_components) -> model
+    decoder,  # "mlp", "conv28", "conv32", "song", a Keras model, or a function (output_shape, n_components) -> model
     output_shape: tuple,  # shape of one row
     n_components: int,  # dimensions of the embedding
     random_state=None,  # seeds the initial weights
 ) -> keras.Model:
     "A fresh decoder; a `ValueError` if it does not lead from `n_components` to a row's shape."
-    names = {"mlp": mlp_decoder, "conv28": conv28_decoder}
+    names = {"mlp": mlp_decoder, "conv28": conv28_decoder, "conv32": conv32_decoder, "song": song_decoder}
     return _build("decoder", decoder, names, tuple(output_shape), n_components, ((n_components,), tuple(output_shape)), random_state)
 
 
@@ -245,7 +394,7 @@ assert by_function.output_shape == (None, 3) and by_function.input_shape == (Non
 # A network that does not fit is refused before any training.
 
 # %%
-for encoder, word in ((own, "output"), ("conv28", "28 x 28"), ("transformer", "mlp"), (lambda shape, n: None, "NoneType")):
+for encoder, word in ((own, "output"), ("conv28", "28 x 28"), ("conv32", "(32, 32, 3)"), ("song", "(32, 31)"), ("transformer", "mlp"), (lambda shape, n: None, "NoneType")):
     try:
         build_encoder(encoder, (8, 8), n_components=5)
     except ValueError as error:
