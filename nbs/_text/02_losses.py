@@ -17,7 +17,7 @@
 # %% [markdown]
 # # Losses
 #
-# > The UMAP cross entropy as pure functions of pairs in the embedding.
+# > The UMAP cross entropy, and what the paper compares it with, as pure functions.
 
 # %%
 #| default_exp losses
@@ -35,6 +35,7 @@ from pumap.graph import find_ab
 #| export
 import math
 
+import numpy as np
 from keras import ops
 
 # %% [markdown]
@@ -333,3 +334,170 @@ def reconstruction_loss(
 assert_allclose(reconstruction_loss(np.ones(3, "float32"), np.ones(3, "float32")), 0, atol=1e-6)
 assert_allclose(reconstruction_loss(np.array([1.0], "float32"), np.array([0.5], "float32")), np.log(2), rtol=1e-5)
 assert_allclose(reconstruction_loss(np.zeros(4, "float32"), np.full(4, 0.5, "float32"), "mse"), 0.25)
+
+
+# %% [markdown]
+# ## Variational autoencoder
+#
+# Its encoder gives each row not a point but a normal distribution over the embedding, by its mean and the logarithm of its variance. Drawn from these, a
+# point is decoded. The loss is the reconstruction plus the divergence of the distribution from the standard normal one,
+# $$\mathrm{KL} = -\tfrac12 \sum_j \left(1 + \log\sigma_j^2 - \mu_j^2 - \sigma_j^2\right),$$
+# which keeps the embedding together around zero.
+
+# %%
+#| export
+def kl_divergence(
+    mean,  # means of the embedded rows, shape (n_rows, n_components)
+    log_variance,  # logarithms of their variances, same shape
+):  # shape (n_rows, n_components); the divergence of a row is the sum over its components
+    "Divergence of each normal distribution from the standard normal one, component by component."
+    return -0.5 * (1 + log_variance - ops.square(mean) - ops.exp(log_variance))
+
+
+# %%
+assert_allclose(kl_divergence(np.zeros((1, 2), "float32"), np.zeros((1, 2), "float32")), 0)
+assert_allclose(kl_divergence(np.float32([[2]]), np.float32([[0]])), 2)  # half the squared distance of the means
+narrow = kl_divergence(np.float32([[0]]), np.log(np.float32([[0.01]])))
+assert_allclose(narrow, 0.5 * (0.01 - 1 - np.log(0.01)), rtol=1e-6)
+
+
+# %% [markdown]
+# How the two parts are weighed decides what is learned. The bound on the likelihood (ELBO) has the *sum* over the values of a row and the *sum* over the components; this is our default.
+# The original multiplies the mean over the values by 784 on every data set, whatever its rows hold, and takes the *mean* over the
+# components. So its divergence counts half as much in two dimensions and a 64th in 64; where a row has other than 784 values, the reconstruction has a wrong weight, too. This is `weighting="paper"`,
+# for comparison with published numbers.
+
+# %%
+#| export
+def vae_loss(
+    x,  # rows, shape (n_rows, ...), values in [0, 1]
+    x_decoded,  # what the decoder made of points drawn for them, same number of values
+    mean,  # shape (n_rows, n_components)
+    log_variance,  # shape (n_rows, n_components)
+    weighting: str = "elbo",  # sums over values and components; or "paper": 784 times the mean, and the mean over components
+):  # (reconstruction, divergence), two scalars, means over the rows; the loss is their sum
+    "The two parts of a variational autoencoder's loss; a `ValueError` for an unknown weighting."
+    if weighting not in ("elbo", "paper"):
+        raise ValueError(f"weighting is {weighting!r}; it must be 'elbo' or 'paper'.")
+    n_values = 784 if weighting == "paper" else math.prod(x.shape[1:])
+    divergence = kl_divergence(mean, log_variance)
+    divergence = ops.mean(divergence) if weighting == "paper" else ops.mean(ops.sum(divergence, axis=-1))
+    return n_values * reconstruction_loss(x, x_decoded), divergence
+
+
+# %%
+x, half = np.ones((3, 5), "float32"), np.full((3, 5), 0.5, "float32")
+mean, log_variance = np.full((3, 2), 2, "float32"), np.zeros((3, 2), "float32")
+assert_allclose(vae_loss(x, half, mean, log_variance), (5 * np.log(2), 4), rtol=1e-5)
+assert_allclose(vae_loss(x, half, mean, log_variance, "paper"), (784 * np.log(2), 2), rtol=1e-5)
+
+
+# %% [markdown]
+# ## Parametric t-SNE
+#
+# Where UMAP draws edges, t-SNE compares all pairs of rows at once: the probabilities $P$ that two rows are neighbours in the data with those, $Q$, of their points. In the parametric
+# form (van der Maaten 2009) "all" means all rows of a fixed batch.
+#
+# The data's side is computed once. Around each row lies a normal distribution, as wide as makes its *perplexity*, the number of
+# neighbours it effectively has, the one asked for: $p_{j|i} \propto \exp(-\beta_i d_{ij}^2)$ with an entropy of $\log(\mathrm{perplexity})$. Each $\beta_i$ is found by
+# bisection. Then both directions of a pair are added, and all pairs scaled to a sum of one. Distances are taken some rows at a time, in double precision.
+
+# %%
+#| export
+def tsne_conditionals(
+    d2,  # squared distances from some rows to all of a batch, float64, shape (n_some, n_rows); infinite from a row to itself
+    perplexity: float,  # neighbours that a row effectively has
+    tolerance: float = 1e-5,  # of the entropy
+    n_iter: int = 50,  # bisections at most
+) -> np.ndarray:  # shape (n_some, n_rows), each row sums to one
+    "How likely each row picks each other one as its neighbour, at the given perplexity."
+    d2 = d2 - d2.min(axis=1, keepdims=True)  # the nearest at 0: no sum is ever 0
+    finite = np.where(np.isfinite(d2), d2, 0.0)
+    low, high = np.zeros(len(d2)), np.full(len(d2), np.inf)
+    mean = finite.sum(axis=1) / (d2.shape[1] - 1)
+    beta = 1 / np.where(mean > 0, mean, 1.0)
+    for _ in range(n_iter):
+        p = np.exp(-beta[:, None] * d2)
+        total = p.sum(axis=1)
+        excess = np.log(total) + beta * (p * finite).sum(axis=1) / total - np.log(perplexity)  # of the entropy
+        if (abs(excess) < tolerance).all():
+            break
+        low, high = np.where(excess > 0, beta, low), np.where(excess > 0, high, beta)
+        moved = np.where(np.isinf(high), 2 * beta, (low + np.where(np.isinf(high), 0.0, high)) / 2)
+        beta = np.where(abs(excess) < tolerance, beta, moved)
+    p = np.exp(-beta[:, None] * d2)
+    return p / p.sum(axis=1, keepdims=True)
+
+
+# %%
+line = np.square(np.arange(100.0)[:, None] - np.arange(100.0))
+np.fill_diagonal(line, np.inf)
+p = tsne_conditionals(line, perplexity=10)
+entropy = -(p * np.log(np.where(p > 0, p, 1))).sum(axis=1)
+assert_allclose(np.exp(entropy), 10, rtol=1e-4)
+assert_allclose(p.sum(axis=1), 1)
+assert (p.diagonal() == 0).all()
+
+
+# %%
+#| export
+def tsne_probabilities(
+    X,  # rows of a batch, shape (n_rows, n_features)
+    perplexity: float = 30.0,  # neighbours that a row effectively has; fewer than a third of the rows
+    chunk: int = 256,  # rows whose distances are held at a time
+) -> np.ndarray:  # float32, shape (n_rows, n_rows): symmetric, zero on the diagonal, sum one
+    "The probabilities P of t-SNE: how likely two rows are neighbours in the data."
+    n_rows = len(X)
+    if not 1 <= perplexity < n_rows / 3:
+        raise ValueError(f"perplexity={perplexity} does not suit a batch of {n_rows} rows: it must lie between 1 and a third of the rows.")
+    X = np.asarray(X, dtype=np.float64).reshape(n_rows, -1)
+    squares = np.square(X).sum(axis=1)
+    P = np.empty((n_rows, n_rows), dtype=np.float32)
+    for start in range(0, n_rows, chunk):
+        some = np.arange(start, min(start + chunk, n_rows))
+        d2 = np.maximum(squares[some, None] + squares - 2 * X[some] @ X.T, 0)
+        d2[np.arange(len(some)), some] = np.inf
+        P[some] = tsne_conditionals(d2, perplexity)
+    P += P.T
+    return P / P.sum(dtype=np.float64).astype(np.float32)
+
+
+# %%
+rows = rng.normal(size=(60, 5))
+P = tsne_probabilities(rows, perplexity=8, chunk=7)
+assert_allclose(P, P.T)
+assert_allclose(P.sum(), 1, rtol=1e-5)
+assert_allclose(P, tsne_probabilities(rows + 100, perplexity=8), rtol=1e-4, atol=1e-9)  # only distances count
+
+
+# %% [markdown]
+# On the side of the embedding, neighbours follow a Student t distribution with $\alpha$ degrees of freedom,
+# $$Q_{ij} \propto \left(1 + d_{ij}^2/\alpha\right)^{-(\alpha+1)/2}.$$
+# The more dimensions, the less room has to be made for the points that are moderately far, hence $\alpha = d - 1$; in one and two dimensions it is 1. The loss is $\sum P \log(P/Q)$, taken with the logarithm of $Q$,
+# which needs no lower bound.
+
+# %%
+#| export
+def tsne_divergence(
+    P,  # from `tsne_probabilities`, shape (n_rows, n_rows)
+    z,  # embedded rows of the same batch, shape (n_rows, n_components)
+    alpha: float,  # degrees of freedom, the number of components less one, at least 1
+):  # a scalar
+    "Kullback-Leibler divergence of the embedding's neighbours from those of the data."
+    squares = ops.sum(ops.square(z), axis=-1)
+    d2 = ops.maximum(squares[:, None] + squares[None, :] - 2 * ops.matmul(z, ops.transpose(z)), 0)
+    log_q = -(alpha + 1) / 2 * ops.log1p(d2 / alpha)
+    log_total = ops.logsumexp(log_q - 1e9 * ops.eye(z.shape[0]))  # a point is not its own neighbour
+    entropy = ops.sum(P * ops.log(ops.maximum(P, 1e-37)))
+    return entropy - ops.sum(P * log_q) + log_total
+
+
+# %%
+z = rng.normal(size=(60, 2)).astype("float32")
+d2 = np.square(z[:, None].astype("float64") - z).sum(axis=2)
+for alpha in (1, 63):
+    Q = (1 + d2 / alpha) ** (-(alpha + 1) / 2)
+    np.fill_diagonal(Q, 0)
+    Q /= Q.sum()
+    pairs = P > 0
+    assert_allclose(tsne_divergence(P, z, alpha), (P[pairs] * np.log(P[pairs] / Q[pairs])).sum(), rtol=1e-5)

@@ -242,7 +242,7 @@ assert conv32_decoder((3072,), 2).output_shape == (None, 3072)
 # the other. A spectrogram of 31 moments gets a column of zeros in front, as in the paper, and the decoder takes it away again.
 #
 # Frequency is the first axis and time the second, so the axes change places before the LSTM. The original leaves this out: its LSTM walks along frequency, with each step
-# half of the moments of one band. Ours runs along time, as the paper's text says. The decoder ends in a sigmoid (in the original, some end in a hyperbolic tangent, which the cross entropy cannot take).
+# half of the moments of one band. Ours runs along time, as the paper's text says. The decoder ends in a sigmoid (in the original, some end in a hyperbolic tangent, whose negative values a cross entropy has to cut off).
 
 # %%
 #| export

@@ -17,7 +17,7 @@
 # %% [markdown]
 # # Training
 #
-# > The loops: an encoder, or an embedding itself, fitted to the edges of a graph.
+# > The loops: an encoder, or an embedding itself, fitted to the edges of a graph, and the loops of the methods it is compared with.
 
 # %%
 #| default_exp training
@@ -48,7 +48,15 @@ from sklearn.utils.extmath import randomized_svd
 from tqdm.auto import tqdm
 
 from pumap.graph import Edges, default_n_epochs, edge_batches, paper_steps, random_generator, weighted_batches
-from pumap.losses import reconstruction_loss, rolled_cross_entropy, squared_distance, umap_cross_entropy
+from pumap.losses import (
+    reconstruction_loss,
+    rolled_cross_entropy,
+    squared_distance,
+    tsne_divergence,
+    tsne_probabilities,
+    umap_cross_entropy,
+    vae_loss,
+)
 
 # %% [markdown]
 # Everything that compiles or loops is in this notebook. The first loop follows the original code of the paper step for step:
@@ -1113,3 +1121,262 @@ z, history = fit_embedding(start, edges, a, b, n_training_epochs=15, random_stat
 assert trustworthiness(X, z) > 0.93 > trustworthiness(X, start)
 again, _ = fit_embedding(start, edges, a, b, n_training_epochs=15, random_state=0)
 assert_array_equal(z, again)
+
+
+# %% [markdown]
+# ## Fitting an autoencoder
+#
+# The paper compares its networks with the same networks under other losses. These loops take batches of rows in place of edges: every pass goes through
+# the rows in a new random order. A batch that the end of a pass cuts short is filled from the next pass, so all batches have one shape, and a fraction of a pass can be asked for.
+
+# %%
+#| export
+def row_batches(
+    n_rows: int,
+    batch_size: int,  # rows in a batch
+    n_training_epochs: float,  # passes over the rows; may be a fraction
+    rng: np.random.Generator,
+) -> list:  # of int arrays of shape (batch_size,), at least one
+    "Which rows each step takes."
+    if not 0 < n_training_epochs < np.inf:
+        raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
+    batch_size = min(batch_size, n_rows)
+    n_steps = max(1, round(n_training_epochs * n_rows / batch_size))
+    order, batches = np.empty(0, dtype=np.int64), []
+    for _ in range(n_steps):
+        if len(order) < batch_size:
+            order = np.concatenate([order, rng.permutation(n_rows)])
+        batches.append(order[:batch_size])
+        order = order[batch_size:]
+    return batches
+
+
+# %%
+batches = row_batches(n_rows=10, batch_size=4, n_training_epochs=2, rng=np.random.default_rng(0))
+assert_array_equal(np.bincount(np.concatenate(batches)), np.full(10, 2))  # each row once in each pass
+assert [len(batch) for batch in batches] == [4] * 5
+assert len(row_batches(10, 4, 1e-6, np.random.default_rng(0))) == 1
+
+
+# %% [markdown]
+# The record of such a run has the same spans and the same times, with the terms of its own loss.
+
+# %%
+#| export
+class TermRecorder(Recorder):
+    "A `Recorder` for other losses: the loss is the sum of the terms, and each term has a name."
+
+    def __init__(self, n_steps: int, terms: tuple = (), verbose: bool = False):
+        super().__init__(n_steps, 1, 1, verbose=verbose)
+        self.terms = terms
+        self.history = {name: [] for name in ("step", "seconds", "loss", *terms)}
+
+    def _keep(self, step):
+        means = np.mean([[float(t) for t in terms] for terms in self.waiting], axis=0)
+        if not np.isfinite(means).all():
+            self.bar.close()
+            raise ValueError(f"The loss is no longer a number at step {step}: scale the data, or lower the learning rate.")
+        kept = dict(zip(self.terms, means)) | {"step": step, "seconds": time.perf_counter() - self.began, "loss": means.sum()}
+        for name, values in self.history.items():
+            values.append(kept[name] if name == "step" else float(kept[name]))
+        self.waiting = []
+        self.bar.set_postfix(loss=f"{kept['loss']:.4f}", refresh=False)
+
+
+# %%
+recorder = TermRecorder(n_steps=2, terms=("reconstruction", "divergence"))
+recorder.add(1, (3.0, 1.0))
+recorder.add(2, (2.0, 1.0))
+history = recorder.close()
+assert history["loss"] == [4, 3] and history["divergence"] == [1, 1] and history["step"] == [1, 2]
+
+
+# %% [markdown]
+# An autoencoder learns to give its rows back through the few numbers of the embedding, and nothing else. In the paper: Adam, cross entropy, 50 passes, batches of 256.
+
+# %%
+#| export
+def fit_autoencoder(
+    X,  # rows, shape (n_rows, ...); dense or CSR
+    encoder,  # Keras model; its weights are changed in place
+    decoder,  # Keras model; its weights are changed in place
+    input_shape: tuple | None = None,  # shape of one row as the encoder wants it; None = as in X
+    n_training_epochs: float = 50,  # passes over the rows
+    batch_size: int = 256,  # rows in a step
+    learning_rate: float = 1e-3,
+    reconstruction: str = "binary_crossentropy",  # or "mse"
+    random_state=None,
+    verbose: bool = False,  # show a progress bar
+) -> dict:  # lists "step", "seconds", "loss", "reconstruction"
+    "Train an encoder and a decoder to give rows back."
+    input_shape = X.shape[1:] if input_shape is None else input_shape
+    batches = row_batches(X.shape[0], batch_size, n_training_epochs, random_generator(random_state))
+
+    def loss(x):
+        return (reconstruction_loss(x, decoder(encoder(x, training=True), training=True), reconstruction),)
+
+    step = loss_step(loss, [encoder, decoder], keras.optimizers.Adam(learning_rate))
+    recorder = TermRecorder(len(batches), ("reconstruction",), verbose)
+    for i, batch in enumerate(batches, start=1):
+        recorder.add(i, step(take_rows(X, batch, input_shape)))
+    return recorder.close()
+
+
+def loss_step(
+    loss,  # function of the arrays of a batch -> tuple of scalars, whose sum is the loss
+    models: list,  # Keras models to be trained
+    optimizer,  # Keras optimizer
+):  # compiled function of the arrays of a batch -> the same scalars
+    "A compiled training step on any loss."
+    variables = [v for model in models for v in model.trainable_variables]
+    optimizer.build(variables)
+
+    def step(*arrays):
+        with tf.GradientTape() as tape:
+            terms = loss(*arrays)
+            total = sum(terms)
+        optimizer.apply(tape.gradient(total, variables), variables)
+        return terms
+
+    return compiled(step)
+
+
+# %%
+def networks(n_outputs=2):
+    return build_encoder("mlp", (64,), n_outputs, random_state=0), build_decoder("mlp", (64,), 2, random_state=0)
+
+
+encoder, decoder = networks()
+history = fit_autoencoder(X, encoder, decoder, n_training_epochs=40, batch_size=100, random_state=0)
+read_back = encode(decoder, encode(encoder, X, (64,)), (2,))
+assert ((read_back - X) ** 2).mean() < 0.8 * ((X.mean(axis=0) - X) ** 2).mean()
+again, decoder = networks()
+fit_autoencoder(X, again, decoder, n_training_epochs=40, batch_size=100, random_state=0)
+assert_array_equal(encode(encoder, X, (64,)), encode(again, X, (64,)))  # one seed, one embedding
+
+
+# %% [markdown]
+# ## Fitting a variational autoencoder
+#
+# The encoder has two outputs for each component, first all the means, then all the logarithms of variances. The embedding of a row is its mean. In the paper: Adam, 30 passes, batches of 128.
+
+# %%
+#| export
+def fit_vae(
+    X,  # rows with values in [0, 1], shape (n_rows, ...); dense or CSR
+    encoder,  # Keras model with 2 * n_components outputs: means, then logarithms of variances; changed in place
+    decoder,  # Keras model with n_components inputs; changed in place
+    input_shape: tuple | None = None,  # shape of one row as the encoder wants it; None = as in X
+    n_training_epochs: float = 30,  # passes over the rows
+    batch_size: int = 128,  # rows in a step
+    learning_rate: float = 1e-3,
+    weighting: str = "elbo",  # of the two parts of the loss, or "paper": see `losses.vae_loss`
+    random_state=None,
+    verbose: bool = False,  # show a progress bar
+) -> dict:  # lists "step", "seconds", "loss", "reconstruction", "divergence"
+    "Train an encoder of distributions and a decoder."
+    rng_rows, rng_noise = random_generator(random_state).spawn(2)
+    input_shape = X.shape[1:] if input_shape is None else input_shape
+    batches = row_batches(X.shape[0], batch_size, n_training_epochs, rng_rows)
+
+    def loss(x, noise):
+        mean, log_variance = ops.split(encoder(x, training=True), 2, axis=-1)
+        z = mean + ops.exp(log_variance / 2) * noise
+        return vae_loss(x, decoder(z, training=True), mean, log_variance, weighting)
+
+    step = loss_step(loss, [encoder, decoder], keras.optimizers.Adam(learning_rate))
+    recorder = TermRecorder(len(batches), ("reconstruction", "divergence"), verbose)
+    for i, batch in enumerate(batches, start=1):
+        noise = rng_noise.standard_normal((len(batch), encoder.output_shape[-1] // 2), dtype=np.float32)
+        recorder.add(i, step(take_rows(X, batch, input_shape), noise))
+    return recorder.close()
+
+
+# %% [markdown]
+# The divergence holds the means together: they spread about as wide as a normal distribution, where a plain autoencoder may go anywhere.
+
+# %%
+variational, decoder = networks(n_outputs=4)
+history = fit_vae(X, variational, decoder, n_training_epochs=40, batch_size=100, random_state=0)
+assert_allclose(history["loss"], np.add(history["reconstruction"], history["divergence"]))
+assert history["loss"][-1] < history["loss"][0]
+assert encode(variational, X, (64,))[:, :2].std() < 1.5 < encode(encoder, X, (64,)).std()
+again, decoder = networks(n_outputs=4)
+assert fit_vae(X, again, decoder, n_training_epochs=40, batch_size=100, random_state=0)["loss"] == history["loss"]
+
+
+# %% [markdown]
+# ## Fitting parametric t-SNE
+#
+# The rows are dealt into fixed batches once, in random order. The last batch is filled from the beginning of that order, so that every row
+# takes part. (The original takes rows in the order of the file and leaves those after the last full batch out: of 30,327 cells, 327.) The probabilities $P$ of a batch are computed when it is first met and then kept: 5,000 rows take 100 MB.
+# In the paper: perplexity 30, batches of 5,000, 1,000 passes, Adam with a learning rate of 0.01.
+
+# %%
+#| export
+def fixed_batches(
+    n_rows: int,
+    batch_size: int,
+    rng: np.random.Generator,
+) -> list:  # of int arrays of one length, the smaller of batch_size and n_rows
+    "Deal all rows into batches of one size; the last is filled up from the first."
+    batch_size = min(batch_size, n_rows)
+    n_batches = -(-n_rows // batch_size)
+    order = np.resize(rng.permutation(n_rows), n_batches * batch_size)
+    return list(order.reshape(n_batches, batch_size))
+
+
+# %%
+batches = fixed_batches(10, 4, np.random.default_rng(0))
+assert [len(set(batch)) for batch in batches] == [4, 4, 4] and set(np.concatenate(batches)) == set(range(10))
+
+
+# %%
+#| export
+def fit_tsne_encoder(
+    X,  # rows, shape (n_rows, ...); dense or CSR
+    encoder,  # Keras model; its weights are changed in place
+    input_shape: tuple | None = None,  # shape of one row as the encoder wants it; None = as in X
+    perplexity: float = 30.0,  # neighbours that a row effectively has
+    n_training_epochs: float = 1000,  # passes over the batches; may be a fraction
+    batch_size: int = 5000,  # rows that are compared with each other
+    learning_rate: float = 1e-2,
+    random_state=None,
+    verbose: bool = False,  # show a progress bar
+) -> dict:  # lists "step", "seconds", "loss", "divergence"
+    "Train an encoder on t-SNE's loss, batch by fixed batch (van der Maaten 2009)."
+    if not 0 < n_training_epochs < np.inf:
+        raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
+    input_shape = X.shape[1:] if input_shape is None else input_shape
+    batches = fixed_batches(X.shape[0], batch_size, random_generator(random_state))
+    alpha = max(encoder.output_shape[-1] - 1, 1)
+
+    def loss(x, P):
+        return (tsne_divergence(P, encoder(x, training=True), alpha),)
+
+    step = loss_step(loss, [encoder], keras.optimizers.Adam(learning_rate))
+    n_steps = max(1, round(n_training_epochs * len(batches)))
+    recorder, probabilities = TermRecorder(n_steps, ("divergence",), verbose), {}
+    for i in range(n_steps):
+        which = i % len(batches)
+        x = take_rows(X, batches[which], input_shape)
+        if which not in probabilities:
+            probabilities[which] = tf.convert_to_tensor(tsne_probabilities(x, perplexity))
+        recorder.add(i + 1, step(x, probabilities[which]))
+    return recorder.close()
+
+
+# %%
+tsne_encoder, _ = networks()
+history = fit_tsne_encoder(X, tsne_encoder, n_training_epochs=60, batch_size=300, random_state=0)
+assert history["loss"][-1] < history["loss"][0] / 2
+assert trustworthiness(X, encode(tsne_encoder, X, (64,))) > 0.93
+again, _ = networks()
+assert fit_tsne_encoder(X, again, n_training_epochs=60, batch_size=300, random_state=0)["loss"] == history["loss"]
+
+# %%
+fig, axes = plt.subplots(1, 3, figsize=(9, 2.8), layout="constrained")
+for ax, (title, model) in zip(axes, {"autoencoder": encoder, "variational": variational, "parametric t-SNE": tsne_encoder}.items()):
+    ax.scatter(*encode(model, X, (64,))[:, :2].T, c=y[:600], cmap="tab10", s=5)
+    ax.set_title(title)
+    ax.set_axis_off()
