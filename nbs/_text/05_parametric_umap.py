@@ -72,7 +72,7 @@ from pumap.training import encode, fast_stages, fit_encoder, fit_encoder_fast
 # %%
 #| export
 WHOLE = {"n_components": 1, "n_neighbors": 2, "negative_sample_rate": 1, "batch_size": 2, "n_epochs": 1, "n_iter_no_change": 1}  # name -> least value
-POSITIVE = ("spread", "n_training_epochs", "learning_rate", "repulsion_strength", "parametric_reconstruction_loss_weight", "a", "b")
+POSITIVE = ("spread", "n_training_epochs", "learning_rate", "perplexity", "repulsion_strength", "parametric_reconstruction_loss_weight", "a", "b")
 OPTIONAL = ("batch_size", "n_epochs", "a", "b", "n_training_epochs", "learning_rate", "edge_sampling")  # None is a value
 NAMES = {
     "solver": ("fast", "paper"),
@@ -81,18 +81,27 @@ NAMES = {
 }
 
 
-def check_settings(
-    settings: dict,  # parameters of a ParametricUMAP
-) -> None:
-    "Raise a `ValueError` for the first setting that cannot be."
-    given = {name: value for name, value in settings.items() if not (name in OPTIONAL and value is None)}
+def check_numbers(
+    settings: dict,  # parameters of an estimator
+    optional: tuple = OPTIONAL,  # settings that may be None
+) -> dict:  # those that are not None, or may not be
+    "Raise a `ValueError` for the first number that cannot be."
+    given = {name: value for name, value in settings.items() if not (name in optional and value is None)}
     for name in WHOLE.keys() & given.keys():
         value = given[name]
         if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < WHOLE[name]:
             raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {WHOLE[name]}.")
     for name in given.keys() & {*POSITIVE}:
-        if not isinstance(given[name], numbers.Real) or not 0 < given[name] < math.inf:
+        if isinstance(given[name], bool) or not isinstance(given[name], numbers.Real) or not 0 < given[name] < math.inf:
             raise ValueError(f"{name} is {given[name]!r}; it must be a positive number.")
+    return given
+
+
+def check_settings(
+    settings: dict,  # parameters of a ParametricUMAP
+) -> None:
+    "Raise a `ValueError` for the first setting that cannot be."
+    given = check_numbers(settings)
     for name, known in NAMES.items():
         if name in given and given[name] not in known:
             raise ValueError(f"{name} is {given[name]!r}; it must be one of: {', '.join(known)}.")
