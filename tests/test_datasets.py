@@ -1,14 +1,18 @@
 """Data sets: the right rows from every source, and one clear sentence for everything that can be wrong with files and networks.
 
 No test needs the internet. Most use a small data set of idx files, made here and entered in the table of data sets, which a
-server on this machine hands out; those of the real MNIST and Fashion-MNIST are skipped where these are not installed.
+server on this machine hands out; those of real files are skipped where these are not on the machine.
 """
 
 import gzip
 import hashlib
+import io
+import json
 import os
+import pickle
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from contextlib import contextmanager
@@ -21,7 +25,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from pumap import datasets
-from pumap.datasets import DataDamaged, DataNotFound, Entry, describe, fetch, load, names, read_idx, take
+from pumap.datasets import DataDamaged, DataNotFound, Entry, describe, fetch, load, names, read_idx, songs, take
 
 ROOT = Path(__file__).parent.parent
 FILES = tuple(file for file, _ in datasets.MNIST.files)
@@ -235,10 +239,11 @@ def test_one_byte_changed_in_mnist(real, tmp_path):
 
 
 def test_names():
-    assert names() == ("digits", "moons", "mnist", "fmnist")
+    papers = ("digits", "moons", "bison", "mnist", "fmnist", "cifar10", "cassins", "retina", "celeba")
+    assert names() == papers + ("cifar10_jpeg", "finches", "worm_neurons", "celeba_small")
     for call in (load, describe):
         for wrong in ("mnits", "", None, 3, ["mnist"]):
-            with pytest.raises(ValueError, match="the names are digits, moons, mnist, fmnist"):
+            with pytest.raises(ValueError, match="the names are digits, moons, bison, mnist, fmnist, cifar10,"):
                 call(wrong)
 
 
@@ -573,6 +578,306 @@ except ImportError as error:
     env = {k: v for k, v in os.environ.items() if k not in ("PUMAP_DATA", "PUMAP_CACHE")}
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=env).stdout
     assert out.splitlines() == ["None", "Fetching data sets needs pooch, which is not installed; run `pip install 'pumap[paper]'`."]
+
+
+# --- bison, CIFAR10 and the retina as they are published -------------------------------------------------------------------
+
+
+def publish(server, monkeypatch, name, content, rows):
+    "Let the server hand out `content` as the file of a data set."
+    (file, _), *_ = datasets.DATASETS[name].files
+    sha256 = hashlib.sha256(content).hexdigest()
+    entry = replace(datasets.DATASETS[name], files=((file, sha256),), sha256=sha256, mirrors=(f"{server.url}/",), rows=rows)
+    monkeypatch.setitem(datasets.DATASETS, name, entry)
+    server.answers[f"/{file}"] = content
+    return entry
+
+
+def test_bison_of_json(server, monkeypatch, tmp_path):
+    points = np.random.default_rng(0).normal(size=(7, 3)).round(4)
+    publish(server, monkeypatch, "bison", json.dumps({"2d": [], "3d": points.tolist()}).encode(), (7, 0, 0))
+    bison = load("bison")
+    assert_array_equal(bison.X_train, points.astype("f4"))
+    assert_array_equal(bison.y_train, points[:, 2].astype("f4"))
+    assert bison.X_test.shape == bison.X_valid.shape == (0, 3) and len(bison.y_test) == 0
+    assert [path.name for path in files_below(tmp_path / "cache" / "bison")] == ["bison.json"]
+    assert load("bison").source == "user cache" and describe("bison")["here"]
+    few = take(bison, n_train=5, n_valid=3, n_test=3)  # it has no other parts, whatever is asked of them
+    assert len(few.X_train) == 5 and len(few.X_test) == 0
+
+
+def cifar_archive(extra=None):
+    rng = np.random.default_rng(0)
+    batches = {f"data_batch_{i}": rng.integers(0, 256, (4, 3072), dtype=np.uint8) for i in range(1, 6)}
+    batches["test_batch"] = rng.integers(0, 256, (3, 3072), dtype=np.uint8)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for name, data in batches.items():
+            content = pickle.dumps({b"data": data, b"labels": [len(name) + i for i in range(len(data))]} if extra is None else extra)
+            info = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return batches, buffer.getvalue()
+
+
+def test_cifar10_of_the_archive(server, monkeypatch):
+    batches, content = cifar_archive()
+    entry = publish(server, monkeypatch, "cifar10", content, (15, 5, 3))
+    cifar = load("cifar10")
+    assert [len(X) for X in (cifar.X_train, cifar.X_valid, cifar.X_test)] == [15, 5, 3] and cifar.shape == (32, 32, 3)
+    data = np.concatenate(list(batches.values()))
+    for i, image in ((0, cifar.X_train[0]), (15, cifar.X_valid[0]), (22, cifar.X_test[2])):
+        for channel in range(3):
+            assert_array_equal(image[..., channel].ravel(), data[i, channel * 1024 : (channel + 1) * 1024].astype("f4") / 255)
+    assert cifar.y_valid.tolist() == [15, 12, 13, 14, 15] and cifar.y_test.tolist() == [10, 11, 12]
+    assert cifar.sha256 == entry.sha256 and cifar.stand_in_for is None
+
+
+class Trap:
+    "Runs something when it is unpickled."
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+@pytest.mark.parametrize("name", ["cifar10", "retina"])
+@pytest.mark.parametrize("way", ["folder", "internet"])
+def test_a_pickle_is_not_opened_before_its_checksum_is_right(server, monkeypatch, tmp_path, name, way):
+    trap = Trap(str(tmp_path / "sprung"))
+    content = cifar_archive(extra=trap)[1] if name == "cifar10" else gzip.compress(pickle.dumps(trap))
+    file, published = datasets.DATASETS[name].files[0]
+    if way == "folder":
+        (tmp_path / "given" / name).mkdir(parents=True)
+        (tmp_path / "given" / name / file).write_bytes(content)
+    else:
+        entry = publish(server, monkeypatch, name, content, (15, 5, 3))
+        monkeypatch.setitem(datasets.DATASETS, name, replace(entry, files=((file, published),)))
+        (tmp_path / "given").mkdir()
+    with pytest.raises(DataDamaged, match="not the published file") as error:
+        load(name, data_dir=tmp_path / "given")
+    one_sentence(error)
+    assert not describe(name, tmp_path / "given")["here"]
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_retina_of_the_pickle(server, monkeypatch):
+    from sklearn.model_selection import train_test_split
+
+    rng = np.random.default_rng(0)
+    pca, types = rng.normal(size=(200, 50)), rng.permutation(np.repeat(datasets.CELL_NAMES, 17)[:200])
+    content = gzip.compress(pickle.dumps({"pca_50": pca, "CellType1": types, "CellType2": types}))
+    publish(server, monkeypatch, "retina", content, (130, 50, 20))
+    retina = load("retina")
+    X, X_test, y, y_test = train_test_split(pca, types, test_size=0.1, random_state=42)
+    assert_array_equal(retina.X_test, X_test.astype("f4"))
+    assert_array_equal(retina.X_valid, X[-50:].astype("f4"))
+    assert_array_equal(retina.X_train, X[:-50].astype("f4"))
+    assert [retina.label_names[i] for i in retina.y_valid] == list(y[-50:])
+    assert [retina.label_names[i] for i in retina.y_test] == list(y_test)
+
+
+def test_the_papers_sizes():
+    from sklearn.model_selection import train_test_split
+
+    rest, test = train_test_split(np.arange(44_808), test_size=0.1, random_state=42)
+    assert datasets.RETINA.rows == (len(rest) - 10_000, 10_000, len(test)) == (30_327, 10_000, 4_481)
+    assert datasets.CIFAR10.rows == (40_000, 10_000, 10_000) and datasets.CASSINS.rows == (24_984, 1_000, 1_000)
+    assert datasets.BISON.rows == (50_000, 0, 0) and datasets.CELEBA.rows == (28_000, 1_000, 1_000)
+
+
+# --- what cannot be fetched, and what stands in for it ------------------------------------------------------------------
+
+
+STAND_INS = {"cifar10_jpeg": "cifar10", "finches": "cassins", "worm_neurons": "retina", "celeba_small": "celeba"}
+
+
+def test_stand_ins_are_named():
+    from pumap.experiments import STAND_INS as used
+
+    assert {name: entry.stand_in_for for name, entry in datasets.DATASETS.items() if entry.stand_in_for} == STAND_INS
+    assert used == {original: name for name, original in STAND_INS.items()}
+    for name, original in STAND_INS.items():
+        told = describe(name)
+        assert told["stand_in_for"] == original and told["why_not"] and not told["here"] and told["problem"] is None
+        assert describe(original)["stand_in_for"] is None
+
+
+@pytest.mark.parametrize("name", ["cassins", "celeba", *STAND_INS])
+@pytest.mark.parametrize("download", [True, False])
+def test_what_cannot_be_fetched_says_why(name, download, tmp_path):
+    with pytest.raises(DataNotFound, match="is not on this machine and cannot be fetched: .*set PUMAP_DATA") as error:
+        load(name, download=download)
+    one_sentence(error)
+    assert not (tmp_path / "cache").exists()
+
+
+def from_data_folder(name, monkeypatch):
+    "A data set as it is on this machine, or a skip with its reason."
+    monkeypatch.undo()
+    try:
+        return load(name, download=False)
+    except DataNotFound as error:
+        pytest.skip(str(error))
+
+
+def check_parts(dataset):
+    entry = datasets.DATASETS[dataset.name]
+    for part, n in zip(("train", "valid", "test"), entry.rows):
+        X, y = getattr(dataset, f"X_{part}"), getattr(dataset, f"y_{part}")
+        assert X.shape == (n, *entry.shape) and X.dtype == np.float32 and len(y) == n
+    assert dataset.sha256 and dataset.stand_in_for == entry.stand_in_for
+
+
+def test_bison_of_the_data_folder(monkeypatch):
+    bison = from_data_folder("bison", monkeypatch)
+    check_parts(bison)
+    assert bison.sha256 == describe("bison")["sha256"]
+    assert len(np.unique(bison.X_train, axis=0)) == 26_556
+    assert_array_equal(bison.y_train, bison.X_train[:, 2])
+
+
+def test_cifar10_jpeg(monkeypatch):
+    cifar = from_data_folder("cifar10_jpeg", monkeypatch)
+    check_parts(cifar)
+    y = np.concatenate([cifar.y_train, cifar.y_valid])
+    assert set(np.bincount(y)) == {5000} and set(np.bincount(cifar.y_test)) == {1000}
+    assert len(set(np.bincount(cifar.y_valid))) > 1  # shuffled: no longer class by class
+    mean = (4 * cifar.X_train.mean(axis=(0, 1, 2), dtype=float) + cifar.X_valid.mean(axis=(0, 1, 2), dtype=float)) / 5
+    assert np.abs(mean - [0.4914, 0.4822, 0.4465]).max() < 0.001  # the canonical channel means
+    assert np.shares_memory(cifar.X_train.base, cifar.X_valid.base)  # decoded once, into one array
+
+
+def test_finches(monkeypatch):
+    finches = from_data_folder("finches", monkeypatch)
+    check_parts(finches)
+    assert not finches.X_train[:, :, 0].any() and finches.X_train[:, :, 1:].max() == 1
+    counts = np.bincount(np.concatenate([finches.y_train, finches.y_valid, finches.y_test]))
+    assert len(counts) == len(finches.label_names) == 20 and counts[0] == 1930 and counts[-1] == 177
+
+
+def test_worm_neurons(monkeypatch):
+    from sklearn.neighbors import KNeighborsClassifier
+
+    worm = from_data_folder("worm_neurons", monkeypatch)
+    check_parts(worm)
+    assert KNeighborsClassifier(5).fit(worm.X_train, worm.y_train).score(worm.X_test, worm.y_test) > 0.95
+
+
+def test_celeba_small(monkeypatch):
+    faces = from_data_folder("celeba_small", monkeypatch)
+    check_parts(faces)
+    assert faces.y_train.shape == (8000, 40) and set(np.unique(faces.y_train)) == {0, 1}
+    share = dict(zip(faces.label_names, faces.y_train.mean(axis=0)))
+    assert abs(share["Male"] - 0.42) < 0.02 and abs(share["Smiling"] - 0.48) < 0.02
+    mean = faces.X_train[:500].mean(axis=(0, 3))
+    assert mean[24:40, 24:40].mean() > mean[:8, :8].mean() + 0.05  # a face is in the middle
+
+
+def test_celeba_with_masks(monkeypatch, tmp_path):
+    from PIL import Image
+
+    folder = tmp_path / "given" / "CelebAMask-HQ"
+    (folder / "CelebA-HQ-img").mkdir(parents=True)
+    (folder / "CelebAMask-HQ-mask-anno" / "0").mkdir(parents=True)
+    lines = ["4", " ".join(datasets.ATTRIBUTE_NAMES)]
+    for i in range(4):
+        Image.new("RGB", (64, 64), (200, 100, 50)).save(folder / "CelebA-HQ-img" / f"{i}.jpg", quality=95)
+        for part, columns in (("skin", slice(0, 128)), ("hair", slice(128, 256))):
+            mask = np.zeros((512, 512), np.uint8)
+            mask[:, columns] = 255
+            Image.fromarray(mask).save(folder / "CelebAMask-HQ-mask-anno" / "0" / f"{i:05d}_{part}.png")
+        lines.append(f"{i}.jpg  " + " ".join("1" if j == i else "-1" for j in range(40)))
+    (folder / "CelebAMask-HQ-attribute-anno.txt").write_text("\n".join(lines))
+    monkeypatch.setitem(datasets.DATASETS, "celeba", replace(datasets.CELEBA, rows=(2, 1, 1)))
+    faces = load("celeba", data_dir=tmp_path / "given")
+    assert faces.X_train.shape == (2, 128, 128, 3) and faces.y_train.tolist()[1][:3] == [0, 1, 0] and faces.y_test.sum() == 1
+    assert np.abs(faces.X_test[0, :, :60] * 255 - [200, 100, 50]).max() < 4  # skin and hair
+    assert faces.X_test[0, :, 68:].max() == 0  # background
+    (folder / "CelebA-HQ-img" / "3.jpg").unlink()
+    with pytest.raises(DataNotFound, match="3.jpg or its masks .* are missing"):
+        load("celeba", data_dir=tmp_path / "given")
+    (folder / "CelebAMask-HQ-attribute-anno.txt").write_text("\n".join(lines[:-1]))
+    with pytest.raises(DataDamaged, match="a table of 3 faces"):
+        load("celeba", data_dir=tmp_path / "given")
+
+
+# --- songs ----------------------------------------------------------------------------------------------------------------
+
+
+def syllables(n=40):
+    moments = np.arange(3200) / 32_000
+    return [np.sin(2 * np.pi * 1500 * (1 + i % 4) * moments[: 600 + 600 * (i % 3)]) for i in range(n)], np.array(["dcba"[i % 4] for i in range(n)])
+
+
+def test_songs_of_audio_and_of_spectrograms_are_the_same(tmp_path):
+    audio, labels = syllables()
+    np.savez(tmp_path / "audio.npz", audio=np.concatenate(audio), offsets=np.cumsum([0, *map(len, audio)]), rate=32_000, labels=labels)
+    pictures = [datasets.spectrogram(a, 32_000) for a in audio]
+    block = np.full((40, 32, 100), 0.5, np.float32)  # what lies behind a syllable is not looked at
+    for row, picture in zip(block, pictures):
+        row[:, : picture.shape[1]] = picture
+    np.savez(tmp_path / "pictures.npz", spectrograms=block, n_moments=[p.shape[1] for p in pictures], labels=labels)
+    one, two = (songs(tmp_path / f"{name}.npz", n_labels=3, n_valid=4, n_test=5) for name in ("audio", "pictures"))
+    assert len(one.X_train) == 30 - 9 and one.shape == (32, 32, 1) and one.X_train.dtype == np.float32
+    for part in ("X_train", "y_train", "X_valid", "y_valid", "X_test", "y_test"):
+        assert_array_equal(getattr(one, part), getattr(two, part))
+    assert one.label_names == ("a", "b", "c") and one.y_valid.tolist() == [2, 1, 0, 2]  # the order of the file
+    assert len(one.sha256) == 64 and one.sha256 != two.sha256
+
+
+def test_songs_of_a_folder(tmp_path):
+    from scipy.io import wavfile
+
+    for i, (audio, label) in enumerate(zip(*syllables())):
+        (tmp_path / label).mkdir(exist_ok=True)
+        wavfile.write(tmp_path / label / f"{i:02d}.wav", 32_000, (30_000 * audio).astype(np.int16))
+    dataset = songs(tmp_path, n_valid=10, n_test=10)
+    assert len(dataset.X_train) == 20 and dataset.label_names == tuple("abcd")
+    assert len(set(dataset.y_valid)) > 1  # shuffled, though the folders are not
+    bands = [dataset.X_train[dataset.y_train == i].sum(axis=(0, 2, 3)).argmax() for i in range(4)]
+    assert bands == sorted(bands, reverse=True)  # "a" is the highest tone
+
+
+def test_load_cassins_takes_ones_own_file_and_never_finches(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "given" / "cassins").mkdir(parents=True)
+    np.savez(tmp_path / "given" / "cassins" / "cassins.npz", spectrograms=rng.random((3000, 32, 31), dtype=np.float32), labels=rng.integers(0, 25, 3000))
+    assert describe("cassins", tmp_path / "given")["here"]
+    mine = load("cassins", data_dir=tmp_path / "given")
+    assert len(mine.X_valid) == len(mine.X_test) == 1000 and len(mine.label_names) == 20 and mine.stand_in_for is None
+    (tmp_path / "given" / "birdsong").mkdir()
+    (tmp_path / "given" / "birdsong" / datasets.FINCHES.files[0][0]).write_bytes(b"")
+    (tmp_path / "given" / "cassins" / "cassins.npz").unlink()
+    with pytest.raises(DataNotFound, match="the stand-in is 'finches'"):
+        load("cassins", data_dir=tmp_path / "given")
+
+
+@pytest.mark.parametrize(
+    "arrays, words",
+    [
+        ({"labels": np.arange(3)}, "it needs labels, and spectrograms or audio"),
+        ({"labels": np.arange(3), "spectrograms": np.zeros((3, 30, 31))}, r"spectrograms of shape \(3, 30, 31\) for 3 labels"),
+        ({"labels": np.arange(3), "spectrograms": np.full((3, 32, 31), 255.0)}, "values from 0 to 1"),
+        ({"labels": np.arange(3), "spectrograms": np.zeros((2, 32, 31))}, "for 3 labels"),
+        ({"labels": np.arange(3), "spectrograms": np.zeros((3, 32, 31))}, "has 3 syllables .* more than 2,000"),
+        ({"labels": np.arange(2), "audio": np.ones(900), "offsets": np.array([0, 400]), "rate": 32_000}, "2 offsets for 2 labels"),
+        ({"labels": np.arange(2), "audio": np.ones(900), "offsets": np.array([0, 100, 900]), "rate": 32_000}, "at least 8 ms"),
+        ({"labels": np.arange(1), "audio": np.ones(900), "offsets": np.array([0, 900]), "rate": 8_000}, "a rate of at least 20000"),
+    ],
+)
+def test_songs_that_do_not_fit(arrays, words, tmp_path):
+    np.savez(tmp_path / "mine.npz", **arrays)
+    with pytest.raises(ValueError, match=words) as error:
+        songs(tmp_path / "mine.npz")
+    one_sentence(error)
+
+
+def test_songs_that_are_not_there(tmp_path):
+    with pytest.raises(DataNotFound, match="cannot be read"):
+        songs(tmp_path / "no.npz")
 
 
 # --- take --------------------------------------------------------------------------------------------------------------

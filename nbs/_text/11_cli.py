@@ -159,9 +159,10 @@ def data_sets(
         print_json([dict(row, path=str(row["path"]) if row["path"] else None, shape=list(row["shape"])) for row in rows])
     else:
         for row in rows:
-            place = row["problem"] or (f"here: {row['path'] or row['source']}" if row["here"] else f"not here; from {row['url']}")
+            place = row["problem"] or (f"here: {row['path'] or row['source']}" if row["here"] else f"not here; {row['why_not'] or 'from ' + row['url']}")
             count = " + ".join(f"{n:,}" for n in row["rows"].values())
-            say(f"{row['name']:8} {row['title']:14} {count:24} sha256 {(row['sha256'] or 'unknown')[:12]}  {place}")
+            stands = f" (can stand in for {row['stand_in_for']})" if row["stand_in_for"] else ""
+            say(f"{row['name']:12} {row['title']:17} {count:24} sha256 {(row['sha256'] or 'unknown')[:12]:12}  {place}{stands}")
     return 1 if names and any(row["problem"] for row in rows) else 0
 
 
@@ -281,7 +282,8 @@ def absent_data(
             if state["problem"]:
                 absent[name] = state["problem"]
             elif not state["here"]:
-                say(f"fetching {state['title']} from {state['url']}")
+                if not state["why_not"]:
+                    say(f"fetching {state['title']} from {state['url']}")
                 datasets.load(actual, data)
         except (datasets.DataNotFound, datasets.DataDamaged) as error:
             absent[name] = str(error)
