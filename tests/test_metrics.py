@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits, make_blobs
 from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 
-from pumap.metrics import knn_accuracy, silhouette, trustworthiness
+from pumap.metrics import cluster_numbers, clustering_nmi, find_clusters, knn_accuracy, reconstruction_mse, silhouette, silhouettes, trustworthiness
 
 ROOT = Path(__file__).parent.parent
 GIB = 2**30
@@ -131,6 +131,52 @@ def test_a_row_alone_in_its_class_counts_as_zero():
     assert silhouette(embedding, y) == sklearn.metrics.silhouette_score(embedding, y)
 
 
+@pytest.mark.parametrize("max_memory", [2**29, 2**18], ids=["one-block", "many-blocks"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_silhouettes_are_scikit_learns(dtype, max_memory):
+    "Also with a row alone in its class, names for labels, and numbers that leave some out."
+    embedding, y = make_blobs(500, centers=7, random_state=0)
+    embedding = embedding.astype(dtype)
+    alone = y.copy()
+    alone[3] = 99
+    labelings = [y, alone, y // 2, np.random.default_rng(0).integers(0, 20, 500) * 3, [f"group {i % 3}" for i in y]]
+    expected = [sklearn.metrics.silhouette_score(embedding, labels) for labels in labelings]
+    assert_allclose(silhouettes(embedding, labelings, max_memory), expected, rtol=1e-5 if dtype == np.float32 else 1e-9)
+    copies = np.repeat(embedding[:5], 4, axis=0)  # clusters of zero width
+    labels = np.repeat(np.arange(5), 4)
+    assert_allclose(silhouettes(copies, [labels, labels // 2]), [sklearn.metrics.silhouette_score(copies, a) for a in (labels, labels // 2)])
+
+
+def test_the_clustering_of_the_paper():
+    "Step by step with scikit-learn: all k-means runs, the best silhouette, then the mutual information."
+    from sklearn.cluster import KMeans
+
+    X, y = load_digits(return_X_y=True)
+    embedding = PCA(2, random_state=0).fit_transform(X)[:400]
+    y = y[:400]
+    runs = [KMeans(k, n_init=1, random_state=seed).fit(embedding).labels_ for k in range(5, 15) for seed in range(5)]
+    best = runs[np.argmax([sklearn.metrics.silhouette_score(embedding, labels) for labels in runs])]
+    expected = sklearn.metrics.normalized_mutual_info_score(y, best)
+    assert clustering_nmi(embedding, y, n_init=1) == expected == clustering_nmi(embedding, y, n_classes=10, n_init=1, max_memory=2**18)
+    labels, value = find_clusters(embedding, range(5, 15), n_init=1)
+    np.testing.assert_array_equal(labels, best)
+    assert_allclose(value, sklearn.metrics.silhouette_score(embedding, best), rtol=1e-9)
+    assert_allclose(expected, sklearn.metrics.v_measure_score(y, best))
+
+
+def test_numbers_of_clusters():
+    assert [(k[0], k[-1]) for k in map(cluster_numbers, (2, 3, 10, 12, 20))] == [(2, 2), (2, 3), (5, 14), (6, 17), (10, 29)]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_reconstruction_is_scikit_learns(dtype):
+    rng = np.random.default_rng(0)
+    X, back = (255 * rng.random((2, 300, 6, 5, 3))).astype(dtype)
+    expected = sklearn.metrics.mean_squared_error(X.reshape(300, -1).astype(float), back.reshape(300, -1).astype(float))
+    for max_memory in (2**29, 2**14, 1):
+        assert_allclose(reconstruction_mse(X, back, max_memory), expected, rtol=1e-9)
+
+
 def test_nothing_of_scikit_learns_settings_is_changed():
     before = sklearn.get_config()
     X, y = load_digits(return_X_y=True)
@@ -172,6 +218,20 @@ NAN = np.where(np.arange(60).reshape(20, 3) == 7, np.nan, GOOD)
         (lambda: silhouette(GOOD, np.where(LABELS, np.nan, 1.0)), "y holds NaN"),
         (lambda: silhouette(GOOD, np.zeros(20)), "y has 1 class in 20 rows"),
         (lambda: silhouette(GOOD, np.arange(20)), "y has 20 classes in 20 rows"),
+        (lambda: silhouettes(NAN, [LABELS]), "embedding holds 1 NaN"),
+        (lambda: silhouettes(GOOD, [LABELS, LABELS[:5]]), r"a labeling has shape \(5,\)"),
+        (lambda: silhouettes(GOOD, [np.arange(20)]), "a labeling has 20 labels in 20 rows"),
+        (lambda: silhouettes(GOOD, [LABELS], max_memory=0), "max_memory is 0"),
+        (lambda: clustering_nmi(NAN, LABELS), "embedding holds 1 NaN"),
+        (lambda: clustering_nmi(GOOD, LABELS[:5]), r"y has shape \(5,\)"),
+        (lambda: clustering_nmi(GOOD, np.zeros(20)), "n_classes is 1"),
+        (lambda: clustering_nmi(GOOD, LABELS, n_classes=40), "n_clusters is 20, but embedding has 20 rows"),
+        (lambda: clustering_nmi(np.ones((20, 2)), LABELS), "20 rows, 1 of them distinct"),
+        (lambda: clustering_nmi(GOOD, LABELS, random_states=()), "must not be empty"),
+        (lambda: reconstruction_mse(NAN, GOOD), "X holds 1 NaN"),
+        (lambda: reconstruction_mse(GOOD, NAN), "reconstruction holds 1 NaN"),
+        (lambda: reconstruction_mse(GOOD, GOOD[:, :2]), r"X has shape \(20, 3\), but reconstruction has \(20, 2\)"),
+        (lambda: reconstruction_mse(GOOD, GOOD, max_memory=0), "max_memory is 0"),
     ],
 )
 def test_bad_input_is_one_sentence(call, words):
@@ -183,15 +243,20 @@ def test_bad_input_is_one_sentence(call, words):
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak memory of a process is read from /proc, which only Linux has")
 @pytest.mark.parametrize(
     "call",
-    ["trustworthiness(X, X[:, 0, :2])", "silhouette(X[:, 0, :2], np.arange(n) % 10)"],
-    ids=["trustworthiness", "silhouette"],
+    [
+        "trustworthiness(X, X[:, 0, :2])",
+        "silhouette(X[:, 0, :2], np.arange(n) % 10)",
+        "clustering_nmi(X[:, 0, :2], np.arange(n) % 10, random_states=[0], n_init=1)",
+        "reconstruction_mse(X, X + 0.1)",
+    ],
+    ids=["trustworthiness", "silhouette", "clustering", "reconstruction"],
 )
 def test_60000_rows_in_less_than_2_gib(call):
     "The peak of a fresh process, over its peak when the data were ready. One matrix of distances alone would be 27 GiB."
     code = f"""
 from pathlib import Path
 import numpy as np
-from pumap.metrics import silhouette, trustworthiness
+from pumap.metrics import clustering_nmi, reconstruction_mse, silhouette, trustworthiness
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -208,4 +273,4 @@ print(value, peak() - before)
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=env).stdout
     value, growth = out.split()
     assert -1 <= float(value) <= 1
-    assert 2**27 < int(growth) < 2 * GIB  # less than one block would mean that nothing was measured
+    assert (0 if "mse" in call else 2**27) < int(growth) < 2 * GIB  # less than one block would mean that nothing was measured

@@ -40,13 +40,13 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 from sklearn import config_context
-from sklearn.metrics import pairwise_distances_chunked, silhouette_score
+from sklearn.metrics import normalized_mutual_info_score, pairwise_distances_chunked, silhouette_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 # %% [markdown]
-# A picture of an embedding can persuade without being right, so the paper puts three numbers beside it. *Trustworthiness*
-# asks whether points that are neighbours in the embedding were neighbours in the data. *kNN accuracy* and *silhouette*
-# ask whether rows of one class lie together. All three are scikit-learn's; what is ours is that 60,000 rows fit in memory.
+# A picture of an embedding can persuade without being right, so the paper puts numbers beside it. *Trustworthiness*
+# asks whether points that are neighbours in the embedding were neighbours in the data. *kNN accuracy*, *silhouette* and *clustering*
+# ask whether rows of one class lie together, *reconstruction* whether there is a way back. All are scikit-learn's; what is ours is that 60,000 rows fit in memory.
 #
 # We use the handwritten digits that come with scikit-learn, and three embeddings of them: the first two principal
 # components, the data themselves, and the components with their rows shuffled, which keeps the shape and nothing else.
@@ -339,11 +339,194 @@ assert_allclose(silhouette(pca, y, max_memory=2**20), silhouette(pca, y), rtol=1
 assert error_of(silhouette, pca, np.zeros(len(pca), int)).startswith("y has 1 class in 1797 rows")
 assert error_of(silhouette, pca, np.arange(len(pca))).startswith("y has 1797 classes")
 
+
 # %% [markdown]
-# ## All three together
+# ## Clustering
+#
+# If classes lie together in an embedding, then a method that knows no labels should find them. The paper lets k-means try for every number of clusters
+# $k$ from half as many as there are classes to one and a half times as many, five times each, and keeps the clustering with the highest silhouette, so the labels take no part in the choice. Only then is it
+# compared with them, by the *normalized mutual information*: 1 if each tells the other, 0 if neither tells anything. (The paper says "from 1/2 to 1.5 times"; its code leaves the upper end out, and so do we: ten classes give 5 to 14 clusters.)
+
+# %%
+#| export
+def cluster_numbers(
+    n_classes: int,  # classes that there are, at least 2
+) -> range:  # of k
+    "The numbers of clusters that are tried: from n - n // 2 to n + n // 2 - 1, and 2 at least."
+    _check_whole(n_classes, "n_classes")
+    if n_classes < 2:
+        raise ValueError(f"n_classes is {n_classes}; with fewer than 2 classes there is nothing to find.")
+    return range(max(2, n_classes - n_classes // 2), max(3, n_classes + n_classes // 2))
+
+
+# %%
+assert list(cluster_numbers(10)) == list(range(5, 15)) and list(cluster_numbers(12)) == list(range(6, 18)) and list(cluster_numbers(2)) == [2]
+
+
+# %% [markdown]
+# That makes 50 silhouettes of one embedding, each of which asks for all its distances. For 50,000 rows that would take most of an hour. So we compute a block of distances once for all clusterings: its product with a table of
+# zeros and ones, a column for each cluster, is the sum of distances from each row to each cluster.
+
+# %%
+#| export
+def _row_silhouettes(
+    distances: np.ndarray,  # a block of rows of the distance matrix, shape (n_block, n)
+    start: int,  # which row of the matrix is the first of the block
+    columns: np.ndarray,  # the column of each row in each labeling, shape (m, n)
+    members: np.ndarray,  # 1 where a row is in a cluster, shape (n, n_columns)
+) -> np.ndarray:  # of each row in each labeling, shape (n_block, m)
+    "Silhouettes of a block of rows; the columns of one labeling stand together."
+    sums, counts = distances @ members, members.sum(axis=0)
+    values = np.empty((len(distances), len(columns)))
+    rows = np.arange(len(distances))
+    for j, labels in enumerate(columns):
+        first, last = labels.min(), labels.max()
+        own = labels[start : start + len(distances)]
+        a = sums[rows, own] / np.maximum(counts[own] - 1, 1)
+        means = sums[:, first : last + 1] / counts[first : last + 1]
+        means[rows, own - first] = np.inf
+        b = means.min(axis=1)
+        larger = np.maximum(a, b)
+        values[:, j] = np.where((counts[own] > 1) & (larger > 0), (b - a) / np.where(larger > 0, larger, 1), 0)
+    return values
+
+
+# %%
+#| export
+def silhouettes(
+    embedding,  # shape (n, n_components)
+    labelings,  # labels of the same rows in several ways, shape (m, n): each with at least two, and fewer than rows
+    max_memory: int = 2**29,  # bytes for blocks of distances
+) -> np.ndarray:  # float64, shape (m,)
+    "What `silhouette` gives for each labeling, from one computation of the distances (or a few, if there are very many clusters)."
+    embedding = _rows(embedding, "embedding")
+    n = embedding.shape[0]
+    labelings = [np.unique(_labels(y, "a labeling", n, "embedding"), return_inverse=True)[1] for y in labelings]
+    for y in labelings:
+        if not 1 <= y.max() < n - 1:
+            raise ValueError(f"a labeling has {y.max() + 1} labels in {n} rows; the silhouette needs at least 2, and one of them with more than one row.")
+    # The table of members takes 8 bytes for each row and cluster: no more of them at a time than a quarter of the memory holds.
+    groups = np.cumsum([8 * n * (y.max() + 1) for y in labelings]) // max(max_memory // 4, 1)
+    values = np.empty(len(labelings))
+    for group in np.unique(groups):
+        mine = np.flatnonzero(groups == group)
+        columns = np.stack([labelings[i] for i in mine])
+        columns[1:] += np.cumsum(columns.max(axis=1) + 1)[:-1, None]
+        members = np.zeros((n, columns.max() + 1), embedding.dtype if embedding.dtype == np.float32 else np.float64)
+        members[np.arange(n), columns] = 1
+        blocks = pairwise_distances_chunked(
+            embedding,
+            reduce_func=partial(_row_silhouettes, columns=columns, members=members),
+            working_memory=_block_mib(max_memory),
+        )
+        values[mine] = sum(block.sum(axis=0) for block in blocks) / n
+    return values
+
+
+# %%
+tried = [y, y // 2, np.random.default_rng(0).permutation(y)]
+assert_allclose(silhouettes(pca, tried), [sklearn.metrics.silhouette_score(pca, labels) for labels in tried], rtol=1e-9)
+
+
+# %%
+#| export
+def find_clusters(
+    embedding,  # shape (n, n_components)
+    n_clusters,  # numbers of clusters to try, each at least 2 and less than n
+    random_states=(0, 1, 2, 3, 4),  # seeds, each used with each number of clusters
+    n_init: int = 10,  # starts of k-means, of which the best is taken
+    max_memory: int = 2**29,  # bytes for blocks of distances
+) -> tuple:  # (labels int32 of shape (n,), their silhouette)
+    "The best of several k-means clusterings, by their silhouette over all rows; the first of equals."
+    from sklearn.cluster import KMeans
+
+    embedding = _rows(embedding, "embedding")
+    n_distinct, n_clusters, random_states = len(np.unique(embedding, axis=0)), list(n_clusters), list(random_states)
+    if not n_clusters or not random_states:
+        raise ValueError("n_clusters and random_states must not be empty.")
+    for k in n_clusters:
+        _check_whole(k, "n_clusters")
+        if not 2 <= k <= min(n_distinct, len(embedding) - 1):
+            raise ValueError(f"n_clusters is {k}, but embedding has {len(embedding)} rows, {n_distinct} of them distinct; it must be from 2 to {min(n_distinct, len(embedding) - 1)}.")
+    labelings = [KMeans(k, n_init=n_init, random_state=seed).fit(embedding).labels_ for k in n_clusters for seed in random_states]
+    values = silhouettes(embedding, labelings, max_memory)
+    return labelings[values.argmax()], float(values.max())
+
+
+def clustering_nmi(
+    embedding,  # shape (n, n_components)
+    y,  # true labels, shape (n,)
+    n_classes: int | None = None,  # None counts the labels in `y`
+    random_states=(0, 1, 2, 3, 4),
+    n_init: int = 10,
+    max_memory: int = 2**29,
+) -> float:  # from 0 to 1, higher is better
+    "Normalized mutual information of true labels and the best k-means clustering, by the paper's protocol: see `cluster_numbers` and `find_clusters`."
+    embedding = _rows(embedding, "embedding")
+    y = _labels(y, "y", len(embedding), "embedding")
+    numbers_tried = cluster_numbers(len(np.unique(y)) if n_classes is None else n_classes)
+    labels, _ = find_clusters(embedding, numbers_tried, random_states, n_init, max_memory)
+    return float(normalized_mutual_info_score(y, labels))
+
+
+# %% [markdown]
+# Five groups of points, well apart: the right number of clusters is found among 3 to 6, and each cluster is a group. Shuffled rows have clusters, too, but these say nothing about the labels.
+
+# %%
+blobs, groups = make_blobs(n_samples=300, centers=[[0, 0], [9, 0], [0, 9], [9, 9], [30, 30]], random_state=0)
+assert len(np.unique(find_clusters(blobs, cluster_numbers(5), [0], n_init=3)[0])) == 5
+assert_allclose(clustering_nmi(blobs, groups, random_states=[0], n_init=3), 1)
+assert clustering_nmi(shuffled, y, random_states=[0], n_init=1) < 0.05 < 0.4 < clustering_nmi(pca, y, random_states=[0], n_init=1)
+
+# %%
+#| hide
+assert "at least 2, and one" in error_of(silhouettes, pca, [np.zeros(len(pca), int)])
+assert "1 of them distinct" in error_of(clustering_nmi, np.ones((50, 2)), np.arange(50) % 5)
+assert "fewer than 2 classes" in error_of(clustering_nmi, pca, np.zeros(len(pca), int))
+
+
+# %% [markdown]
+# ## Reconstruction
+#
+# Methods with a way back from the embedding are also judged by what comes back: the mean squared difference from the rows that went in, over all of their values.
+
+# %%
+#| export
+def reconstruction_mse(
+    X,  # the rows, shape (n, ...)
+    reconstruction,  # what came back, the same shape
+    max_memory: int = 2**29,  # bytes for the differences of a block of rows
+) -> float:  # 0 is perfect
+    "Mean squared error over all values, as `sklearn.metrics.mean_squared_error` has it, but summed in float64 and block by block."
+    X, reconstruction = np.asarray(X), np.asarray(reconstruction)
+    if X.shape != reconstruction.shape:
+        raise ValueError(f"X has shape {X.shape}, but reconstruction has {reconstruction.shape}; give the same rows to both.")
+    _block_mib(max_memory)
+    X, reconstruction = _rows(X, "X"), _rows(reconstruction, "reconstruction")
+    step = max(1, int(max_memory // (16 * X.shape[1])))  # two float64 arrays of a block
+    total = 0.0
+    for start in range(0, len(X), step):
+        difference = np.subtract(X[start : start + step], reconstruction[start : start + step], dtype=np.float64).ravel()
+        total += difference @ difference
+    return float(total / X.size)
+
+
+# %%
+mean_row = np.broadcast_to(X.mean(axis=0), X.shape)
+assert reconstruction_mse(X, X) == 0
+assert_allclose(reconstruction_mse(X, mean_row), X.var(axis=0).mean())
+assert_allclose(reconstruction_mse(X, mean_row, max_memory=2**16), sklearn.metrics.mean_squared_error(X, mean_row), rtol=1e-12)
+
+# %%
+#| hide
+assert "same rows" in error_of(reconstruction_mse, X, X[:-1])
+assert reconstruction_mse(X.astype("uint8").reshape(-1, 8, 8, 1), np.zeros((len(X), 8, 8, 1))) == (X**2).mean()
+
+# %% [markdown]
+# ## All together
 #
 # Noise of growing size, added to the principal components, wears each metric down in its own way: trustworthiness has its floor at
-# one half, the other two at what chance gives.
+# one half, the others at what chance gives.
 
 # %%
 noise = np.random.default_rng(1).normal(size=pca.shape)
@@ -353,6 +536,7 @@ curves = {
     "trustworthiness": [trustworthiness(X, e) for e in noisy],
     "1-NN accuracy": [knn_accuracy(e[:1200], y[:1200], e[1200:], y[1200:]) for e in noisy],
     "silhouette": [silhouette(e, y) for e in noisy],
+    "clustering NMI": [clustering_nmi(e, y, random_states=[0], n_init=1) for e in noisy],
 }
 fig, ax = plt.subplots(figsize=(5, 3))
 for label, values in curves.items():

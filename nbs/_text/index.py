@@ -92,7 +92,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | [04_training](04_training.ipynb) | the loops, and the record they leave |
 # | [05_parametric_umap](05_parametric_umap.ipynb) | the estimator |
 # | [06_baselines](06_baselines.ipynb) | PCA, UMAP, t-SNE and UMAP without a network, behind one interface |
-# | [07_metrics](07_metrics.ipynb) | trustworthiness, neighbour accuracy, silhouette |
+# | [07_metrics](07_metrics.ipynb) | trustworthiness, neighbour accuracy, silhouette, clustering, reconstruction |
 # | [09_experiments](09_experiments.ipynb) | profiles; one cell of the grid, one record |
 # | [10_plots](10_plots.ipynb) | one style, panels, the paper's numbers beside ours |
 # | [11_cli](11_cli.ipynb) | the `pumap` command |
