@@ -6,9 +6,12 @@
 __all__ = ['EXACT_BELOW', 'random_generator', 'check_rows', 'resolve_metric', 'known_metrics', 'nearest_neighbors',
            'all_distances', 'named_function', 'searchable_metric', 'check_knn', 'fuzzy_graph', 'intersect_labels',
            'check_labels', 'find_ab', 'Edges', 'default_n_epochs', 'pruned_edges', 'weighted_batches', 'paper_repeats',
-           'paper_batches', 'edge_batches', 'paper_steps']
+           'paper_batches', 'edge_batches', 'paper_steps', 'dtw_cost', 'dtw_metric', 'dtw_envelopes', 'dtw_bound',
+           'dtw_neighbors']
 
 # %% ../nbs/01_graph.ipynb #65871b9a
+import functools
+import math
 import numbers
 from typing import NamedTuple
 
@@ -330,3 +333,166 @@ def paper_steps(
 ) -> int:
     "Batches in one epoch of the original's scheme; the length of a pass in the other scheme, too."
     return max(1, int(paper_repeats(edges.weight).sum()) // batch_size)
+
+# %% ../nbs/01_graph.ipynb #87fd0cfe
+def dtw_cost(
+    a: np.ndarray,  # frames in order of time, shape (n_frames, n_bands)
+    b: np.ndarray,  # the same number of frames
+    band: int,  # largest |i - j|
+    limit: float,  # a cost above this is of no interest
+    rest: np.ndarray,  # at least what frames i and later of `a` will cost, shape (n_frames + 1,)
+) -> float:  # the squared distance, or infinity if it is above the limit
+    "Dynamic time warping by the recursion, row by row; plain Python here, compiled where it is used."
+    n, n_bands = a.shape
+    above, row = np.full(n + 1, np.inf), np.full(n + 1, np.inf)
+    above[0] = 0.0
+    for i in range(n):
+        row[:] = np.inf
+        lowest = np.inf
+        for j in range(max(0, i - band), min(n, i + band + 1)):
+            step = 0.0
+            for f in range(n_bands):
+                step += (a[i, f] - b[j, f]) ** 2
+            row[j + 1] = step + min(above[j], above[j + 1], row[j])
+            lowest = min(lowest, row[j + 1])
+        if lowest + rest[i + 1] > limit:
+            return np.inf
+        above, row = row, above
+    return above[n] if above[n] <= limit else np.inf
+
+# %% ../nbs/01_graph.ipynb #0fb31d73
+def _dtw_frames(
+    shape: tuple,  # of a picture: (n_bands, n_moments)
+    band: int | None,  # largest shift, in frames; None allows any
+    along: str,  # "time" or "frequency"
+) -> tuple:  # (number of frames, band)
+    "Check the arguments of a warping; a `ValueError` says what does not fit."
+    if along not in ("time", "frequency"):
+        raise ValueError(f"along is {along!r}; it must be 'time' or 'frequency'.")
+    if len(shape) != 2 or min(shape) < 1:
+        raise ValueError(f"shape is {shape}; it must be that of a picture, (n_bands, n_moments).")
+    n = shape[1] if along == "time" else shape[0]
+    if band is not None and (isinstance(band, bool) or not isinstance(band, numbers.Integral) or band < 0):
+        raise ValueError(f"band is {band!r}; it must be None or a whole number of at least 0.")
+    return n, n if band is None else min(int(band), n)
+
+
+@functools.cache
+def _compiled_dtw():
+    "The recursion, compiled once."
+    import numba
+
+    return numba.njit(dtw_cost, fastmath={"reassoc", "contract"})  # sums in any order: several terms at once
+
+
+def dtw_metric(
+    shape: tuple,  # of a picture before it was flattened: (n_bands, n_moments)
+    band: int | None = None,  # largest shift, in frames; None allows any
+    along: str = "time",  # "frequency" takes rows for frames, as the original code did
+):  # numba function of two rows
+    "A compiled metric between flattened pictures, for umap-learn, pynndescent and `fuzzy_graph` alike."
+    import numba
+
+    n, width = _dtw_frames(shape, band, along)
+    cost, n_bands, n_moments, by_columns = _compiled_dtw(), int(shape[0]), int(shape[1]), along == "time"
+
+    @numba.njit
+    def dtw(x, y):
+        a = np.ascontiguousarray(x).reshape(n_bands, n_moments)
+        b = np.ascontiguousarray(y).reshape(n_bands, n_moments)
+        if by_columns:
+            a, b = np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)
+        return np.sqrt(cost(a, b, width, np.inf, np.zeros(n + 1)))
+
+    return dtw
+
+# %% ../nbs/01_graph.ipynb #80d8ad8e
+def dtw_envelopes(
+    frames: np.ndarray,  # shape (n_rows, n_frames, n_bands)
+    band: int,
+) -> tuple:  # (lowest, highest) within the band around each frame, shapes as `frames`
+    "What a frame of another row can meet."
+    n = frames.shape[1]
+    if band >= n - 1:
+        return tuple(np.repeat(f(frames, axis=1, keepdims=True), n, axis=1) for f in (np.min, np.max))
+    low, high = frames.copy(), frames.copy()
+    for s in range(1, band + 1):
+        for here, there in ((slice(s, None), slice(None, -s)), (slice(None, -s), slice(s, None))):
+            np.minimum(low[:, here], frames[:, there], out=low[:, here])
+            np.maximum(high[:, here], frames[:, there], out=high[:, here])
+    return low, high
+
+
+def dtw_bound(
+    a: np.ndarray,  # frames, shape (n_frames, n_bands)
+    low: np.ndarray,  # envelope of the other row, the same shape
+    high: np.ndarray,
+    rest: np.ndarray,  # filled with the bound of frames i and later, shape (n_frames + 1,)
+) -> float:  # at most the squared distance
+    "Lower bound on `dtw_cost`; compiled where it is used."
+    rest[len(a)] = 0.0
+    for i in range(len(a) - 1, -1, -1):
+        step = 0.0
+        for f in range(a.shape[1]):
+            outside = max(a[i, f] - high[i, f], low[i, f] - a[i, f], np.float32(0))
+            step += outside * outside
+        rest[i] = rest[i + 1] + step
+    return rest[0]
+
+# %% ../nbs/01_graph.ipynb #0d3f5260
+@functools.cache
+def _compiled_search():
+    "The search over all rows, in parallel."
+    import numba
+
+    cost, bound = _compiled_dtw(), numba.njit(dtw_bound, fastmath={"reassoc", "contract"})
+
+    @numba.njit(parallel=True)
+    def search(X, low, high, band, indices, squares):
+        n, k = indices.shape
+        for i in numba.prange(n):
+            rest = np.zeros(X.shape[1] + 1)
+            bounds = np.array([bound(X[i], low[j], high[j], rest) for j in range(n)])
+            bounds[i] = np.inf  # itself comes first, whatever else is at distance 0
+            indices[i, 0] = i
+            squares[i, 0] = 0.0
+            squares[i, 1:] = np.inf
+            for j in np.argsort(bounds):
+                limit = squares[i, k - 1] * (1 + 1e-9)  # a bound and a cost may differ in the last bit
+                if bounds[j] > limit or j == i:
+                    break
+                if bound(X[j], low[i], high[i], rest) > limit:
+                    continue
+                bound(X[i], low[j], high[j], rest)
+                value, p = cost(X[i], X[j], band, limit, rest), k - 1
+                if value >= squares[i, p]:
+                    continue
+                while p > 1 and squares[i, p - 1] > value:
+                    squares[i, p], indices[i, p] = squares[i, p - 1], indices[i, p - 1]
+                    p -= 1
+                squares[i, p], indices[i, p] = value, j
+
+    return search
+
+
+def dtw_neighbors(
+    X: np.ndarray,  # flattened pictures, shape (n_rows, n_bands * n_moments), or (n_rows, n_bands, n_moments[, 1])
+    n_neighbors: int = 15,  # neighbours of each row, itself included
+    shape: tuple | None = None,  # (n_bands, n_moments); needed if the pictures are flattened
+    band: int | None = None,  # largest shift, in frames; None allows any
+    along: str = "time",  # as for `dtw_metric`
+):  # (indices int32, distances float32), both of shape (n_rows, n_neighbors), nearest first
+    "The exact nearest neighbours by dynamic time warping, as `precomputed_knn` wants them; numba's threads share the rows."
+    X = np.asarray(X, dtype=np.float32)
+    shape = X.shape[1:3] if shape is None else shape
+    _, width = _dtw_frames(shape, band, along)
+    if X[0].size != math.prod(shape):
+        raise ValueError(f"X has {X[0].size} values in a row, but a picture of shape {tuple(shape)} has {math.prod(shape)}.")
+    frames = X.reshape(len(X), *shape)
+    check_rows(frames.reshape(len(X), -1), n_neighbors)
+    if not np.isfinite(frames).all():
+        raise ValueError("X holds NaN or infinite values; remove those rows or find out where they come from.")
+    frames = np.ascontiguousarray(frames.transpose(0, 2, 1) if along == "time" else frames)
+    indices, squares = np.zeros((len(X), n_neighbors), np.int32), np.zeros((len(X), n_neighbors))
+    _compiled_search()(frames, *dtw_envelopes(frames, width), width, indices, squares)
+    return indices, np.sqrt(squares).astype(np.float32)
