@@ -361,7 +361,7 @@ def graph_layout(
     )  # fmt: skip
     return np.asarray(layout, dtype=np.float32)
 
-
+# %% ../nbs/04_training.ipynb #044c55ba
 def regress(
     network,  # Keras model; its weights are changed in place
     X,  # rows, shape (n_rows, ...); dense or CSR
@@ -480,7 +480,7 @@ def held_out_loss(
     attraction, repulsion = rolled_cross_entropy(z, shifts, a, b, loss)
     return float((ops.mean(attraction) + negative_sample_rate * ops.mean(repulsion)) / (1 + negative_sample_rate))
 
-
+# %% ../nbs/04_training.ipynb #e4477240
 class HeldOut:
     "Follows the held-out loss: keeps the weights where it was lowest, and says when it has stopped falling."
 

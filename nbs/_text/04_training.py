@@ -638,6 +638,8 @@ def graph_layout(
     return np.asarray(layout, dtype=np.float32)
 
 
+# %%
+#| export
 def regress(
     network,  # Keras model; its weights are changed in place
     X,  # rows, shape (n_rows, ...); dense or CSR
@@ -794,6 +796,8 @@ def held_out_loss(
     return float((ops.mean(attraction) + negative_sample_rate * ops.mean(repulsion)) / (1 + negative_sample_rate))
 
 
+# %%
+#| export
 class HeldOut:
     "Follows the held-out loss: keeps the weights where it was lowest, and says when it has stopped falling."
 
