@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['SONG_SHAPES', 'seeded_initializers', 'mlp_encoder', 'mlp_decoder', 'conv28_encoder', 'conv28_decoder',
-           'conv32_encoder', 'conv32_decoder', 'song_encoder', 'song_decoder', 'build_encoder', 'build_decoder']
+           'conv32_encoder', 'conv32_decoder', 'song_encoder', 'song_decoder', 'build_encoder', 'build_decoder',
+           'mlp_norm_encoder']
 
 # %% ../nbs/03_networks.ipynb #1a1f85bf
 import contextlib
@@ -249,3 +250,14 @@ def _build(role, spec, names, row_shape, n_components, shapes, random_state):
         if not isinstance(found, tuple) or len(found[1:]) != len(expected) or any(f not in (None, e) for f, e in zip(found[1:], expected)):
             raise ValueError(f"The {role}'s {side} has shape {found}; it must be (None, {', '.join(map(str, expected))}).")
     return model
+
+# %% ../nbs/03_networks.ipynb #f4f4e5e3
+def mlp_norm_encoder(
+    input_shape: tuple,  # shape of one row
+    n_components: int,  # dimensions of the output
+) -> keras.Model:
+    "Flatten, three hidden layers of 100 units with batch normalisation, linear output."
+    hidden = []
+    for _ in range(3):
+        hidden += [layers.Dense(100, use_bias=False), layers.BatchNormalization(), layers.Activation("relu")]
+    return keras.Sequential([keras.Input(input_shape), layers.Flatten(), *hidden, layers.Dense(n_components, name="z")], name="mlp_norm_encoder")

@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['WHOLE', 'POSITIVE', 'OPTIONAL', 'NAMES', 'FORMAT', 'check_numbers', 'check_settings', 'check_graph',
            'check_unit_range', 'check_input', 'ParametricUMAPSettings', 'build_graph', 'build_curve', 'build_networks',
-           'train', 'ParametricUMAP', 'has_decoder', 'decode', 'split_settings', 'write_archive', 'read_archive',
-           'read_parts']
+           'train', 'ParametricUMAP', 'has_decoder', 'decode', 'split_settings', 'packed', 'unpacked', 'write_archive',
+           'read_archive', 'read_parts', 'load_network']
 
 # %% ../nbs/05_parametric_umap.ipynb #977bdfd3
+import contextlib
 import json
 import math
 import numbers
@@ -44,14 +45,16 @@ NAMES = {
 def check_numbers(
     settings: dict,  # parameters of an estimator
     optional: tuple = OPTIONAL,  # settings that may be None
+    whole: dict = WHOLE,  # names of whole numbers -> least value
+    positive: tuple = POSITIVE,  # names of positive numbers
 ) -> dict:  # those that are not None, or may not be
     "Raise a `ValueError` for the first number that cannot be."
     given = {name: value for name, value in settings.items() if not (name in optional and value is None)}
-    for name in WHOLE.keys() & given.keys():
+    for name in whole.keys() & given.keys():
         value = given[name]
-        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < WHOLE[name]:
-            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {WHOLE[name]}.")
-    for name in given.keys() & {*POSITIVE}:
+        if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < whole[name]:
+            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {whole[name]}.")
+    for name in given.keys() & {*positive}:
         if isinstance(given[name], bool) or not isinstance(given[name], numbers.Real) or not 0 < given[name] < math.inf:
             raise ValueError(f"{name} is {given[name]!r}; it must be a positive number.")
     return given
@@ -80,16 +83,17 @@ def check_settings(
 def check_graph(
     graph,  # sparse membership strengths
     n_rows: int,
+    name: str = "precomputed_graph",  # of the setting, for errors
 ) -> sparse.csr_matrix:  # float32, shape (n_rows, n_rows)
     "Check a graph that was computed elsewhere; a `ValueError` says what does not fit."
     if not sparse.issparse(graph) or graph.shape != (n_rows, n_rows):
         raise ValueError(
-            f"precomputed_graph is {type(graph).__name__} of shape {getattr(graph, 'shape', None)}; it must be sparse, of shape ({n_rows}, {n_rows})."
+            f"{name} is {type(graph).__name__} of shape {getattr(graph, 'shape', None)}; it must be sparse, of shape ({n_rows}, {n_rows})."
         )
     graph = sparse.csr_matrix(graph, dtype=np.float32)
     graph.eliminate_zeros()
     if not (graph.nnz and np.isfinite(graph.data).all() and graph.data.min() > 0):
-        raise ValueError("precomputed_graph must have membership strengths that are positive numbers, and at least one of them.")
+        raise ValueError(f"{name} must have membership strengths that are positive numbers, and at least one of them.")
     return graph
 
 
@@ -117,7 +121,7 @@ def check_input(
         if math.prod(estimator._input_shape) != math.prod(shape):
             raise ValueError(f"dims is {estimator.dims}, but a row has shape {shape}: both must have the same number of values.")
     elif shape != estimator._row_shape:
-        raise ValueError(f"Rows have shape {shape}, but ParametricUMAP was fitted on rows of shape {estimator._row_shape}.")
+        raise ValueError(f"Rows have shape {shape}, but {type(estimator).__name__} was fitted on rows of shape {estimator._row_shape}.")
     return X
 
 # %% ../nbs/05_parametric_umap.ipynb #4f62ec6e
@@ -340,6 +344,37 @@ def split_settings(
     return kept, dropped
 
 # %% ../nbs/05_parametric_umap.ipynb #70f6ead2
+@contextlib.contextmanager
+def packed(
+    path,  # of the file to write
+):
+    "A temporary folder; what is put into it becomes one zip archive at `path`, all or nothing."
+    path = Path(path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name) as folder:
+        folder = Path(folder)
+        yield folder
+        with zipfile.ZipFile(folder / "archive", "w") as archive:
+            for part in sorted(folder.glob("*.*")):
+                archive.write(part, part.name)
+        os.replace(folder / "archive", path)
+
+
+@contextlib.contextmanager
+def unpacked(
+    path,  # of a file that `packed` wrote
+    writer: str = "ParametricUMAP",  # for the error: the class whose `save` should have written it
+):
+    "A temporary folder with the parts of an archive; a `ValueError` if it is damaged or something else."
+    try:
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+            yield Path(folder)
+    except (zipfile.BadZipFile, FileNotFoundError, KeyError, json.JSONDecodeError) as error:
+        if not Path(path).exists():
+            raise
+        raise ValueError(f"{path} is damaged or was not written by {writer}.save: {error}") from error
+
+# %% ../nbs/05_parametric_umap.ipynb #d7592c9e
 def write_archive(
     estimator: ParametricUMAP,  # fitted
     path,  # of the file to write
@@ -351,33 +386,21 @@ def write_archive(
         warnings.warn(f"Not saved, since they are objects: {', '.join(dropped)}. transform works; to fit again, set them after loading.", stacklevel=3)
     fitted = {name: getattr(estimator, name) for name in ("a_", "b_", "n_features_in_", "_row_shape", "_input_shape", "history_")}
     fitted["feature_names_in_"] = list(getattr(estimator, "feature_names_in_", []))
-    path = Path(path)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name) as folder:
-        folder = Path(folder)
+    with packed(path) as folder:
         (folder / "about.json").write_text(json.dumps({"format": FORMAT, "settings": settings, "fitted": fitted}))
         np.save(folder / "embedding.npy", estimator.embedding_)
         estimator.encoder_.save(folder / "encoder.keras")
         if estimator.decoder_ is not None:
             estimator.decoder_.save(folder / "decoder.keras")
-        with zipfile.ZipFile(folder / "archive", "w") as archive:
-            for part in sorted(folder.glob("*.*")):
-                archive.write(part, part.name)
-        os.replace(folder / "archive", path)
 
-# %% ../nbs/05_parametric_umap.ipynb #d7592c9e
+# %% ../nbs/05_parametric_umap.ipynb #840e0994
 def read_archive(
     cls,  # ParametricUMAP or a subclass
     path,  # of a file that `write_archive` wrote
 ):  # a fitted estimator, without `graph_`
     "Read a fitted estimator; raises `ValueError` if the file is damaged or something else."
-    try:
-        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
-            archive.extractall(folder)
-            about, embedding, networks = read_parts(Path(folder), path)
-    except (zipfile.BadZipFile, FileNotFoundError, KeyError, json.JSONDecodeError) as error:
-        if not Path(path).exists():
-            raise
-        raise ValueError(f"{path} is damaged or was not written by ParametricUMAP.save: {error}") from error
+    with unpacked(path) as folder:
+        about, embedding, networks = read_parts(folder, path)
     estimator = cls(**about["settings"])
     for name, value in about["fitted"].items():
         setattr(estimator, name, tuple(value) if name.endswith("_shape") else value)
@@ -397,11 +420,19 @@ def read_parts(
     if about["format"] != FORMAT:
         raise ValueError(f"{path} has the format {about['format']!r}; this version reads {FORMAT!r}.")
     files = [folder / "encoder.keras", folder / "decoder.keras"]
-    try:
-        networks = [keras.saving.load_model(file, compile=False) if file.exists() else None for file in files]
-    except (TypeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"Keras cannot load the network in {path}; register its own layers with keras.saving first: {reason}") from error
+    networks = [load_network(file, path) if file.exists() else None for file in files]
     if networks[0] is None:
         raise KeyError("encoder.keras")
     return about, np.load(folder / "embedding.npy"), networks
+
+
+def load_network(
+    file: Path,  # of a Keras model
+    path,  # of the archive that it was in, for errors
+):  # Keras model
+    "A network out of an archive; a `ValueError` if Keras cannot read it here."
+    try:
+        return keras.saving.load_model(file, compile=False)
+    except (TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"Keras cannot load the network in {path}; register its own layers with keras.saving first: {reason}") from error

@@ -9,7 +9,8 @@ __all__ = ['ACTIVATIONS', 'LEAST_STEPS', 'CAP', 'BLOCK_BYTES', 'JIT_STEPS', 'FAS
            'first_dense_layer', 'encoder_inside', 'graph_layout', 'regress', 'fast_optimizer', 'fast_steps', 'is_dense',
            'hold_out', 'held_out_loss', 'HeldOut', 'fast_plan', 'fast_stages', 'fast_block', 'fast_start',
            'fast_blocks', 'fit_encoder_fast', 'fit_embedding', 'embedding_step', 'row_batches', 'TermRecorder',
-           'fit_autoencoder', 'loss_step', 'fit_vae', 'fixed_batches', 'fit_tsne_encoder']
+           'fit_autoencoder', 'loss_step', 'fit_vae', 'fixed_batches', 'fit_tsne_encoder', 'joint_step',
+           'decaying_optimizer', 'Validation', 'augmented', 'fit_jointly', 'joint_edges']
 
 # %% ../nbs/04_training.ipynb #8b6c8eb9
 import math
@@ -887,3 +888,149 @@ def fit_tsne_encoder(
             probabilities[which] = tf.convert_to_tensor(tsne_probabilities(x, perplexity))
         recorder.add(i + 1, step(x, probabilities[which]))
     return recorder.close()
+
+# %% ../nbs/04_training.ipynb #34ca94e6
+def joint_step(
+    model,  # Keras model: rows -> [embedding, scores of the classes before the softmax]
+    optimizer,  # Keras optimizer
+    a: float,
+    b: float,
+    umap_weight: float = 1.0,  # 0 leaves the embedding out: the step then takes labelled rows alone
+    loss: str = "paper",  # form of the cross entropy, see `losses.loss_terms`
+    repulsion_strength: float = 1.0,
+):  # compiled function (labelled rows on top of heads on top of tails, classes as rows of 0 and 1, negatives) -> (attraction, repulsion, classification), three means
+    "A compiled training step on labelled rows and a batch of edges."
+    variables = model.trainable_variables
+    optimizer.build(variables)
+
+    def step(x, targets, negatives):
+        n_labelled = targets.shape[0]
+        with tf.GradientTape() as tape:
+            z, scores = model(x, training=True)
+            total = classification = ops.mean(ops.categorical_crossentropy(targets, scores[:n_labelled], from_logits=True))
+            attraction = repulsion = ops.zeros((1,))
+            if umap_weight:
+                head, tail = ops.split(z[n_labelled:], 2)
+                attraction, repulsion = umap_cross_entropy(head, tail, negatives, a, b, loss, repulsion_strength)
+                total += umap_weight * total_loss(attraction, repulsion, "mean")
+        gradients = tape.gradient(total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        optimizer.apply(gradients, variables)
+        return ops.mean(attraction), ops.mean(repulsion), classification
+
+    return compiled(step)
+
+
+def decaying_optimizer(
+    learning_rate: float,  # the highest, reached after a twentieth of the steps
+    n_steps: int,
+):
+    "Adam with a learning rate that rises shortly and then falls to zero along a cosine."
+    rising = n_steps // 20
+    schedule = keras.optimizers.schedules.CosineDecay(
+        learning_rate / 50, max(1, n_steps - rising), warmup_target=learning_rate, warmup_steps=rising
+    )
+    return keras.optimizers.Adam(schedule, beta_2=0.99)
+
+# %% ../nbs/04_training.ipynb #fc0b4d49
+class Validation:
+    "Measures a classifier between rounds of training, says when to stop, and keeps the best weights."
+
+    def __init__(self, model, X, y, input_shape: tuple, patience: int):
+        "`model` as in `joint_step`; rows `X` with classes `y` as numbers from 0; `patience` in rounds."
+        self.model, self.classifier = model, keras.Model(model.inputs, model.outputs[1])
+        self.X, self.y, self.input_shape, self.patience = X, y, input_shape, patience
+        self.history, self.best, self.since = {"step": [], "accuracy": []}, None, 0
+
+    def stop_after(self, step: int) -> bool:
+        "Measure, and say whether to stop."
+        accuracy = float((encode(self.classifier, self.X, self.input_shape).argmax(axis=1) == self.y).mean())
+        self.since += 1
+        if accuracy >= max(self.history["accuracy"], default=0):
+            self.best, self.since = [np.array(w) for w in self.model.get_weights()], 0
+        self.history["step"].append(step)
+        self.history["accuracy"].append(accuracy)
+        return self.since >= self.patience
+
+    def restore(self) -> None:
+        "Put the best weights back."
+        self.model.set_weights(self.best)
+
+# %% ../nbs/04_training.ipynb #0686df2d
+def augmented(
+    augment,  # None, a function of rows, or a Keras layer or model
+    rows: np.ndarray,  # float32, shape (n_rows, ...)
+) -> np.ndarray:  # float32, same shape
+    "Rows after augmentation; a `ValueError` if they come back in another shape."
+    if augment is None:
+        return rows
+    changed = augment(rows, training=True) if isinstance(augment, keras.Layer) else augment(rows)
+    changed = np.asarray(changed, dtype=np.float32)
+    if changed.shape != rows.shape:
+        raise ValueError(f"augment made rows of shape {changed.shape} from rows of shape {rows.shape}; both must be the same.")
+    return changed
+
+
+def row_batches(
+    which: np.ndarray,  # indices of rows
+    batch_size: int,  # rows in a batch; all of them if there are fewer
+    rng: np.random.Generator,
+):  # endless iterator over positions in `which`, shape (min(batch_size, len(which)),)
+    "All rows in random order, again and again, in batches of one size."
+    size, order = min(batch_size, len(which)), np.arange(0)
+    while True:
+        if len(order) < size:
+            order = np.concatenate([order, rng.permutation(len(which))])
+        yield order[:size]
+        order = order[size:]
+
+# %% ../nbs/04_training.ipynb #bf819ed3
+def fit_jointly(
+    X,  # rows, shape (n_rows, ...); dense or CSR
+    labelled: np.ndarray,  # indices of the labelled rows
+    targets: np.ndarray,  # their classes as rows of 0 and 1, float32, shape (n_labelled, n_classes)
+    edges: Edges | None,  # from `graph.pruned_edges`; None = labels alone
+    model,  # Keras model, see `joint_step`; its weights are changed in place
+    a: float,
+    b: float,
+    input_shape: tuple,  # shape of one row as the model wants it
+    n_steps: int = 1000,
+    n_rounds: int = 20,  # the training is cut into so many rounds, see `validation` and `rebuild`
+    batch_size: int = 500,  # edges in a step
+    labelled_batch_size: int = 128,  # labelled rows in a step; all if there are fewer
+    learning_rate: float = 1e-2,
+    negative_sample_rate: int = 5,
+    edge_sampling: str = "paper",  # or "weighted", see `graph.edge_batches`
+    augment=None,  # see `augmented`; for labelled rows and both ends of edges
+    validation: Validation | None = None,  # asked after each round
+    rebuild=None,  # function without arguments -> Edges, called after each round
+    random_state=None,
+    verbose: bool = False,  # show a progress bar
+    **step_settings,  # umap_weight, loss, repulsion_strength: see `joint_step`
+) -> dict:  # lists "step", "seconds", "attraction", "repulsion", "umap", "classification"
+    "Train a network with two outputs on labelled rows and on the edges of all rows."
+    rng_rows, rng_edges, rng_negatives = random_generator(random_state).spawn(3)
+    step_settings |= {} if edges is not None else {"umap_weight": 0}
+    step = joint_step(model, decaying_optimizer(learning_rate, n_steps), a, b, **step_settings)
+    recorder = Recorder(n_steps, 1, negative_sample_rate, True, verbose)
+    rows, ends = row_batches(labelled, labelled_batch_size, rng_rows), joint_edges(edges, batch_size, rng_edges, edge_sampling)
+    last_of_round = set(np.linspace(0, n_steps, min(n_rounds, n_steps) + 1).round().astype(int)[1:].tolist())
+    for i in range(1, n_steps + 1):
+        chosen, (head, tail) = next(rows), next(ends)
+        x = augmented(augment, take_rows(X, np.concatenate([labelled[chosen], head, tail]), input_shape))
+        recorder.add(i, step(x, targets[chosen], in_batch_negatives(len(head), negative_sample_rate, rng_negatives)))
+        if i in last_of_round and validation is not None and validation.stop_after(i):
+            break
+        if i in last_of_round and rebuild is not None and i < n_steps:
+            ends = joint_edges(rebuild(), batch_size, rng_edges, edge_sampling)
+    if validation is not None:
+        validation.restore()
+    history = recorder.close()
+    history["umap"], history["classification"] = history.pop("loss"), history.pop("reconstruction")
+    return history
+
+
+def joint_edges(edges, batch_size, rng, edge_sampling):
+    "Batches of edges, or endless empty ones if there are no edges."
+    if edges is None:
+        return iter(lambda: (np.zeros(0, np.int32),) * 2, None)
+    return edge_batches(edges, batch_size, rng, edge_sampling)

@@ -410,3 +410,28 @@ one, same, other = (build_encoder("mlp", (8, 8), 2, random_state=seed) for seed 
 for a, b in zip(one.get_weights(), same.get_weights()):
     assert_array_equal(a, b)
 assert (one.get_weights()[0] != other.get_weights()[0]).any()
+
+
+# %% [markdown]
+# ## Networks for few labels
+#
+# **`mlp_norm`**: `mlp` with batch normalisation behind each hidden layer. A semi-supervised classifier (`08_semisupervised`) must tear apart in the embedding what
+# lies close together in the data, and a plain network is slow at that: it begins as a smooth map. With normalised layers the same effort goes several times as far.
+
+# %%
+#| export
+def mlp_norm_encoder(
+    input_shape: tuple,  # shape of one row
+    n_components: int,  # dimensions of the output
+) -> keras.Model:
+    "Flatten, three hidden layers of 100 units with batch normalisation, linear output."
+    hidden = []
+    for _ in range(3):
+        hidden += [layers.Dense(100, use_bias=False), layers.BatchNormalization(), layers.Activation("relu")]
+    return keras.Sequential([keras.Input(input_shape), layers.Flatten(), *hidden, layers.Dense(n_components, name="z")], name="mlp_norm_encoder")
+
+
+# %%
+assert build_encoder(mlp_norm_encoder, (5, 5), 64).output_shape == (None, 64)
+trained = sum(math.prod(weight.shape) for weight in mlp_norm_encoder((50,), 2).trainable_weights)
+assert trained == 50 * 100 + 2 * 100 * 100 + 3 * 200 + 100 * 2 + 2  # two numbers of the normalisation in place of a bias

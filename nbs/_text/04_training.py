@@ -1384,3 +1384,203 @@ for ax, (title, model) in zip(axes, {"autoencoder": encoder, "variational": vari
     ax.scatter(*encode(model, X, (64,))[:, :2].T, c=y[:600], cmap="tab10", s=5)
     ax.set_title(title)
     ax.set_axis_off()
+
+
+# %% [markdown]
+# ## A classifier and an embedding at once
+#
+# Where few rows have labels, one network can learn from two losses: the classification loss of the labelled rows and the UMAP loss of the edges of all rows. The network has
+# two outputs, a place in the embedding and a score for each class. A step puts labelled rows, heads and tails through it *in one call*, so that batch normalisation sees one batch (the original code made three calls). The
+# loss is the mean classification loss plus `umap_weight` times the mean term of the UMAP cross entropy.
+
+# %%
+#| export
+def joint_step(
+    model,  # Keras model: rows -> [embedding, scores of the classes before the softmax]
+    optimizer,  # Keras optimizer
+    a: float,
+    b: float,
+    umap_weight: float = 1.0,  # 0 leaves the embedding out: the step then takes labelled rows alone
+    loss: str = "paper",  # form of the cross entropy, see `losses.loss_terms`
+    repulsion_strength: float = 1.0,
+):  # compiled function (labelled rows on top of heads on top of tails, classes as rows of 0 and 1, negatives) -> (attraction, repulsion, classification), three means
+    "A compiled training step on labelled rows and a batch of edges."
+    variables = model.trainable_variables
+    optimizer.build(variables)
+
+    def step(x, targets, negatives):
+        n_labelled = targets.shape[0]
+        with tf.GradientTape() as tape:
+            z, scores = model(x, training=True)
+            total = classification = ops.mean(ops.categorical_crossentropy(targets, scores[:n_labelled], from_logits=True))
+            attraction = repulsion = ops.zeros((1,))
+            if umap_weight:
+                head, tail = ops.split(z[n_labelled:], 2)
+                attraction, repulsion = umap_cross_entropy(head, tail, negatives, a, b, loss, repulsion_strength)
+                total += umap_weight * total_loss(attraction, repulsion, "mean")
+        gradients = tape.gradient(total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        optimizer.apply(gradients, variables)
+        return ops.mean(attraction), ops.mean(repulsion), classification
+
+    return compiled(step)
+
+
+def decaying_optimizer(
+    learning_rate: float,  # the highest, reached after a twentieth of the steps
+    n_steps: int,
+):
+    "Adam with a learning rate that rises shortly and then falls to zero along a cosine."
+    rising = n_steps // 20
+    schedule = keras.optimizers.schedules.CosineDecay(
+        learning_rate / 50, max(1, n_steps - rising), warmup_target=learning_rate, warmup_steps=rising
+    )
+    return keras.optimizers.Adam(schedule, beta_2=0.99)
+
+
+# %% [markdown]
+# **The best weights are the ones used.** Between rounds of training, the accuracy on labelled rows that were kept back is measured (of two equal ones the later counts, since it has seen more of the graph). After `patience`
+# rounds without a better or equal one the training ends. Either way the weights of the best round are put back.
+
+# %%
+#| export
+class Validation:
+    "Measures a classifier between rounds of training, says when to stop, and keeps the best weights."
+
+    def __init__(self, model, X, y, input_shape: tuple, patience: int):
+        "`model` as in `joint_step`; rows `X` with classes `y` as numbers from 0; `patience` in rounds."
+        self.model, self.classifier = model, keras.Model(model.inputs, model.outputs[1])
+        self.X, self.y, self.input_shape, self.patience = X, y, input_shape, patience
+        self.history, self.best, self.since = {"step": [], "accuracy": []}, None, 0
+
+    def stop_after(self, step: int) -> bool:
+        "Measure, and say whether to stop."
+        accuracy = float((encode(self.classifier, self.X, self.input_shape).argmax(axis=1) == self.y).mean())
+        self.since += 1
+        if accuracy >= max(self.history["accuracy"], default=0):
+            self.best, self.since = [np.array(w) for w in self.model.get_weights()], 0
+        self.history["step"].append(step)
+        self.history["accuracy"].append(accuracy)
+        return self.since >= self.patience
+
+    def restore(self) -> None:
+        "Put the best weights back."
+        self.model.set_weights(self.best)
+
+
+# %% [markdown]
+# An augmentation is a function of rows, or a Keras layer or model; it must leave their shape as it is.
+
+# %%
+#| export
+def augmented(
+    augment,  # None, a function of rows, or a Keras layer or model
+    rows: np.ndarray,  # float32, shape (n_rows, ...)
+) -> np.ndarray:  # float32, same shape
+    "Rows after augmentation; a `ValueError` if they come back in another shape."
+    if augment is None:
+        return rows
+    changed = augment(rows, training=True) if isinstance(augment, keras.Layer) else augment(rows)
+    changed = np.asarray(changed, dtype=np.float32)
+    if changed.shape != rows.shape:
+        raise ValueError(f"augment made rows of shape {changed.shape} from rows of shape {rows.shape}; both must be the same.")
+    return changed
+
+
+def row_batches(
+    which: np.ndarray,  # indices of rows
+    batch_size: int,  # rows in a batch; all of them if there are fewer
+    rng: np.random.Generator,
+):  # endless iterator over positions in `which`, shape (min(batch_size, len(which)),)
+    "All rows in random order, again and again, in batches of one size."
+    size, order = min(batch_size, len(which)), np.arange(0)
+    while True:
+        if len(order) < size:
+            order = np.concatenate([order, rng.permutation(len(which))])
+        yield order[:size]
+        order = order[size:]
+
+
+# %%
+assert_array_equal(augmented(lambda rows: 1 - rows, np.zeros((2, 3))), np.ones((2, 3)))
+batches = row_batches(np.arange(50), 20, np.random.default_rng(0))
+seen = np.concatenate([next(batches) for _ in range(5)])
+assert_array_equal(np.bincount(seen), np.full(50, 2))  # each row equally often
+
+
+# %%
+#| export
+def fit_jointly(
+    X,  # rows, shape (n_rows, ...); dense or CSR
+    labelled: np.ndarray,  # indices of the labelled rows
+    targets: np.ndarray,  # their classes as rows of 0 and 1, float32, shape (n_labelled, n_classes)
+    edges: Edges | None,  # from `graph.pruned_edges`; None = labels alone
+    model,  # Keras model, see `joint_step`; its weights are changed in place
+    a: float,
+    b: float,
+    input_shape: tuple,  # shape of one row as the model wants it
+    n_steps: int = 1000,
+    n_rounds: int = 20,  # the training is cut into so many rounds, see `validation` and `rebuild`
+    batch_size: int = 500,  # edges in a step
+    labelled_batch_size: int = 128,  # labelled rows in a step; all if there are fewer
+    learning_rate: float = 1e-2,
+    negative_sample_rate: int = 5,
+    edge_sampling: str = "paper",  # or "weighted", see `graph.edge_batches`
+    augment=None,  # see `augmented`; for labelled rows and both ends of edges
+    validation: Validation | None = None,  # asked after each round
+    rebuild=None,  # function without arguments -> Edges, called after each round
+    random_state=None,
+    verbose: bool = False,  # show a progress bar
+    **step_settings,  # umap_weight, loss, repulsion_strength: see `joint_step`
+) -> dict:  # lists "step", "seconds", "attraction", "repulsion", "umap", "classification"
+    "Train a network with two outputs on labelled rows and on the edges of all rows."
+    rng_rows, rng_edges, rng_negatives = random_generator(random_state).spawn(3)
+    step_settings |= {} if edges is not None else {"umap_weight": 0}
+    step = joint_step(model, decaying_optimizer(learning_rate, n_steps), a, b, **step_settings)
+    recorder = Recorder(n_steps, 1, negative_sample_rate, True, verbose)
+    rows, ends = row_batches(labelled, labelled_batch_size, rng_rows), joint_edges(edges, batch_size, rng_edges, edge_sampling)
+    last_of_round = set(np.linspace(0, n_steps, min(n_rounds, n_steps) + 1).round().astype(int)[1:].tolist())
+    for i in range(1, n_steps + 1):
+        chosen, (head, tail) = next(rows), next(ends)
+        x = augmented(augment, take_rows(X, np.concatenate([labelled[chosen], head, tail]), input_shape))
+        recorder.add(i, step(x, targets[chosen], in_batch_negatives(len(head), negative_sample_rate, rng_negatives)))
+        if i in last_of_round and validation is not None and validation.stop_after(i):
+            break
+        if i in last_of_round and rebuild is not None and i < n_steps:
+            ends = joint_edges(rebuild(), batch_size, rng_edges, edge_sampling)
+    if validation is not None:
+        validation.restore()
+    history = recorder.close()
+    history["umap"], history["classification"] = history.pop("loss"), history.pop("reconstruction")
+    return history
+
+
+def joint_edges(edges, batch_size, rng, edge_sampling):
+    "Batches of edges, or endless empty ones if there are no edges."
+    if edges is None:
+        return iter(lambda: (np.zeros(0, np.int32),) * 2, None)
+    return edge_batches(edges, batch_size, rng, edge_sampling)
+
+
+# %% [markdown]
+# Digits again, with four labels per class. The same network, on the labels alone and on labels and edges.
+
+# %%
+from pumap.networks import mlp_norm_encoder
+
+
+def accuracy_of(edges, n_steps=300, **settings):
+    encoder = build_encoder(mlp_norm_encoder, (64,), 64, random_state=0)
+    model = keras.Model(encoder.inputs, [encoder.outputs[0], keras.layers.Dense(10)(encoder.outputs[0])])
+    rng = np.random.default_rng(0)
+    labelled = np.concatenate([rng.choice(np.flatnonzero(y[:600] == digit), 4, replace=False) for digit in range(10)])
+    targets = np.eye(10, dtype="float32")[y[labelled]]
+    history = fit_jointly(X, labelled, targets, edges, model, *find_ab(0.001), (64,), n_steps, batch_size=200, random_state=0, **settings)
+    scores = encode(keras.Model(model.inputs, model.outputs[1]), X, (64,))
+    return (scores.argmax(axis=1) == y[:600]).mean(), history
+
+
+alone, _ = accuracy_of(None)
+joint, history = accuracy_of(edges)
+print(f"accuracy on all rows: labels alone {alone:.2f}, with edges {joint:.2f}")
+assert joint > alone + 0.05
+assert history["classification"][-1] < 0.1 and history["umap"][-1] < history["umap"][0] / 2
