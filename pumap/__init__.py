@@ -6,7 +6,10 @@
 
 __version__ = "0.1.0"
 
-_PUBLIC = {"ParametricUMAP": "pumap.parametric_umap"}  # name -> the module it is in
+_PUBLIC = {  # name -> the module it is in
+    "ParametricUMAP": "pumap.parametric_umap",
+    "SemiSupervisedClassifier": "pumap.semisupervised",
+}
 
 __all__ = ["__version__", *_PUBLIC]
 

@@ -41,7 +41,7 @@ def encode_labels(
         raise ValueError(f"y has {len(y)} labels for {n_rows} rows; each row needs one, -1 if it is not known.")
     if y.dtype.kind == "f":
         assert_all_finite(y, input_name="y")
-        raise ValueError(f"Unknown label type: y holds floats ({y.dtype}); labels must be whole numbers (y.astype(int)), with -1 for rows without one, or words.")
+        raise ValueError(f"Unknown label type: y holds floats ({y.dtype}); classes must be whole numbers (y.astype(int)), with -1 for rows without one, or words.")
     unlabelled = np.array([_is_unlabelled(value) for value in y.tolist()])
     labels = y[~unlabelled].tolist()
     _check_labels(labels)
@@ -301,7 +301,8 @@ class SemiSupervisedClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin,
 
     def predict(self, X):
         "The most probable class of each row, shape (n_rows,)."
-        return self.classes_[self._output("scores", X).argmax(axis=1)]
+        scores = self._output("scores", X)
+        return self.classes_[scores.argmax(axis=1)]
 
     def transform(self, X):
         "Embed rows in the UMAP space: float32 of shape (n_rows, n_components)."

@@ -1,0 +1,191 @@
+"""What the notebook of the semi-supervised classifier cannot check about itself: scikit-learn's checks, other processes, bad labels, broken files."""
+
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_digits, make_moons
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from pumap.semisupervised import SemiSupervisedClassifier
+
+QUICK = dict(n_neighbors=5, n_steps=10, batch_size=50, random_state=0)
+
+# scikit-learn's checks fit as few as ten rows: a small neighbourhood and a short training keep them quick.
+EXCEPTIONS = {
+    "check_estimators_nan_inf": "its labels are floats (0.0, 1.0); float labels are refused, since a NaN or 0.5 among them would be a slip",
+    "check_classifiers_classes": "it takes -1 for a class; here -1 marks a row without a label",
+}
+
+
+@parametrize_with_checks(
+    [SemiSupervisedClassifier(n_neighbors=2, n_steps=30, batch_size=50, stop_on="never", random_state=0)],
+    expected_failed_checks=lambda estimator: EXCEPTIONS,
+)
+def test_scikit_learn_conventions(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def moons():
+    X, truth = make_moons(200, noise=0.1, random_state=0)
+    y = np.where(np.arange(200) < 20, truth, -1)
+    return X.astype("float32"), y
+
+
+@pytest.fixture(scope="module")
+def fitted(moons):
+    return SemiSupervisedClassifier(**QUICK).fit(*moons)
+
+
+def test_a_fresh_process_predicts_alike(fitted, moons, tmp_path):
+    fitted.save(tmp_path / "model.pumap")
+    np.save(tmp_path / "X.npy", moons[0])
+    script = (
+        "import sys, numpy as np; from pumap.semisupervised import SemiSupervisedClassifier; folder = sys.argv[1];"
+        "model = SemiSupervisedClassifier.load(folder + '/model.pumap'); X = np.load(folder + '/X.npy');"
+        "np.savez(folder + '/out.npz', p=model.predict_proba(X), z=model.transform(X), y=model.predict(X))"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=300)
+    out = np.load(tmp_path / "out.npz")
+    np.testing.assert_array_equal(out["p"], fitted.predict_proba(moons[0]))
+    np.testing.assert_array_equal(out["z"], fitted.transform(moons[0]))
+    np.testing.assert_array_equal(out["y"], fitted.predict(moons[0]))
+
+
+def test_words_survive_the_file(moons, tmp_path):
+    X, y = moons
+    words = np.array(["left", "right", -1], dtype=object)[y]
+    model = SemiSupervisedClassifier(**QUICK).fit(X, words)
+    assert list(model.classes_) == ["left", "right"]
+    model.save(tmp_path / "model.pumap")
+    loaded = SemiSupervisedClassifier.load(tmp_path / "model.pumap")
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    assert loaded.get_params() == model.get_params() and not hasattr(loaded, "graph_")
+
+
+@pytest.mark.parametrize("damage", ["cut", "text", "other zip"])
+def test_a_damaged_file_is_told(fitted, tmp_path, damage):
+    path = tmp_path / "model.pumap"
+    fitted.save(path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:1000])
+    elif damage == "text":
+        path.write_text("not an archive")
+    else:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("readme", "hello")
+    with pytest.raises(ValueError, match="damaged or was not written by SemiSupervisedClassifier"):
+        SemiSupervisedClassifier.load(path)
+
+
+def test_a_file_of_the_other_estimator_is_told(moons, tmp_path):
+    from pumap import ParametricUMAP
+
+    ParametricUMAP(n_neighbors=5, n_training_epochs=0.05, random_state=0).fit(moons[0]).save(tmp_path / "model.pumap")
+    with pytest.raises(ValueError, match="SemiSupervisedClassifier reads"):
+        SemiSupervisedClassifier.load(tmp_path / "model.pumap")
+    with pytest.raises(NotFittedError):
+        SemiSupervisedClassifier().save(tmp_path / "other.pumap")
+
+
+@pytest.mark.parametrize(
+    "labels, words",
+    [
+        ([-1] * 200, "No row has a label"),
+        ([0] * 20 + [-1] * 180, "one class"),
+        (np.arange(200) % 2 * 1.0, "floats"),
+        (np.where(np.arange(200) < 20, 0.0, np.nan), "NaN"),
+        ([0, 1] * 99, "198 labels for 200 rows"),
+        ([0, 1] * 99 + [-2, 1], "-2"),
+        (["a", "b"] * 99 + [None, "a"], "None"),
+        (["a", "b"] * 99 + [float("nan"), "a"], "nan"),
+        (np.array(["a", 1] * 100, dtype=object), "not both"),
+        (None, "y is None"),
+        (np.zeros((200, 2), int), "1d"),
+    ],
+)
+def test_bad_labels_are_told(moons, labels, words):
+    model = SemiSupervisedClassifier(**QUICK)
+    with pytest.raises(ValueError, match=words):
+        model.fit(moons[0], np.array(labels, dtype=object) if isinstance(labels, list) and None in labels else labels)
+    with pytest.raises(NotFittedError):
+        model.predict(moons[0])
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        (dict(graph="knn"), "'learned'"),
+        (dict(graph=sparse.eye(7)), r"\(200, 200\)"),
+        (dict(umap_weight=-1), "umap_weight"),
+        (dict(n_steps=0), "n_steps"),
+        (dict(stop_on="given"), "validation"),
+        (dict(stop_on="always"), "never"),
+        (dict(augment=3), "augment"),
+        (dict(augment=lambda rows: rows[:3]), r"shape \(3, 2\)"),
+        (dict(encoder="transformer"), "transformer"),
+        (dict(validation_fraction=1.5), "validation_fraction"),
+    ],
+)
+def test_bad_settings_are_told(moons, settings, words):
+    with pytest.raises(ValueError, match=words):
+        SemiSupervisedClassifier(**QUICK | settings).fit(*moons)
+
+
+def test_a_failed_fit_leaves_nothing_fitted(moons):
+    model = SemiSupervisedClassifier(**QUICK).fit(*moons)
+    with pytest.raises(ValueError):
+        model.fit(moons[0], [-1] * 200)
+    with pytest.raises(NotFittedError):
+        model.predict(moons[0])
+
+
+def test_the_best_weights_of_a_validation_are_used():
+    X, y = load_digits(return_X_y=True)
+    X = X[:300].astype("float32") / 16
+    model = SemiSupervisedClassifier(**QUICK | dict(n_steps=60, n_rounds=12, patience=2)).fit(X, y[:300])
+    kept = np.setdiff1d(np.arange(300), model.labelled_)
+    accuracy = model.history_["validation_accuracy"]
+    assert len(kept) == 60 and model.score(X[kept], y[kept]) == max(accuracy)
+    assert len(accuracy) == 12 or max(accuracy[-2:]) < max(accuracy)  # ended early only after two rounds that were no better
+
+
+def test_what_is_kept_back_is_not_in_the_graph():
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:300].astype("float32") / 16, y[:300]
+    shared = dict(QUICK, stop_on="labelled", labels_in_graph=True)
+    model = SemiSupervisedClassifier(**shared).fit(X, y)
+    kept = np.setdiff1d(np.arange(300), model.labelled_)
+    other = y.copy()
+    other[kept] = np.roll(y[kept], 1)
+    again = SemiSupervisedClassifier(**QUICK, labels_in_graph=True, stop_on="never").fit(X, np.where(np.isin(np.arange(300), kept), -1, other))
+    assert abs(model.graph_ - again.graph_).max() < 1e-6
+
+
+def test_augmentation_and_a_users_network(moons):
+    def noise(rows):
+        return rows + 0.01
+
+    own = keras.Sequential([keras.Input((2,)), keras.layers.Dense(8, "relu"), keras.layers.Dense(16)])
+    before = own.get_weights()[0].copy()
+    model = SemiSupervisedClassifier(encoder=own, n_components=16, augment=noise, **QUICK).fit(*moons)
+    assert model.transform(moons[0]).shape == (200, 16)
+    np.testing.assert_array_equal(own.get_weights()[0], before)
+
+
+def test_global_seeds_neither_matter_nor_change(moons):
+    import random
+
+    np.random.seed(1), random.seed(1), keras.utils.set_random_seed(1)
+    one = SemiSupervisedClassifier(**QUICK).fit(*moons).predict_proba(moons[0])
+    state = np.random.get_state()[1].tolist(), random.getstate()
+    np.random.seed(1), random.seed(1)
+    assert state == (np.random.get_state()[1].tolist(), random.getstate())
+    keras.utils.set_random_seed(2)
+    np.testing.assert_array_equal(SemiSupervisedClassifier(**QUICK).fit(*moons).predict_proba(moons[0]), one)
