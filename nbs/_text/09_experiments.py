@@ -306,13 +306,14 @@ class Figure:
     id: str
     title: str
     notebook: str  # file stem in nbs/paper
-    n_components: tuple | None = None  # only the cells in these dimensions; None takes all
+    n_components: tuple | None = None  # only the cells in these dimensions; None takes all, () none: the notebook computes what it shows
     first_seed_only: bool = False  # a picture shows one run, a number the mean of several
 
 
 FIGURES = {
     f.id: f
     for f in (
+        Figure("fig03", "Two moons with three labels per class", "fig03_moons_ssl", ()),
         Figure("fig04", "Projections of each data set by each method", "fig04_projections", (2,), True),
         Figure("fig05", "Trustworthiness of the projections", "fig05_trustworthiness"),
         Figure("table2", "Trustworthiness, in numbers", "fig05_trustworthiness"),
@@ -352,6 +353,7 @@ def cells_for(
 # %%
 assert figure("5") is figure("fig5") is figure("Fig. 05") is FIGURES["fig05"] and figure("table02").notebook == figure("fig05").notebook
 assert {c.n_components for c in cells_for("fig04", "quick")} == {2} and {c.seed for c in cells_for("fig04", "quick")} == {0}
+assert cells_for("fig03", "paper") == ()
 try: figure("fig55")
 except ValueError as error: print(error)
 

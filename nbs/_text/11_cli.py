@@ -106,7 +106,7 @@ def state_of(
     cells = ex.cells_for(figure.id, profile)
     done = sum(ex.cell_state(cell, profile, results) == "done" for cell in cells)
     drawn = ex.is_drawn(figure.notebook, profile, results)
-    word = "drawn" if drawn and done else "run" if done == len(cells) else "begun" if done else "not run"
+    word = "drawn" if drawn and (done or not cells) else "begun" if 0 < done < len(cells) else "run" if done else "not run"
     return {"state": word, "done": done, "total": len(cells), "drawn": drawn}
 
 
