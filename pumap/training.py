@@ -937,7 +937,7 @@ class Validation:
 
     def __init__(self, model, X, y, input_shape: tuple, patience: int):
         "`model` as in `joint_step`; rows `X` with classes `y` as numbers from 0; `patience` in rounds."
-        self.model, self.classifier = model, keras.Model(model.inputs, model.outputs[1])
+        self.model, self.classifier = model, keras.Model(model.inputs[0], model.outputs[1])
         self.X, self.y, self.input_shape, self.patience = X, y, input_shape, patience
         self.history, self.best, self.since = {"step": [], "accuracy": []}, None, 0
 

@@ -1448,7 +1448,7 @@ class Validation:
 
     def __init__(self, model, X, y, input_shape: tuple, patience: int):
         "`model` as in `joint_step`; rows `X` with classes `y` as numbers from 0; `patience` in rounds."
-        self.model, self.classifier = model, keras.Model(model.inputs, model.outputs[1])
+        self.model, self.classifier = model, keras.Model(model.inputs[0], model.outputs[1])
         self.X, self.y, self.input_shape, self.patience = X, y, input_shape, patience
         self.history, self.best, self.since = {"step": [], "accuracy": []}, None, 0
 
@@ -1570,12 +1570,12 @@ from pumap.networks import mlp_norm_encoder
 
 def accuracy_of(edges, n_steps=300, **settings):
     encoder = build_encoder(mlp_norm_encoder, (64,), 64, random_state=0)
-    model = keras.Model(encoder.inputs, [encoder.outputs[0], keras.layers.Dense(10)(encoder.outputs[0])])
+    model = keras.Model(encoder.inputs[0], [encoder.outputs[0], keras.layers.Dense(10)(encoder.outputs[0])])
     rng = np.random.default_rng(0)
     labelled = np.concatenate([rng.choice(np.flatnonzero(y[:600] == digit), 4, replace=False) for digit in range(10)])
     targets = np.eye(10, dtype="float32")[y[labelled]]
     history = fit_jointly(X, labelled, targets, edges, model, *find_ab(0.001), (64,), n_steps, batch_size=200, random_state=0, **settings)
-    scores = encode(keras.Model(model.inputs, model.outputs[1]), X, (64,))
+    scores = encode(keras.Model(model.inputs[0], model.outputs[1]), X, (64,))
     return (scores.argmax(axis=1) == y[:600]).mean(), history
 
 

@@ -82,6 +82,8 @@ def encode_labels(
     "Labels as numbers of classes; a `ValueError` for labels that cannot be."
     if y is None:
         raise ValueError("SemiSupervisedClassifier requires y to be passed, but the target y is None: give labels, with -1 where there is none.")
+    if isinstance(y, (list, tuple)) and any(isinstance(value, str) for value in y):
+        y = np.array(y, dtype=object)  # as it stands: NumPy would make words of NaN and None
     y = column_or_1d(y, warn=True)
     if len(y) != n_rows:
         raise ValueError(f"y has {len(y)} labels for {n_rows} rows; each row needs one, -1 if it is not known.")
@@ -156,7 +158,7 @@ def joint_network(
         features = shared(shared.inputs[0])
         z = features if n_shared is None else layers.Dense(n_components, name="embedding")(_hidden(features, head_layers))
         scores = layers.Dense(n_classes, name="scores")(_hidden(features, head_layers))
-    return keras.Model(shared.inputs, [z, scores])
+    return keras.Model(shared.inputs[0], [z, scores])
 
 
 def _hidden(x, widths):
@@ -171,7 +173,7 @@ def part(
 ) -> keras.Model:
     "The way through the network to one of its outputs."
     outputs = {"embedding": network.outputs[0], "scores": network.outputs[1], "hidden": network.get_layer("scores").input}
-    return keras.Model(network.inputs, outputs[name])
+    return keras.Model(network.inputs[0], outputs[name])
 
 
 # %%
