@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['ENCODERS', 'WHOLE', 'OPTIONAL', 'CHOICES', 'ENOUGH', 'CLASSIFIER_FORMAT', 'FITTED', 'encode_labels', 'joint_network',
            'part', 'SemiSupervisedSettings', 'check_joint_settings', 'validation_rows', 'joint_graph',
-           'build_validation', 'train_jointly', 'SemiSupervisedClassifier', 'write_classifier', 'read_classifier']
+           'build_validation', 'train_jointly', 'KeptInOneFile', 'SemiSupervisedClassifier', 'write_classifier',
+           'read_classifier']
 
 # %% ../nbs/08_semisupervised.ipynb #54f92948
 import json
@@ -269,7 +270,20 @@ def train_jointly(
     return fit(edges(), estimator.n_steps, validation=validation, rebuild=edges if learned else None)
 
 # %% ../nbs/08_semisupervised.ipynb #273752fe
-class SemiSupervisedClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, SemiSupervisedSettings):
+class KeptInOneFile:
+    "`save` and `load` of the classifier."
+
+    def save(self, path) -> None:
+        "Write the fitted classifier to one file, see `write_classifier`."
+        write_classifier(self, path)
+
+    @classmethod
+    def load(cls, path):
+        "Read a classifier that `save` wrote; raises `ValueError` if the file is damaged or something else."
+        return read_classifier(cls, path)
+
+# %% ../nbs/08_semisupervised.ipynb #8d729c0b
+class SemiSupervisedClassifier(KeptInOneFile, ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, SemiSupervisedSettings):
     """A network trained on the labels of some rows and on the UMAP graph of all (Sainburg, McInnes, Gentner 2021, section 2.2).
 
     `y` has -1 for rows without a label. Rows may be arrays of shape (n_rows, n_features) or (n_rows, height, width, channels), lists, data frames or CSR matrices.
@@ -309,15 +323,6 @@ class SemiSupervisedClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin,
     def transform(self, X):
         "Embed rows in the UMAP space: float32 of shape (n_rows, n_components)."
         return self._output("embedding", X)
-
-    def save(self, path) -> None:
-        "Write the fitted classifier to one file, see `write_classifier`."
-        write_classifier(self, path)
-
-    @classmethod
-    def load(cls, path):
-        "Read a classifier that `save` wrote; raises `ValueError` if the file is damaged or something else."
-        return read_classifier(cls, path)
 
     def _output(self, name, X):
         check_is_fitted(self)

@@ -1028,7 +1028,7 @@ def fit_jointly(
     history["umap"], history["classification"] = history.pop("loss"), history.pop("reconstruction")
     return history
 
-
+# %% ../nbs/04_training.ipynb #0d34fb79
 def joint_edges(edges, batch_size, rng, edge_sampling):
     "Batches of edges, or endless empty ones if there are no edges."
     if edges is None:

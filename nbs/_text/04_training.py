@@ -1554,6 +1554,8 @@ def fit_jointly(
     return history
 
 
+# %%
+#| export
 def joint_edges(edges, batch_size, rng, edge_sampling):
     "Batches of edges, or endless empty ones if there are no edges."
     if edges is None:

@@ -390,7 +390,22 @@ def train_jointly(
 
 # %%
 #| export
-class SemiSupervisedClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, SemiSupervisedSettings):
+class KeptInOneFile:
+    "`save` and `load` of the classifier."
+
+    def save(self, path) -> None:
+        "Write the fitted classifier to one file, see `write_classifier`."
+        write_classifier(self, path)
+
+    @classmethod
+    def load(cls, path):
+        "Read a classifier that `save` wrote; raises `ValueError` if the file is damaged or something else."
+        return read_classifier(cls, path)
+
+
+# %%
+#| export
+class SemiSupervisedClassifier(KeptInOneFile, ClassNamePrefixFeaturesOutMixin, ClassifierMixin, TransformerMixin, SemiSupervisedSettings):
     """A network trained on the labels of some rows and on the UMAP graph of all (Sainburg, McInnes, Gentner 2021, section 2.2).
 
     `y` has -1 for rows without a label. Rows may be arrays of shape (n_rows, n_features) or (n_rows, height, width, channels), lists, data frames or CSR matrices.
@@ -430,15 +445,6 @@ class SemiSupervisedClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin,
     def transform(self, X):
         "Embed rows in the UMAP space: float32 of shape (n_rows, n_components)."
         return self._output("embedding", X)
-
-    def save(self, path) -> None:
-        "Write the fitted classifier to one file, see `write_classifier`."
-        write_classifier(self, path)
-
-    @classmethod
-    def load(cls, path):
-        "Read a classifier that `save` wrote; raises `ValueError` if the file is damaged or something else."
-        return read_classifier(cls, path)
 
     def _output(self, name, X):
         check_is_fitted(self)
