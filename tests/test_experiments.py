@@ -58,7 +58,7 @@ def test_the_paper_profile_has_the_original_settings():
     assert size.n_train is None and size.n_test is None and set(size.n_components) == {2, 64}
     for dataset, encoder, epochs in (("mnist", "conv28", 5), ("fmnist", "conv28", 5), ("moons", "mlp", 100)):
         pumap = ex.settings_for(ex.Cell(dataset, "pumap", 2), "paper")
-        assert pumap == {"n_neighbors": 15, "min_dist": 0.1, "encoder": encoder, "n_training_epochs": epochs}
+        assert pumap == {"n_neighbors": 15, "min_dist": 0.1, "encoder": encoder, "solver": "paper", "n_training_epochs": epochs}
         assert ex.settings_for(ex.Cell(dataset, "umap", 2), "paper") == {"n_neighbors": 15, "min_dist": 0.1}
         assert ex.settings_for(ex.Cell(dataset, "umap_tf", 2), "paper")["n_training_epochs"] == 100
         assert ex.settings_for(ex.Cell(dataset, "tsne", 2), "paper") == {"perplexity": 500 if dataset == "moons" else 30}
