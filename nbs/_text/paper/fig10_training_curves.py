@@ -34,7 +34,7 @@ from pumap import experiments as ex
 # %% [markdown]
 # ## Parameters
 #
-# As they stand: two short runs on some hundred digits. In the profile `laptop` every run of a data set may take as long as two minutes; records that are there are read.
+# As they stand: two short runs on some hundred digits. In the profile `laptop` every run may take a minute; records that are there are read.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper
@@ -60,7 +60,7 @@ if profile == "smoke":
 elif profile == "quick":
     names, solvers, most = ["digits"], list(SOLVERS), 20.0
 else:
-    names, solvers, most = ["mnist", "fmnist", ex.STAND_INS.get("retina", "retina") if stand_ins else "retina"], list(SOLVERS), 120.0 if profile == "laptop" else 0.0
+    names, solvers, most = ["mnist", "fmnist", ex.STAND_INS.get("retina", "retina") if stand_ins else "retina"], list(SOLVERS), 60.0 if profile == "laptop" else 0.0
 n_train = 300 if profile == "smoke" else 0
 effort = {"fast": 0.0, "layout": 0.0, "umap_tf": 100.0, "paper": 5.0, "umap-learn": 0.0} if profile != "smoke" else dict.fromkeys(SOLVERS, 0.25)
 runs = [{"dataset": name, "encoder": "mlp", "solver": solver, "effort": effort[solver], "max_seconds": most, "n_train": n_train, "seed": 0} for name in names for solver in solvers]
