@@ -11,8 +11,8 @@ __all__ = ['METHODS', 'WITHOUT_DECODERS', 'PROTOCOL', 'NETWORKS', 'PARAMETRIC', 
            'read_embedding', 'cell_state', 'set_aside', 'load_data', 'settings_used', 'fit_cell', 'measure', 'versions',
            'device', 'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'NotebookFailed',
            'check_parameters', 'clean_copy', 'run_notebook', 'training_name', 'training_runs', 'cells_of_notebook',
-           'is_drawn', 'published', 'records_of', 'summary', 'table_rows', 'trustworthiness_2d', 'claim_c01',
-           'claim_c02', 'errata', 'scorecard', 'scorecard_markdown']
+           'is_drawn', 'Timing', 'time_call', 'published', 'records_of', 'summary', 'table_rows', 'trustworthiness_2d',
+           'claim_c01', 'claim_c02', 'errata', 'scorecard', 'scorecard_markdown']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -213,6 +213,8 @@ FIGURES = {
         Figure("fig05", "Trustworthiness of the projections", "fig05_trustworthiness"),
         Figure("table2", "Trustworthiness, in numbers", "fig05_trustworthiness"),
         Figure("fig10", "The UMAP loss against training time", "fig10_training_curves", ()),
+        Figure("fig11", "Speed of embedding new rows", "fig11_embedding_speed", ()),
+        Figure("fig12", "Speed of embedding and reconstruction", "fig12_reconstruction_speed", ()),
     )
 }
 
@@ -753,6 +755,43 @@ def is_drawn(
         return all(made >= source.stat().st_mtime for source in sources if source.exists())
     except FileNotFoundError:
         return False
+
+# %% ../nbs/09_experiments.ipynb #d21f4e6d
+@dataclass(frozen=True)
+class Timing:
+    "Seconds that a call took, each time that it was made."
+
+    seconds: tuple  # of each repeat
+    warmup: tuple  # of each call before them
+
+    @property
+    def median(self) -> float:
+        "Median of the repeats, without the warm-up."
+        import statistics
+
+        return statistics.median(self.seconds)
+
+
+def time_call(
+    call,  # function without arguments; returns an array or tensor, or a tuple of them
+    repeats: int = 10,  # timed calls
+    warmups: int = 1,  # calls before them
+) -> Timing:
+    "Time a call again and again, each time until its result is there as numpy."
+    import numpy as np
+
+    if repeats < 1 or warmups < 0:
+        raise ValueError(f"repeats is {repeats!r} and warmups {warmups!r}; give at least one repeat and no less than 0 warm-up calls.")
+
+    def once(_):
+        start = time.perf_counter()
+        result = call()
+        for part in result if isinstance(result, tuple) else (result,):
+            np.asarray(part)
+        return time.perf_counter() - start
+
+    warmup = tuple(map(once, range(warmups)))
+    return Timing(tuple(map(once, range(repeats))), warmup)
 
 # %% ../nbs/09_experiments.ipynb #64760fa6
 TOLERANCE = {"trustworthiness": 0.02}  # a difference that a reader of the paper would call "the same"; measures without an entry are not judged

@@ -317,6 +317,8 @@ FIGURES = {
         Figure("fig05", "Trustworthiness of the projections", "fig05_trustworthiness"),
         Figure("table2", "Trustworthiness, in numbers", "fig05_trustworthiness"),
         Figure("fig10", "The UMAP loss against training time", "fig10_training_curves", ()),
+        Figure("fig11", "Speed of embedding new rows", "fig11_embedding_speed", ()),
+        Figure("fig12", "Speed of embedding and reconstruction", "fig12_reconstruction_speed", ()),
     )
 }
 
@@ -1041,6 +1043,66 @@ def is_drawn(
     except FileNotFoundError:
         return False
 
+
+# %% [markdown]
+# ## The clock
+#
+# Figures 11 and 12 and the benchmarks time a call. The first call of a function is not like the others: it compiles, or builds an index. So warm-up calls come first, and their
+# seconds are kept apart. A GPU returns before it is done. So the result is converted to numpy before the clock is read. The median is what counts: it does not mind one run during which the machine did something else.
+
+# %%
+#| export
+@dataclass(frozen=True)
+class Timing:
+    "Seconds that a call took, each time that it was made."
+
+    seconds: tuple  # of each repeat
+    warmup: tuple  # of each call before them
+
+    @property
+    def median(self) -> float:
+        "Median of the repeats, without the warm-up."
+        import statistics
+
+        return statistics.median(self.seconds)
+
+
+def time_call(
+    call,  # function without arguments; returns an array or tensor, or a tuple of them
+    repeats: int = 10,  # timed calls
+    warmups: int = 1,  # calls before them
+) -> Timing:
+    "Time a call again and again, each time until its result is there as numpy."
+    import numpy as np
+
+    if repeats < 1 or warmups < 0:
+        raise ValueError(f"repeats is {repeats!r} and warmups {warmups!r}; give at least one repeat and no less than 0 warm-up calls.")
+
+    def once(_):
+        start = time.perf_counter()
+        result = call()
+        for part in result if isinstance(result, tuple) else (result,):
+            np.asarray(part)
+        return time.perf_counter() - start
+
+    warmup = tuple(map(once, range(warmups)))
+    return Timing(tuple(map(once, range(repeats))), warmup)
+
+
+# %%
+class Late:
+    "A result that is not there until it is asked for, as on a GPU."
+    def __array__(self, dtype=None, copy=None):
+        time.sleep(0.02)
+        return np.zeros(2)
+
+
+late = time_call(Late, repeats=3)
+assert len(late.seconds) == 3 and min(late.seconds) >= 0.02  # it was waited for
+waits = iter([0.2, 0, 0.05, 0])
+timing = time_call(lambda: time.sleep(next(waits)), repeats=3)
+assert timing.warmup[0] >= 0.2 > max(timing.seconds) and timing.median < 0.05  # neither the first call nor the odd one out counts
+assert cells_for("fig11", "paper") == ()  # speeds are not cells of the grid
 
 # %% [markdown]
 # ## The scorecard

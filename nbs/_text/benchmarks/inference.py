@@ -1,0 +1,115 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Inference
+#
+# > Many new rows, and one: how long our network takes, umap-learn's ParametricUMAP with the same network, and PCA.
+#
+# Ten thousand rows should go through the MLP in five times the time of scikit-learn's PCA, or less. One row should take less than a millisecond. The arithmetic of one row takes microseconds: what counts is all that is done around it.
+# Each call is made once or more as a warm-up, whose time is kept apart, then timed again and again until its result is there as a numpy array; the median is reported.
+
+# %%
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown
+
+from pumap import datasets, plots
+from pumap import experiments as ex
+from pumap.baselines import make_method
+
+# %% [markdown]
+# ## Parameters
+
+# %% tags=["parameters"]
+profile = "smoke"  # smoke, quick, laptop, paper
+results_dir = ""  # where the measurements are; "": figures/<profile> of the repository, for smoke a temporary folder
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+stand_ins = False  # no data set of this notebook has a stand-in
+save_to = ""  # folder for the table; "" writes nothing
+dataset = ""  # "": digits for smoke and quick, else fmnist
+n_new = 10_000  # new rows; with fewer test rows they are repeated
+repeats = 10  # timed calls with all rows
+single_repeats = 200  # timed calls with one row
+
+# %%
+dataset = dataset or ("digits" if ex.profile(profile).name in ("smoke", "quick") else "fmnist")
+results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+kept = Path(save_to or results) / "benchmark_inference.csv"
+times = pd.read_csv(kept) if kept.is_file() else None
+print("nothing measured yet, so it will be now" if times is None else f"read from {ex.portable(kept)}; delete the file to measure anew")
+
+
+# %% [markdown]
+# ## Models
+#
+# The speed of a network depends neither on the number of training rows nor on its weights. So it learns for a few steps from 1,000 rows. umap-learn's estimator is given the same network.
+# All get flat rows of float32.
+
+# %%
+def models(X):
+    "Functions from rows to their embedding."
+    from umap.parametric_umap import ParametricUMAP
+
+    ours = make_method("pumap", n_training_epochs=0.01, random_state=0).fit(X)
+    theirs = ParametricUMAP(encoder=ours.encoder_, dims=X.shape[1:])
+    pca = make_method("pca", random_state=0).fit(X).pca_
+    return {"pumap": ours.transform, "umap-learn ParametricUMAP": theirs.transform, "pca": pca.transform}
+
+
+def measure():
+    "One line for each model and number of rows."
+    data = datasets.load(dataset, data_dir or None)
+    X, X_new = (np.ascontiguousarray(rows.reshape(len(rows), -1), dtype=np.float32) for rows in (data.X_train[:1_000], data.X_test))
+    many = np.resize(X_new, (n_new, X_new.shape[1]))
+    embed, lines = models(X), []
+    z = embed["pumap"](many)
+    np.testing.assert_allclose(embed["umap-learn ParametricUMAP"](many), z, rtol=1e-3, atol=1e-4)  # the same network
+    for rows, n in ((many, repeats), (many[:1], single_repeats)):
+        for name, transform in embed.items():
+            timing = ex.time_call(lambda: transform(rows), n, warmups=2)
+            lines.append({
+                **{"dataset": dataset, "features": rows.shape[1], "model": name, "n_rows": len(rows), "repeats": n, "cores": os.cpu_count(), "warmup_seconds": sum(timing.warmup)},
+                **{"median_ms": 1e3 * timing.median, "lowest_ms": 1e3 * min(timing.seconds), "highest_ms": 1e3 * max(timing.seconds)},
+            })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+# %%
+if times is None:
+    times = measure()
+    if save_to:
+        ex.write_atomic(kept, times.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+Markdown(plots.to_markdown(times, digits=3))
+
+# %%
+assert len(times) == 6 and (times.lowest_ms > 0).all() and (times.lowest_ms <= times.median_ms).all()
+assert not times.duplicated(["model", "n_rows"]).any()
+
+# %% [markdown]
+# ## Ratios
+#
+# The smoke profile has rows of 64 values, for which PCA has little to do: the first ratio is meant for 784.
+
+# %%
+told = times[times.n_rows > 1].set_index("model").median_ms, times[times.n_rows == 1].set_index("model").median_ms
+many, one = told
+ratio, theirs = many["pumap"] / many["pca"], "umap-learn ParametricUMAP"
+print(f"{times.n_rows.max():,} rows of {times.features.iloc[0]} values: {many['pumap']:.3g} ms, {ratio:.2g} times PCA's {many['pca']:.3g} ms ({'at most' if ratio <= 5 else 'NOT within'} 5); {theirs} {many[theirs]:.3g} ms, {many[theirs] / many['pumap']:.2g} times ours")
+print(f"one row, warm: {one['pumap']:.3g} ms ({'under' if one['pumap'] < 1 else 'NOT under'} 1 ms); PCA {one['pca']:.3g} ms; {theirs} {one[theirs]:.3g} ms, {one[theirs] / one['pumap']:.3g} times ours")

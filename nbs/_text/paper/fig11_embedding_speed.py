@@ -1,0 +1,285 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 11: speed of embedding new rows
+#
+# > How many seconds a thousand new rows take, for each method that can place them.
+#
+# A network embeds new rows in one forward pass, and PCA in one multiplication. UMAP and t-SNE must find the neighbours of each row among the training rows, and then optimise its place. The paper finds several orders of magnitude between the two kinds.
+#
+# **Protocol**: the median of several calls after one warm-up call that is kept apart, each timed until its result is there as a numpy array, on the same machine one after the other, and divided by the number of rows in thousands. (The original counted the
+# warm-up call among its ten, and did not wait for the GPU.)
+
+# %%
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from matplotlib.lines import Line2D
+
+from pumap import datasets, plots
+from pumap import experiments as ex
+from pumap.baselines import centred, make_method
+from pumap.training import encode
+
+# %% [markdown]
+# ## Parameters
+#
+# As they stand, the cells run within a minute, on a few hundred rows. UMAP and t-SNE are slow, so they get fewer rows (`n_slow`) and fewer repeats (`slow_repeats`), and the
+# figure says how many.
+
+# %% tags=["parameters"]
+profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
+results_dir = ""  # where the measurements are; "": figures/<profile> of the repository, for smoke a temporary folder
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+stand_ins = False  # may other data of the same kind stand in for what cannot be passed on? worm_neurons, which stands in for retina, is always shown by its own name
+save_to = ""  # folder for the picture and the measurements; "" draws without writing
+n_train = 0  # training rows at most; 0: as the profile says
+n_new = 0  # new rows for the fast methods; 0: as the profile says
+n_slow = 0  # new rows for UMAP and t-SNE; 0: as the profile says
+repeats = 10  # timed calls of the fast methods
+slow_repeats = 0  # timed calls of UMAP and t-SNE; 0: as the profile says
+
+# %%
+SIZES = {  # data sets; rows for training, new rows, new rows for slow methods; repeats of slow methods
+    "smoke": (("digits",), 300, 200, 30, 2),
+    "quick": (("digits",), 1_197, 300, 300, 10),
+    "laptop": (("mnist", "fmnist", "worm_neurons"), 50_000, 10_000, 1_000, 3),
+    "paper": (("mnist", "fmnist", "worm_neurons"), 50_000, 10_000, 10_000, 10),
+}
+wanted, *sizes = SIZES[ex.profile(profile).name]
+n_train, n_new, n_slow, slow_repeats = (given or size for given, size in zip((n_train, n_new, n_slow, slow_repeats), sizes))
+results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+kept = Path(save_to or results) / "fig11_embedding_speed.csv"
+times = pd.read_csv(kept) if kept.is_file() else None
+print("nothing measured yet, so it will be now" if times is None else f"read from {ex.portable(kept)}; delete the file to measure anew")
+
+
+# %% [markdown]
+# ## Data
+#
+# New rows are test rows: no method has seen them.
+
+# %%
+def first_rows(name):
+    "The first training and test rows of a data set, as many as were asked for and are there."
+    data = datasets.load(name, data_dir or None)
+    return datasets.take(data, n_train=min(n_train, len(data.X_train)), n_test=min(n_new, len(data.X_test)))
+
+
+loaded = {}
+for name in wanted if times is None else ():
+    try:
+        if name not in datasets.names():
+            raise datasets.DataNotFound("there is no data set of this name")
+        loaded[name] = first_rows(name)
+        print(loaded[name])
+    except (datasets.DataNotFound, datasets.DataDamaged) as error:
+        print(f"left out: {name}: {error}")
+
+# %% [markdown]
+# ## Models
+#
+# All embed in two dimensions. Speed does not depend on how good a model is, so none is trained to the end:
+#
+# * the networks take a few steps on the first 2,000 rows, since their speed depends neither on the number of training rows nor on the weights,
+# * UMAP lays out the graph of all training rows for 10 epochs in place of 200 or more; how it places new rows is left at its defaults,
+# * t-SNE finds the neighbours of all training rows, but its map is UMAP's, stretched to the size that a t-SNE map of as many rows has (about $\sqrt{n}$ to each side, and not above 100): the grid it computes on depends on the size. (openTSNE warns of so wide a start of training; there is no training here.)
+#
+# No seeds are set for the last two, since umap-learn would then use one core only.
+
+# %%
+ENCODERS = {"mnist": ("mlp", "conv28"), "fmnist": ("mlp", "conv28")}  # all others: mlp
+
+
+def fitted_network(encoder, data):
+    return make_method("pumap", encoder=encoder, n_training_epochs=0.01, random_state=0).fit(data.X_train[:2_000])
+
+
+def fitted_umap(data):
+    model = make_method("umap", n_epochs=10).fit(data.X_train)
+    model.umap_.n_epochs = None  # so that new rows get as many epochs as they do by default
+    return model
+
+
+def fitted_tsne(data, embedding):
+    from openTSNE import TSNE
+
+    rows = data.X_train.reshape(len(data.X_train), -1)
+    model = TSNE(perplexity=30, n_jobs=-1 if len(rows) > 10_000 else 1)  # with few rows, threads wait for each other more than they work
+    return model.prepare_initial(rows, initialization=centred(embedding, min(100, len(rows) ** 0.5)).astype(float))
+
+
+# %% [markdown]
+# A network is timed on the CPU, and on the GPU too where TensorFlow has one. There its weights are copied to the GPU first, and all rows go through in one call, as in the paper.
+
+# %%
+def placed(network, device):
+    "A copy of a network with its weights on a device."
+    with tf.device(device):
+        copy = keras.models.clone_model(network)
+        copy.set_weights(network.get_weights())
+    return copy
+
+
+def network_calls(model, rows, devices):
+    "A call without arguments for each device: new rows through the network."
+    def call(network, device):
+        with tf.device(device):
+            return encode(network, rows, model._input_shape, batch_size=1024 if "CPU" in device else len(rows))
+
+    def call_on_gpu(network, device):
+        with tf.device(device):
+            return network(rows.reshape(-1, *model._input_shape), training=False)
+
+    return {d: (lambda n=placed(model.encoder_, d), d=d: (call if "CPU" in d else call_on_gpu)(n, d)) for d in devices}
+
+
+DEVICES = ("CPU:0", *(["GPU:0"] if tf.config.list_physical_devices("GPU") else []))
+
+
+# %% [markdown]
+# ## Measure
+
+# %%
+def measured(data, method, encoder, device, n_rows, timing):
+    "One line of the table."
+    return {
+        **{"dataset": data.name, "title": data.title, "n_train": len(data.X_train), "method": method, "encoder": encoder, "device": device},
+        **{"n_rows": n_rows, "repeats": len(timing.seconds), "cores": os.cpu_count(), "warmup_seconds": sum(timing.warmup)},
+        **{"median_seconds": timing.median, "seconds_per_1000": 1000 * timing.median / n_rows, "lowest": min(timing.seconds), "highest": max(timing.seconds)},
+    }
+
+
+def measure(data):
+    "The lines of one data set."
+    flat, lines = data.X_test.reshape(len(data.X_test), -1), []
+    pca = make_method("pca", random_state=0).fit(data.X_train)
+    lines.append(measured(data, "pca", "", "CPU", len(flat), ex.time_call(lambda: pca.pca_.transform(flat), repeats)))
+    for encoder in ENCODERS.get(data.name, ("mlp",)):
+        for device, call in network_calls(fitted_network(encoder, data), data.X_test, DEVICES).items():
+            lines.append(measured(data, "pumap", encoder, device[:3], len(flat), ex.time_call(call, repeats)))
+    few, umap = flat[:n_slow], fitted_umap(data)
+    lines.append(measured(data, "umap", "", "CPU", len(few), ex.time_call(lambda: umap.umap_.transform(few), slow_repeats)))
+    tsne = fitted_tsne(data, umap.embedding_)
+    lines.append(measured(data, "tsne", "", "CPU", len(few), ex.time_call(lambda: tsne.transform(few), slow_repeats)))
+    return lines
+
+
+# %%
+if times is None:
+    times = pd.DataFrame([line for data in loaded.values() for line in measure(data)])
+    if save_to:
+        ex.write_atomic(kept, times.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+times = times.fillna({"encoder": ""})  # an empty text is read back as a missing value
+times[["dataset", "n_train", "method", "encoder", "device", "n_rows", "repeats", "warmup_seconds", "seconds_per_1000"]]
+
+# %% [markdown]
+# Each data set has each method once, and every time is a time.
+
+# %%
+assert not times.duplicated(["dataset", "method", "encoder", "device"]).any()
+assert times.groupby("dataset").method.apply(set).map({"pca", "pumap", "umap", "tsne"}.__eq__).all()
+assert (times.seconds_per_1000 > 0).all() and (times.lowest <= times.median_seconds).all() and (times.median_seconds <= times.highest).all()
+
+
+# %% [markdown]
+# ## Figure 11
+
+# %%
+def series_of(line):
+    "Label and looks of a line of the table: colour for the method, filled for the MLP, open for convolutions, larger on the GPU."
+    label, colour = plots.METHOD_LABELS[line.method], plots.METHOD_COLOURS[line.method]
+    marker = plots.METHOD_MARKERS[line.method]
+    if line.encoder:
+        label += f" ({line.encoder}, {line.device})"
+    looks = {"ls": "none", "marker": marker, "color": colour, "ms": 8 if line.device == "GPU" else 5, "mew": 1.1}
+    return label, looks | ({"mfc": "white"} if line.encoder.startswith("conv") else {})
+
+
+def draw(times, value="seconds_per_1000"):
+    names = list(times.dataset.unique())
+    series = list(dict.fromkeys(series_of(line)[0] for line in times.itertuples()))
+    with plots.use_style():
+        fig = plots.Picture(figsize=(min(plots.TEXT_WIDTH, 2.9 + 1.45 * len(names)), 2.9), layout="constrained")
+        ax, handles = fig.subplots(), {}
+        for i in range(0, len(names), 2):
+            ax.axvspan(i - 0.5, i + 0.5, color="#F4F4F4", lw=0, zorder=0)
+        for line in times.itertuples():
+            label, looks = series_of(line)
+            x = names.index(line.dataset) + 0.84 * ((series.index(label) + 0.5) / len(series) - 0.5)
+            scale = getattr(line, value) / line.median_seconds
+            ax.plot([x, x], [line.lowest * scale, line.highest * scale], color=looks["color"], lw=1, zorder=2)
+            ax.plot(x, getattr(line, value), zorder=3, **looks)
+            handles[label] = Line2D([], [], label=label, **looks)
+        ax.set(yscale="log", ylabel="Seconds for 1,000 new rows", xlim=(-0.5, len(names) - 0.5))
+        ax.set_axisbelow(True)
+        ax.grid(axis="y", color=plots.FAINT, lw=0.5)
+        sizes = times.groupby("dataset")[["title", "n_train"]].first().loc[names]
+        ax.set_xticks(range(len(names)), [f"{t}\n{n:,} training rows" for t, n in sizes.itertuples(index=False)])
+        ax.tick_params(axis="x", length=0)
+        ax.spines[["top", "right", "bottom"]].set_visible(False)
+        fig.legend(handles=[handles[label] for label in series], loc="outside right upper", handletextpad=0.4, borderaxespad=0)
+        fig.supxlabel(note(times), fontsize=6.5, color=plots.GREY)
+    return fig
+
+
+def counts(values):
+    "A number, or the range of several."
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def note(times):
+    "How it was measured, in the figure itself."
+    slow = times.method.isin(["umap", "tsne"])
+    told = [f"{group.repeats.iloc[0]} runs of {counts(group.n_rows)} rows" for group in (times[~slow], times[slow])]
+    return f"Median (line: lowest to highest) of {told[0]},\nUMAP and t-SNE of {told[1]}; warm-up apart; {times.cores.iloc[0]} CPU cores."
+
+
+fig = draw(times)
+fig
+
+# %% [markdown]
+# ## What it says
+#
+# The paper says of new rows that Parametric UMAP is several orders of magnitude faster than UMAP and t-SNE (we take: a hundred times at least), and only slightly slower
+# than PCA (we take: ten times at most). A ratio is of medians per 1,000 rows, and is told for each network apart. With few training rows, as in the smoke profile, UMAP and t-SNE have little to search.
+
+# %%
+assert 1000 * 2.5 / 500 == 5.0  # 500 rows in 2.5 s are 5 s for 1,000
+for name, group in times.groupby("dataset", sort=False):
+    other = group[group.method != "pumap"].set_index("method").seconds_per_1000
+    for line in group[group.method == "pumap"].itertuples():
+        ratios = {m: other[m] / line.seconds_per_1000 for m in ("umap", "tsne")}
+        against_pca = line.seconds_per_1000 / other["pca"]
+        print(f"{line.title}, {line.encoder} on the {line.device}, {1000 * line.seconds_per_1000:.3g} ms for 1,000 rows: "
+              + ", ".join(f"{r:,.0f} times as fast as {plots.METHOD_LABELS[m]} ({'at least' if r >= 100 else 'NOT'} 100)" for m, r in ratios.items())
+              + f"; {against_pca:.2g} times PCA's time ({'at most' if against_pca <= 10 else 'NOT within'} 10)")  # fmt: skip
+
+# %% [markdown]
+# ## Write
+#
+# The figure as `fig11_embedding_speed.png` and `.pdf`. The measurements were written as `fig11_embedding_speed.csv` beside them. The next run of this notebook reads that file and only draws: delete it to measure anew.
+
+# %%
+if save_to:
+    for path in plots.save_figure(fig, f"{save_to}/fig11_embedding_speed"):
+        print(path)
