@@ -43,7 +43,7 @@ from pumap.training import encode
 # ## Parameters
 #
 # As they stand, the cells run within a minute, on a few hundred rows. UMAP and t-SNE are slow, so they get fewer rows (`n_slow`) and fewer repeats (`slow_repeats`), and the
-# figure says how many.
+# figure says how many. Where measurements of an earlier run are kept, they are drawn as they are, whatever numbers of rows and repeats are given here.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -70,6 +70,8 @@ results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile !
 kept = Path(save_to or results) / "fig11_embedding_speed.csv"
 times = pd.read_csv(kept) if kept.is_file() else None
 print("nothing measured yet, so it will be now" if times is None else f"read from {ex.portable(kept)}; delete the file to measure anew")
+if times is not None and (absent := sorted(set(wanted) - set(times.dataset))):
+    print("not in that file:", ", ".join(absent))
 
 
 # %% [markdown]
@@ -250,12 +252,13 @@ def counts(values):
 def note(times):
     "How it was measured, in the figure itself."
     slow = times.method.isin(["umap", "tsne"])
-    told = [f"{group.repeats.iloc[0]} runs of {counts(group.n_rows)} rows" for group in (times[~slow], times[slow])]
+    told = [f"{group.repeats.iloc[0]} run{'s' if group.repeats.iloc[0] > 1 else ''} of {counts(group.n_rows)} rows" for group in (times[~slow], times[slow])]
     return f"Median (line: lowest to highest) of {told[0]},\nUMAP and t-SNE of {told[1]}; warm-up apart; {times.cores.iloc[0]} CPU cores."
 
 
 fig = draw(times)
 fig
+
 
 # %% [markdown]
 # ## What it says
@@ -264,15 +267,19 @@ fig
 # than PCA (we take: ten times at most). A ratio is of medians per 1,000 rows, and is told for each network apart. With few training rows, as in the smoke profile, UMAP and t-SNE have little to search.
 
 # %%
-assert 1000 * 2.5 / 500 == 5.0  # 500 rows in 2.5 s are 5 s for 1,000
+def number(value):
+    "A number for a sentence."
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
 for name, group in times.groupby("dataset", sort=False):
     other = group[group.method != "pumap"].set_index("method").seconds_per_1000
     for line in group[group.method == "pumap"].itertuples():
         ratios = {m: other[m] / line.seconds_per_1000 for m in ("umap", "tsne")}
         against_pca = line.seconds_per_1000 / other["pca"]
-        print(f"{line.title}, {line.encoder} on the {line.device}, {1000 * line.seconds_per_1000:.3g} ms for 1,000 rows: "
-              + ", ".join(f"{r:,.0f} times as fast as {plots.METHOD_LABELS[m]} ({'at least' if r >= 100 else 'NOT'} 100)" for m, r in ratios.items())
-              + f"; {against_pca:.2g} times PCA's time ({'at most' if against_pca <= 10 else 'NOT within'} 10)")  # fmt: skip
+        print(f"{line.title}, {line.encoder} on the {line.device}, {number(1000 * line.seconds_per_1000)} ms for 1,000 rows: "
+              + ", ".join(f"{number(r)} times as fast as {plots.METHOD_LABELS[m]} ({'at least' if r >= 100 else 'NOT'} 100)" for m, r in ratios.items())
+              + f"; {number(against_pca)} times PCA's time ({'at most' if against_pca <= 10 else 'NOT within'} 10)")  # fmt: skip
 
 # %% [markdown]
 # ## Write

@@ -41,7 +41,7 @@ from pumap.baselines import make_method
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, the cells run within a minute, on a few hundred rows. UMAP's way back takes seconds for each point, so few points go it (`n_inverse`), and their time is extrapolated to 1,000: the figure says so.
+# As they stand, the cells run within a minute, on a few hundred rows. UMAP's way back takes seconds for each point, so few points go it (`n_inverse`), and their time is extrapolated to 1,000: the figure says so. Where measurements of an earlier run are kept, they are drawn as they are, whatever numbers of rows and repeats are given here.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -69,6 +69,8 @@ results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile !
 kept = Path(save_to or results) / "fig12_reconstruction_speed.csv"
 times = pd.read_csv(kept) if kept.is_file() else None
 print("nothing measured yet, so it will be now" if times is None else f"read from {ex.portable(kept)}; delete the file to measure anew")
+if times is not None and (absent := sorted(set(wanted) - set(times.dataset))):
+    print("not in that file:", ", ".join(absent))
 
 
 # %% [markdown]
@@ -201,7 +203,8 @@ np.testing.assert_allclose(times.embed_per_1000 + times.reconstruct_per_1000, ti
 # %%
 def label_of(line):
     "The name of a series."
-    return plots.METHOD_LABELS[line.method] + (f"\n({line.encoder}, {line.device})" if line.encoder else "")
+    words = plots.METHOD_LABELS[line.method].replace(" +", "\n+")
+    return words + (f"\n{line.encoder}\n{line.device}" if line.encoder else "")
 
 
 SIGNS = {"embed_per_1000": "<", "reconstruct_per_1000": ">", "both_per_1000": "o"}
@@ -211,7 +214,7 @@ WORDS = {"embed_per_1000": "embedding", "reconstruct_per_1000": "reconstruction"
 def draw(times):
     names = list(times.dataset.unique())
     with plots.use_style():
-        fig = plots.Picture(figsize=(min(plots.TEXT_WIDTH, 2.2 + 2.0 * len(names)), 2.9), layout="constrained")
+        fig = plots.Picture(figsize=(min(plots.TEXT_WIDTH, 1.4 + 2.0 * len(names)), 3.2), layout="constrained")
         axes = fig.subplots(1, len(names), sharey=True, squeeze=False)[0]
         for ax, name in zip(axes, names):
             group = times[times.dataset == name]
@@ -222,7 +225,7 @@ def draw(times):
                     both = step == "both_per_1000"
                     ax.plot(x, value, SIGNS[step], color=colour, ms=6 if both else 4.5, mew=1, mfc=colour if both else "white", zorder=4 - both)
             ax.set(yscale="log", xlim=(-0.5, len(group) - 0.5))
-            ax.set_xticks(range(len(group)), [label_of(line) for line in group.itertuples()], rotation=35 if len(names) > 1 else 0, ha="right" if len(names) > 1 else "center")
+            ax.set_xticks(range(len(group)), [label_of(line) for line in group.itertuples()], fontsize=6.5)
             ax.set_title(f"{group.title.iloc[0]}\n{group.n_train.iloc[0]:,} training rows", loc="left")
             ax.grid(axis="y", color=plots.FAINT, lw=0.5)
             ax.set_axisbelow(True)
@@ -230,7 +233,7 @@ def draw(times):
         axes[0].set_ylabel("Seconds for 1,000 new rows")
         looks = {"ls": "none", "color": plots.GREY}
         handles = [Line2D([], [], label=WORDS[s], marker=SIGNS[s], mfc=plots.GREY if s == "both_per_1000" else "white", ms=5, **looks) for s in steps]
-        fig.legend(handles=handles, loc="outside right upper", handletextpad=0.4, borderaxespad=0)
+        fig.legend(handles=handles, loc="outside upper center", ncols=3, handletextpad=0.4, borderaxespad=0)
         fig.supxlabel(note(times), fontsize=6.5, color=plots.GREY)
     return fig
 
@@ -254,6 +257,7 @@ def note(times):
 fig = draw(times)
 fig
 
+
 # %% [markdown]
 # ## What it says
 #
@@ -261,13 +265,18 @@ fig
 # of embedding and reconstruction together as in the paper, and of reconstruction alone.
 
 # %%
+def number(value):
+    "A number for a sentence."
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
 for name, group in times.groupby("dataset", sort=False):
     other = group[group.method != "pumap_decoder"].set_index("method")
     for line in group[group.method == "pumap_decoder"].itertuples():
-        print(f"{line.title}, {line.encoder} on the {line.device}, 1,000 rows embedded in {1000 * line.embed_per_1000:.3g} ms and reconstructed in {1000 * line.reconstruct_per_1000:.3g} ms:")
+        print(f"{line.title}, {line.encoder} on the {line.device}, 1,000 rows embedded in {number(1000 * line.embed_per_1000)} ms and reconstructed in {number(1000 * line.reconstruct_per_1000)} ms:")
         for step in ("both_per_1000", "reconstruct_per_1000"):
             ratio, against_pca = other[step]["umap"] / getattr(line, step), getattr(line, step) / other[step]["pca"]
-            print(f"  {WORDS[step]}: {ratio:,.0f} times as fast as UMAP ({'at least' if ratio >= 100 else 'NOT'} 100); {against_pca:.2g} times PCA's time ({'at most' if against_pca <= 10 else 'NOT within'} 10)")
+            print(f"  {WORDS[step]}: {number(ratio)} times as fast as UMAP ({'at least' if ratio >= 100 else 'NOT'} 100); {number(against_pca)} times PCA's time ({'at most' if against_pca <= 10 else 'NOT within'} 10)")
 
 # %% [markdown]
 # ## Write
