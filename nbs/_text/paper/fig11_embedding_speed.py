@@ -161,10 +161,15 @@ DEVICES = ("CPU:0", *(["GPU:0"] if tf.config.list_physical_devices("GPU") else [
 # ## Measure
 
 # %%
+def title_of(data):
+    "The name of a data set, and what it stands in for."
+    return data.title + (f" (in place of {data.stand_in_for})" if data.stand_in_for else "")
+
+
 def measured(data, method, encoder, device, n_rows, timing):
     "One line of the table."
     return {
-        **{"dataset": data.name, "title": data.title, "n_train": len(data.X_train), "method": method, "encoder": encoder, "device": device},
+        **{"dataset": data.name, "title": title_of(data), "n_train": len(data.X_train), "method": method, "encoder": encoder, "device": device},
         **{"n_rows": n_rows, "repeats": len(timing.seconds), "cores": os.cpu_count(), "warmup_seconds": sum(timing.warmup)},
         **{"median_seconds": timing.median, "seconds_per_1000": 1000 * timing.median / n_rows, "lowest": min(timing.seconds), "highest": max(timing.seconds)},
     }
@@ -235,7 +240,7 @@ def draw(times, value="seconds_per_1000"):
         ax.set_axisbelow(True)
         ax.grid(axis="y", color=plots.FAINT, lw=0.5)
         sizes = times.groupby("dataset")[["title", "n_train"]].first().loc[names]
-        ax.set_xticks(range(len(names)), [f"{t}\n{n:,} training rows" for t, n in sizes.itertuples(index=False)])
+        ax.set_xticks(range(len(names)), [f"{plots.wrap(t, 16)}\n{n:,} training rows" for t, n in sizes.itertuples(index=False)])
         ax.tick_params(axis="x", length=0)
         ax.spines[["top", "right", "bottom"]].set_visible(False)
         fig.legend(handles=[handles[label] for label in series], loc="outside right upper", handletextpad=0.4, borderaxespad=0)

@@ -149,9 +149,14 @@ DEVICES = ("CPU:0", *(["GPU:0"] if tf.config.list_physical_devices("GPU") else [
 # ## Measure
 
 # %%
+def title_of(data):
+    "The name of a data set, and what it stands in for."
+    return data.title + (f" (in place of {data.stand_in_for})" if data.stand_in_for else "")
+
+
 def measured(data, method, encoder, device, sizes, timings):
     "One line of the table: sizes and timings are of embedding and of reconstruction."
-    line = {"dataset": data.name, "title": data.title, "n_train": len(data.X_train), "method": method, "encoder": encoder, "device": device, "cores": os.cpu_count()}
+    line = {"dataset": data.name, "title": title_of(data), "n_train": len(data.X_train), "method": method, "encoder": encoder, "device": device, "cores": os.cpu_count()}
     for step, n_rows, timing in zip(("embed", "reconstruct"), sizes, timings):
         line |= {f"{step}_rows": n_rows, f"{step}_repeats": len(timing.seconds), f"{step}_warmup_seconds": sum(timing.warmup), f"{step}_per_1000": 1000 * timing.median / n_rows}
     return line | {"both_per_1000": line["embed_per_1000"] + line["reconstruct_per_1000"]}
@@ -226,7 +231,7 @@ def draw(times):
                     ax.plot(x, value, SIGNS[step], color=colour, ms=6 if both else 4.5, mew=1, mfc=colour if both else "white", zorder=4 - both)
             ax.set(yscale="log", xlim=(-0.5, len(group) - 0.5))
             ax.set_xticks(range(len(group)), [label_of(line) for line in group.itertuples()], fontsize=6.5)
-            ax.set_title(f"{group.title.iloc[0]}\n{group.n_train.iloc[0]:,} training rows", loc="left")
+            ax.set_title(f"{plots.wrap(group.title.iloc[0], 24)}\n{group.n_train.iloc[0]:,} training rows", loc="left")
             ax.grid(axis="y", color=plots.FAINT, lw=0.5)
             ax.set_axisbelow(True)
             ax.spines[["top", "right"]].set_visible(False)
