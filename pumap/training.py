@@ -22,6 +22,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 from scipy import sparse
+from scipy.special import expit
 from sklearn.utils.extmath import randomized_svd
 from tqdm.auto import tqdm
 
@@ -48,7 +49,7 @@ def take_rows(
     return np.asarray(rows, dtype=np.float32).reshape(-1, *input_shape)
 
 # %% ../nbs/04_training.ipynb #ac52df7c
-ACTIVATIONS = {"linear": lambda x: x, "relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
+ACTIVATIONS = {"linear": lambda x: x, "relu": lambda x: np.maximum(x, 0), "tanh": np.tanh, "sigmoid": expit}
 
 
 def dense_forward(

@@ -44,6 +44,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 from scipy import sparse
+from scipy.special import expit
 from sklearn.utils.extmath import randomized_svd
 from tqdm.auto import tqdm
 
@@ -105,7 +106,7 @@ assert take_rows(np.zeros((4, 2), "uint8"), slice(None), (2,)).dtype == np.float
 
 # %%
 #| export
-ACTIVATIONS = {"linear": lambda x: x, "relu": lambda x: np.maximum(x, 0), "tanh": np.tanh}
+ACTIVATIONS = {"linear": lambda x: x, "relu": lambda x: np.maximum(x, 0), "tanh": np.tanh, "sigmoid": expit}
 
 
 def dense_forward(
