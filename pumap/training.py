@@ -230,7 +230,7 @@ def fit_encoder(
     edge_sampling: str = "paper",  # or "weighted", see `graph.edge_batches`
     random_state=None,
     verbose: bool = False,  # show a progress bar
-    callback=None,  # called after each step with the number of steps done
+    callback=None,  # called after each step with the number of steps done, and a function that brings the encoder up to date
     **step_settings,  # loss, repulsion_strength, autoencoder_loss, ...: see `encoder_step`
 ) -> dict:  # lists "step", "seconds", "loss", "attraction", "repulsion" (and "reconstruction")
     "The paper's loop: train an encoder on batches of edges with negatives from the same batch."
@@ -243,7 +243,7 @@ def fit_encoder(
         negatives = in_batch_negatives(len(head), negative_sample_rate, rng_negatives)
         recorder.add(i, step(take_rows(X, np.concatenate([head, tail]), input_shape), negatives))
         if callback:
-            callback(i)
+            callback(i, lambda: None)
     return recorder.close()
 
 # %% ../nbs/04_training.ipynb #79419352
@@ -655,7 +655,7 @@ def fit_encoder_fast(
     stopping: dict | None = None,  # validation_fraction, n_iter_no_change; None = no early stopping
     random_state=None,
     verbose: bool = False,  # show a progress bar
-    callback=None,  # called after each block of steps with the number of steps done; the encoder's weights are then up to date
+    callback=None,  # called after each block of steps with the number of steps done, and a function that brings the encoder up to date
     **step_settings,  # loss, repulsion_strength, autoencoder_loss, ...: see `fast_steps`
 ) -> dict:  # as from `fit_encoder`, with "notes" (strings), and "held_out" (losses) if there is early stopping
     "Train an encoder on the UMAP loss, fast: the two stages of `fast_start`, then `fast_blocks`."
@@ -677,7 +677,7 @@ def fit_encoder_fast(
     stream = edge_batches(edges, batch_size, rng_edges, edge_sampling)
     settings = step_settings if decoder is None else step_settings | {"decoder": decoder}
     if callback:
-        settings = settings | {"callback": lambda step: (fold(), callback(step))}
+        settings = settings | {"callback": lambda step: callback(step, fold)}
     history = fast_blocks(
         rows, edges, network, a, b, shape, plan, stream, learning_rate, negative_sample_rate, judge, capped_until, rng_negatives, verbose, **settings
     )  # fmt: skip

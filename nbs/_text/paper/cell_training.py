@@ -131,7 +131,7 @@ class Clock:
 
     def __call__(self, step, embed):
         now = time.perf_counter()
-        seconds = now - self.began - self.out
+        seconds, self.embed = now - self.began - self.out, embed
         self.first = seconds if self.first is None else self.first
         if seconds >= self.next:
             self.curve.append((round(seconds, 3), round(float(quick_look(embed)), 5), int(step)))
@@ -161,10 +161,11 @@ def run_ours(fit, **settings):
     size = min(len(X), batch_size or 1000) if batch_size or fit is fit_encoder else None
     clock = Clock()
     try:
-        fit(X, edges, network, a, b, input_shape=shape, batch_size=size, random_state=seed, callback=lambda step: clock(step, of_network(network)), **effort_, **settings)
+        look = lambda step, update: clock(step, lambda which: (update(), of_network(network)(which))[1])
+        fit(X, edges, network, a, b, input_shape=shape, batch_size=size, random_state=seed, callback=look, **effort_, **settings)
     except TimeUp:
         pass
-    return clock.stop(), clock, of_network(network), network
+    return clock.stop(), clock, clock.embed, network
 
 
 def run_umap_learn():
