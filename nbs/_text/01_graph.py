@@ -166,6 +166,37 @@ def known_metrics() -> list:  # sorted
 assert "euclidean" in known_metrics() and "poincare" in known_metrics() and "categorical" not in known_metrics()
 
 
+# %% [markdown]
+# Most of the time of a first small graph is numba, compiling the functions of umap-learn and pynndescent for this process alone. numba can keep what it compiled on disk; the packages leave that off for most functions, and we switch it on for those we call.
+# The second process then starts at once.
+
+# %%
+#| export
+def keep_compiled(
+    *modules,  # modules with functions compiled by numba
+) -> int:  # functions that were not kept before
+    "Let numba keep on disk what it compiles of these modules from now on; where it has no folder for that, nothing changes."
+    from numba.core.caching import NullCache
+    from numba.core.registry import CPUDispatcher
+
+    found = {id(f): f for module in modules for f in vars(module).values() if isinstance(f, CPUDispatcher) and isinstance(f._cache, NullCache)}
+    kept = 0
+    for function in found.values():
+        try:
+            function.enable_caching()
+            kept += 1
+        except RuntimeError:  # no folder that can be written
+            pass
+    return kept
+
+
+# %%
+import umap.layouts
+
+keep_compiled(umap.layouts)
+assert keep_compiled(umap.layouts) == 0  # all are kept by now
+
+
 # %%
 #| export
 def nearest_neighbors(
@@ -178,8 +209,10 @@ def nearest_neighbors(
     exact: bool | None = None,  # None = exact below 4,096 rows
 ):  # (indices int32, distances float32), both of shape (n_rows, n_neighbors), nearest first
     "The nearest neighbours of each row; exact, or found by pynndescent with umap-learn's settings."
-    from umap.umap_ import nearest_neighbors as umap_neighbors
+    import pynndescent
+    import umap.umap_
 
+    keep_compiled(umap.umap_, pynndescent.pynndescent_, pynndescent.utils, pynndescent.rp_trees)
     check_rows(X, n_neighbors)
     kwds = dict(metric_kwds or {})
     metric = resolve_metric(metric, X[:2], kwds)
@@ -192,7 +225,7 @@ def nearest_neighbors(
         X, metric = all_distances(X, metric, kwds), "precomputed"
     elif not callable(metric) and not sparse.issparse(X):
         metric = searchable_metric(metric)
-    indices, distances, _ = umap_neighbors(X, n_neighbors, metric, kwds, False, rng, n_jobs=n_jobs)
+    indices, distances, _ = umap.umap_.nearest_neighbors(X, n_neighbors, metric, kwds, False, rng, n_jobs=n_jobs)
     return indices.astype(np.int32), distances.astype(np.float32)
 
 
@@ -327,14 +360,15 @@ def fuzzy_graph(
     """The graph of membership strengths (McInnes, Healy, Melville 2018, section 3.1), by umap-learn's own function.
 
     Raises `ValueError` for too few or identical rows, an unknown metric, or neighbours that do not fit."""
-    from umap.umap_ import fuzzy_simplicial_set
+    import umap.umap_
 
+    keep_compiled(umap.umap_)
     if precomputed_knn is None:
         knn = nearest_neighbors(X, n_neighbors, metric, metric_kwds, random_state, n_jobs)
     else:
         check_rows(X, n_neighbors)
         knn = check_knn(precomputed_knn, X.shape[0], n_neighbors)
-    graph, _, _ = fuzzy_simplicial_set(
+    graph, _, _ = umap.umap_.fuzzy_simplicial_set(
         X, n_neighbors, None, metric, knn_indices=knn[0], knn_dists=knn[1],
         set_op_mix_ratio=set_op_mix_ratio, local_connectivity=local_connectivity,
     )  # fmt: skip

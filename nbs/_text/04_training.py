@@ -48,7 +48,7 @@ from scipy.special import expit
 from sklearn.utils.extmath import randomized_svd
 from tqdm.auto import tqdm
 
-from pumap.graph import Edges, default_n_epochs, edge_batches, paper_steps, random_generator, weighted_batches
+from pumap.graph import Edges, default_n_epochs, edge_batches, keep_compiled, paper_steps, random_generator, weighted_batches
 from pumap.losses import (
     reconstruction_loss,
     rolled_cross_entropy,
@@ -623,8 +623,9 @@ def graph_layout(
     parallel: bool = False,  # faster, but no two runs are the same
 ) -> np.ndarray:  # float32, shape (n_rows, n_components)
     "umap-learn's layout of a graph, started from the leading principal coordinates."
-    from umap.umap_ import simplicial_set_embedding
+    import umap.umap_
 
+    keep_compiled(umap.layouts, umap.umap_)
     rng = random_generator(random_state)
     n_rows = X.shape[0]
     start = rng.normal(scale=1e-2, size=(n_rows, n_components)).astype(np.float32)
@@ -632,7 +633,7 @@ def graph_layout(
     start[:, : leading.shape[1]] += 10 * leading / abs(leading).max()
     graph = sparse.coo_matrix((edges.weight, (edges.head, edges.tail)), shape=(n_rows, n_rows))
     seed = np.random.RandomState(rng.integers(2**31 - 1))
-    layout, _ = simplicial_set_embedding(
+    layout, _ = umap.umap_.simplicial_set_embedding(
         None, graph, n_components, 1.0, a, b, repulsion_strength, negative_sample_rate, default_n_epochs(n_rows), start,
         seed, "euclidean", {}, densmap=False, densmap_kwds={}, output_dens=False, parallel=parallel,
     )  # fmt: skip

@@ -114,8 +114,9 @@ def check_settings(
         raise ValueError(f"min_dist is {given['min_dist']!r}; it must be a number between 0 and spread.")
     if ("a" in given) != ("b" in given):
         raise ValueError(f"a is {settings['a']} and b is {settings['b']}: give both, or neither.")
-    if given["early_stopping"] and given["solver"] != "fast":
-        raise ValueError(f"early_stopping needs solver='fast'; solver is {given['solver']!r}.")
+    for name in ("early_stopping", "solver_options"):
+        if given[name] and given["solver"] != "fast":
+            raise ValueError(f"{name} needs solver='fast'; solver is {given['solver']!r}.")
     if not 0 < given["validation_fraction"] < 1:
         raise ValueError(f"validation_fraction is {given['validation_fraction']!r}; it must be between 0 and 1.")
 
