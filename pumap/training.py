@@ -6,10 +6,10 @@
 __all__ = ['ACTIVATIONS', 'LEAST_STEPS', 'CAP', 'BLOCK_BYTES', 'JIT_STEPS', 'FAST_STAGES', 'take_rows', 'dense_forward', 'encode',
            'in_batch_negatives', 'total_loss', 'compiled', 'encoder_step', 'paper_optimizer', 'Recorder', 'n_steps_for',
            'fit_encoder', 'Coordinates', 'principal_coordinates', 'principal_axes', 'to_coordinates',
-           'first_dense_layer', 'encoder_inside', 'graph_layout', 'regress', 'fast_optimizer', 'fast_steps', 'is_dense',
-           'hold_out', 'held_out_loss', 'HeldOut', 'fast_plan', 'fast_stages', 'fast_block', 'fast_start',
-           'fast_blocks', 'fit_encoder_fast', 'fit_embedding', 'embedding_step', 'row_batches', 'TermRecorder',
-           'fit_autoencoder', 'loss_step', 'fit_vae', 'fixed_batches', 'fit_tsne_encoder', 'joint_step',
+           'first_dense_layer', 'encoder_inside', 'graph_layout', 'row_batches', 'regress', 'fast_optimizer',
+           'fast_steps', 'is_dense', 'hold_out', 'held_out_loss', 'HeldOut', 'fast_plan', 'fast_stages', 'fast_block',
+           'fast_start', 'fast_blocks', 'fit_encoder_fast', 'fit_embedding', 'embedding_step', 'n_row_steps',
+           'TermRecorder', 'fit_autoencoder', 'loss_step', 'fit_vae', 'fixed_batches', 'fit_tsne_encoder', 'joint_step',
            'decaying_optimizer', 'Validation', 'augmented', 'fit_jointly', 'joint_edges']
 
 # %% ../nbs/04_training.ipynb #8b6c8eb9
@@ -365,6 +365,20 @@ def graph_layout(
     return np.asarray(layout, dtype=np.float32)
 
 # %% ../nbs/04_training.ipynb #044c55ba
+def row_batches(
+    n_rows: int,
+    batch_size: int,  # rows in a batch; all of them if there are fewer
+    rng: np.random.Generator,
+):  # endless iterator over row numbers, shape (min(batch_size, n_rows),)
+    "All rows in random order, again and again. What is left at the end of a pass goes into the first batch of the next, so that all batches have one size."
+    size, order = min(batch_size, n_rows), np.empty(0, dtype=np.int64)
+    while True:
+        if len(order) < size:
+            order = np.concatenate([order, rng.permutation(n_rows)])
+        yield order[:size]
+        order = order[size:]
+
+# %% ../nbs/04_training.ipynb #3b3e1594
 def regress(
     network,  # Keras model; its weights are changed in place
     X,  # rows, shape (n_rows, ...); dense or CSR
@@ -376,8 +390,7 @@ def regress(
     random_state=None,
 ) -> float:  # mean loss of the last tenth of the steps
     "Train a network to put each row at its target, passing over the rows in random order."
-    rng = random_generator(random_state)
-    optimizer = fast_optimizer(learning_rate, n_steps)
+    rng, optimizer = random_generator(random_state), fast_optimizer(learning_rate, n_steps)
     variables = network.trainable_variables
     optimizer.build(variables)
 
@@ -387,11 +400,8 @@ def regress(
         optimizer.apply(tape.gradient(loss, variables), variables)
         return loss
 
-    step, losses, waiting = compiled(step), [], np.empty(0, dtype=np.int64)
-    for _ in range(n_steps):
-        if len(waiting) < batch_size:
-            waiting = np.concatenate([waiting, *(rng.permutation(len(targets)) for _ in range(1 + batch_size // len(targets)))])
-        which, waiting = waiting[:batch_size], waiting[batch_size:]
+    step, losses = compiled(step), []
+    for _, which in zip(range(n_steps), row_batches(len(targets), batch_size, rng)):
         losses.append(float(step(take_rows(X, which, input_shape), targets[which])))
     return float(np.mean(losses[-max(1, n_steps // 10) :]))
 
@@ -732,24 +742,15 @@ def embedding_step(z, optimizer, a, b, loss, repulsion_strength):
     return compiled(step)
 
 # %% ../nbs/04_training.ipynb #fc7465c5
-def row_batches(
+def n_row_steps(
     n_rows: int,
     batch_size: int,  # rows in a batch
     n_training_epochs: float,  # passes over the rows; may be a fraction
-    rng: np.random.Generator,
-) -> list:  # of int arrays of shape (batch_size,), at least one
-    "Which rows each step takes."
+) -> int:
+    "Steps in so many passes over the rows, at least one."
     if not 0 < n_training_epochs < np.inf:
         raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
-    batch_size = min(batch_size, n_rows)
-    n_steps = max(1, round(n_training_epochs * n_rows / batch_size))
-    order, batches = np.empty(0, dtype=np.int64), []
-    for _ in range(n_steps):
-        if len(order) < batch_size:
-            order = np.concatenate([order, rng.permutation(n_rows)])
-        batches.append(order[:batch_size])
-        order = order[batch_size:]
-    return batches
+    return max(1, round(n_training_epochs * n_rows / min(batch_size, n_rows)))
 
 # %% ../nbs/04_training.ipynb #d537ea1b
 class TermRecorder(Recorder):
@@ -786,14 +787,15 @@ def fit_autoencoder(
 ) -> dict:  # lists "step", "seconds", "loss", "reconstruction"
     "Train an encoder and a decoder to give rows back."
     input_shape = X.shape[1:] if input_shape is None else input_shape
-    batches = row_batches(X.shape[0], batch_size, n_training_epochs, random_generator(random_state))
+    n_steps = n_row_steps(X.shape[0], batch_size, n_training_epochs)
+    batches = row_batches(X.shape[0], batch_size, random_generator(random_state))
 
     def loss(x):
         return (reconstruction_loss(x, decoder(encoder(x, training=True), training=True), reconstruction),)
 
     step = loss_step(loss, [encoder, decoder], keras.optimizers.Adam(learning_rate))
-    recorder = TermRecorder(len(batches), ("reconstruction",), verbose)
-    for i, batch in enumerate(batches, start=1):
+    recorder = TermRecorder(n_steps, ("reconstruction",), verbose)
+    for i, batch in zip(range(1, n_steps + 1), batches):
         recorder.add(i, step(take_rows(X, batch, input_shape)))
     return recorder.close()
 
@@ -832,7 +834,8 @@ def fit_vae(
     "Train an encoder of distributions and a decoder."
     rng_rows, rng_noise = random_generator(random_state).spawn(2)
     input_shape = X.shape[1:] if input_shape is None else input_shape
-    batches = row_batches(X.shape[0], batch_size, n_training_epochs, rng_rows)
+    n_steps = n_row_steps(X.shape[0], batch_size, n_training_epochs)
+    batches = row_batches(X.shape[0], batch_size, rng_rows)
 
     def loss(x, noise):
         mean, log_variance = ops.split(encoder(x, training=True), 2, axis=-1)
@@ -840,8 +843,8 @@ def fit_vae(
         return vae_loss(x, decoder(z, training=True), mean, log_variance, weighting)
 
     step = loss_step(loss, [encoder, decoder], keras.optimizers.Adam(learning_rate))
-    recorder = TermRecorder(len(batches), ("reconstruction", "divergence"), verbose)
-    for i, batch in enumerate(batches, start=1):
+    recorder = TermRecorder(n_steps, ("reconstruction", "divergence"), verbose)
+    for i, batch in zip(range(1, n_steps + 1), batches):
         noise = rng_noise.standard_normal((len(batch), encoder.output_shape[-1] // 2), dtype=np.float32)
         recorder.add(i, step(take_rows(X, batch, input_shape), noise))
     return recorder.close()
@@ -971,20 +974,6 @@ def augmented(
         raise ValueError(f"augment made rows of shape {changed.shape} from rows of shape {rows.shape}; both must be the same.")
     return changed
 
-
-def row_batches(
-    which: np.ndarray,  # indices of rows
-    batch_size: int,  # rows in a batch; all of them if there are fewer
-    rng: np.random.Generator,
-):  # endless iterator over positions in `which`, shape (min(batch_size, len(which)),)
-    "All rows in random order, again and again, in batches of one size."
-    size, order = min(batch_size, len(which)), np.arange(0)
-    while True:
-        if len(order) < size:
-            order = np.concatenate([order, rng.permutation(len(which))])
-        yield order[:size]
-        order = order[size:]
-
 # %% ../nbs/04_training.ipynb #bf819ed3
 def fit_jointly(
     X,  # rows, shape (n_rows, ...); dense or CSR
@@ -1014,7 +1003,7 @@ def fit_jointly(
     step_settings |= {} if edges is not None else {"umap_weight": 0}
     step = joint_step(model, decaying_optimizer(learning_rate, n_steps), a, b, **step_settings)
     recorder = Recorder(n_steps, 1, negative_sample_rate, True, verbose)
-    rows, ends = row_batches(labelled, labelled_batch_size, rng_rows), joint_edges(edges, batch_size, rng_edges, edge_sampling)
+    rows, ends = row_batches(len(labelled), labelled_batch_size, rng_rows), joint_edges(edges, batch_size, rng_edges, edge_sampling)
     last_of_round = set(np.linspace(0, n_steps, min(n_rounds, n_steps) + 1).round().astype(int)[1:].tolist())
     for i in range(1, n_steps + 1):
         chosen, (head, tail) = next(rows), next(ends)

@@ -1,0 +1,89 @@
+"""The fast solver where its notebook does not go: long runs compiled by XLA, many dimensions, images, and what it refuses."""
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from sklearn.manifold import trustworthiness
+
+from pumap import ParametricUMAP
+from pumap.networks import build_decoder, build_encoder
+from pumap.training import JIT_STEPS, dense_forward, encode, first_dense_layer, principal_coordinates, to_coordinates
+
+
+@pytest.fixture(scope="module")
+def digits():
+    X, y = load_digits(return_X_y=True)
+    return X[:500].astype("float32") / 16, y[:500]
+
+
+def test_the_default_is_the_fast_solver_and_repeats_under_xla(digits):
+    once, twice = (ParametricUMAP(random_state=3).fit(digits[0]) for _ in range(2))
+    assert once.solver == "fast" and once.history_["step"][-1] >= JIT_STEPS
+    np.testing.assert_array_equal(once.embedding_, twice.embedding_)
+    assert trustworthiness(digits[0], once.embedding_, n_neighbors=5) > 0.97
+    assert once.history_["notes"] == []
+
+
+def test_more_effort_does_not_make_it_worse(digits):
+    losses = [ParametricUMAP(n_training_epochs=passes, random_state=0).fit(digits[0]).history_["loss"][-1] for passes in (1, 8, 64)]
+    assert losses[0] > losses[1] > losses[2]
+
+
+def test_64_dimensions(digits):
+    model = ParametricUMAP(n_components=64, n_training_epochs=20, random_state=0).fit(digits[0])
+    assert model.embedding_.shape == (500, 64) and trustworthiness(digits[0], model.embedding_, n_neighbors=5) > 0.95
+
+
+def test_images_start_from_a_layout_and_keep_their_first_layer():
+    X = np.random.default_rng(0).random((60, 28, 28, 1), dtype=np.float32)
+    model = ParametricUMAP(encoder="conv28", n_training_epochs=0.05, batch_size=20, random_state=0).fit(X)
+    assert "no principal coordinates" in model.history_["notes"][0] and "layout" in model.history_["notes"][1]
+    off = ParametricUMAP(encoder="conv28", n_training_epochs=0.05, batch_size=20, random_state=0, solver_options={"layout_passes": 0}).fit(X)
+    assert len(off.history_["notes"]) == 1
+
+
+def test_an_encoder_that_is_no_chain_is_trained_on_the_rows(digits):
+    x = keras.Input((64,))
+    own = keras.Model(x, keras.layers.Dense(2)(keras.layers.Concatenate()([x, keras.layers.Dense(8, activation="relu")(x)])))
+    assert "keras.Sequential" in first_dense_layer(own)
+    model = ParametricUMAP(encoder=own, n_training_epochs=2, random_state=0).fit(digits[0])
+    assert "keras.Sequential" in model.history_["notes"][0]
+
+
+def test_rows_held_out_end_a_run(digits):
+    settings = dict(n_training_epochs=500, early_stopping=True, n_iter_no_change=2, random_state=0)
+    model = ParametricUMAP(**settings).fit(digits[0])
+    assert "stopped early" in model.history_["notes"][-1]
+    assert len(model.history_["held_out"]) - np.argmin(model.history_["held_out"]) >= 3 or len(model.history_["held_out"]) < 100
+
+
+@pytest.mark.parametrize(
+    "settings, word",
+    [
+        (dict(solver_options={"warm": 1}), "not a stage"),
+        (dict(solver="paper", solver_options={"n_coordinates": 0}), "solver_options needs"),
+        (dict(solver="paper", early_stopping=True), "early_stopping needs"),
+        (dict(early_stopping=True, validation_fraction=1.5), "validation_fraction"),
+        (dict(n_iter_no_change=0), "n_iter_no_change"),
+    ],
+)
+def test_settings_that_cannot_be(digits, settings, word):
+    with pytest.raises(ValueError, match=word):
+        ParametricUMAP(**settings).fit(digits[0])
+
+
+def test_wide_rows_find_their_axes_by_random_projection():
+    rng = np.random.default_rng(0)
+    X = (rng.normal(size=(300, 5)) @ rng.normal(size=(5, 2500))).astype("float32")
+    coordinates = principal_coordinates(X, n_coordinates=20, random_state=0)
+    assert coordinates.basis.shape == (2500, 5)  # no axis along which nothing varies
+    np.testing.assert_allclose(to_coordinates(X, coordinates) @ coordinates.inverse + coordinates.mean, X, atol=1e-2)
+
+
+def test_numpy_and_keras_agree_on_every_chain(digits):
+    for model in (build_encoder("mlp", (8, 8), 2, 0), build_decoder("mlp", (8, 8), 2, 0)):
+        x = np.random.default_rng(0).random((300, *model.input_shape[1:]), dtype=np.float32)
+        np.testing.assert_allclose(dense_forward(model)(x), model(x), atol=1e-5)
+    normed = keras.Sequential([keras.Input((64,)), keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
+    assert dense_forward(normed) is None and encode(normed, digits[0], (64,)).shape == (500, 2)
