@@ -512,7 +512,7 @@ class HeldOut:
         loss = self.loss()
         self.history.append(loss)
         self.since = 0 if loss < self.best - self.tol else self.since + 1
-        if loss < self.best:
+        if loss <= self.best:
             self.best, self.weights = loss, [model.get_weights() for model in self.models]
         return self.since >= self.patience
 
@@ -937,28 +937,24 @@ def decaying_optimizer(
     return keras.optimizers.Adam(schedule, beta_2=0.99)
 
 # %% ../nbs/04_training.ipynb #fc0b4d49
-class Validation:
-    "Measures a classifier between rounds of training, says when to stop, and keeps the best weights."
+class Validation(HeldOut):
+    "Held-out rows of a classifier: the loss is the share of them that it gets wrong."
 
     def __init__(self, model, X, y, input_shape: tuple, patience: int):
         "`model` as in `joint_step`; rows `X` with classes `y` as numbers from 0; `patience` in rounds."
-        self.model, self.classifier = model, keras.Model(model.inputs[0], model.outputs[1])
-        self.X, self.y, self.input_shape, self.patience = X, y, input_shape, patience
-        self.history, self.best, self.since = {"step": [], "accuracy": []}, None, 0
+        classifier = keras.Model(model.inputs[0], model.outputs[1])
+        wrong = lambda: float((encode(classifier, X, input_shape).argmax(axis=1) != y).mean())
+        super().__init__(wrong, [model], patience, tol=-1e-9)  # an equal loss counts as a lower one
+        self.steps = []
 
     def stop_after(self, step: int) -> bool:
         "Measure, and say whether to stop."
-        accuracy = float((encode(self.classifier, self.X, self.input_shape).argmax(axis=1) == self.y).mean())
-        self.since += 1
-        if accuracy >= max(self.history["accuracy"], default=0):
-            self.best, self.since = [np.array(w) for w in self.model.get_weights()], 0
-        self.history["step"].append(step)
-        self.history["accuracy"].append(accuracy)
-        return self.since >= self.patience
+        self.steps.append(step)
+        return self.is_over()
 
-    def restore(self) -> None:
-        "Put the best weights back."
-        self.model.set_weights(self.best)
+    def record(self) -> dict:  # lists "step", "accuracy"
+        "What was measured."
+        return {"step": self.steps, "accuracy": [1 - loss for loss in self.history]}
 
 # %% ../nbs/04_training.ipynb #0686df2d
 def augmented(

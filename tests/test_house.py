@@ -1,5 +1,6 @@
 """The house is in order: notebooks have their form, files their place, and nothing of one machine is in them."""
 
+import ast
 import os
 import re
 import subprocess
@@ -144,3 +145,10 @@ def test_the_readme_tells_the_numbers_of_the_records():
             row = kept[dataset, method]
             assert ours.strip() == f"{float(row['ours']):.4f}", f"{dataset}, {method}"
             assert paper.strip() == (f"{float(row['paper']):.4f}" if row["paper"] else "-"), f"{dataset}, {method}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pumap").glob("[!_]*.py")), ids=name_of)
+def test_no_name_is_defined_twice(path):
+    names = [node.name for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    twice = {name for name in names if names.count(name) > 1}
+    assert not twice, f"{path.name} defines {sorted(twice)} more than once: the later one silently replaces the earlier"

@@ -426,7 +426,7 @@ class SemiSupervisedClassifier(KeptInOneFile, ClassNamePrefixFeaturesOutMixin, C
         self.labelled_, keep = validation_rows(codes, self.stop_on, self.validation_fraction, rng)
         watching = build_validation(self, X, codes, keep, validation)
         history = train_jointly(self, X, codes, self.labelled_, watching, rng)
-        measured = watching.history if watching is not None else {"step": [], "accuracy": []}
+        measured = watching.record() if watching is not None else {"step": [], "accuracy": []}
         self.history_ = history | {f"validation_{name}": values for name, values in measured.items()}
         return self
 
