@@ -142,7 +142,7 @@ Markdown(plots.to_markdown(elsewhere))
 # %% [markdown]
 # ## The picture
 #
-# Lines are one run with its loss as it goes; dots are the ends of runs of the fast solver with different efforts.
+# Lines are one run with its loss as it goes; dots are the ends of runs of the fast solver with different efforts; crosses are its runs with one part changed.
 
 # %%
 colours = {"fast": "C0", "umap-learn": "C3", "paper": "C1", "layout": "k"}
@@ -154,8 +154,11 @@ for ax, encoder in zip(axes[0], encoders):
             ax.plot(*np.array(r["curve"])[:, :2].T, color=colours[r["solver"]])
     for solver, group in medians[medians.encoder == encoder].groupby("solver"):
         ax.plot(group.sort_values("seconds").seconds, group.sort_values("seconds").cross_entropy, "o-" if solver == "fast" else "s", color=colours[solver], label=solver)
+    changed = ablation[(ablation.encoder == encoder) & (ablation.changed != "-")] if len(ablation) else ablation
+    for i, part in enumerate(changed.itertuples()):
+        ax.plot(part.seconds, part.cross_entropy, "x", color=f"C{i + 4}", label=part.changed)
     ax.set(xscale="log", xlabel="seconds from the graph", ylabel="cross entropy", title=encoder)
-axes[0, 0].legend(frameon=False)
+    ax.legend(frameon=False, fontsize=7)
 assert np.isfinite(table.cross_entropy).all()
 fig
 
