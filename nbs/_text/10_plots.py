@@ -249,12 +249,12 @@ assert picture._repr_png_()[0].startswith(b"\x89PNG") and picture._repr_png_()[1
 # %%
 #| export
 def save_figure(
-    fig,  # a Picture, as the functions below return it
+    fig,  # a Picture, as the functions below return it, or any matplotlib Figure
     path_without_suffix,  # "figures/quick/fig05_trustworthiness": `.png` and `.pdf` are added
 ) -> tuple:  # the two paths
     "Write a figure as PNG (200 dpi) and PDF, with bytes that depend on nothing but the picture."
     without = {".png": {"Software": None}, ".pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
-    files = {Path(f"{path_without_suffix}{suffix}"): fig._bytes(suffix[1:], keys) for suffix, keys in without.items()}
+    files = {Path(f"{path_without_suffix}{suffix}"): Picture._bytes(fig, suffix[1:], keys) for suffix, keys in without.items()}
     for path, content in files.items():
         write_atomic(path, content)
     return tuple(files)
