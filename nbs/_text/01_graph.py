@@ -24,9 +24,12 @@
 
 # %%
 #| hide
+from time import perf_counter
+
 import matplotlib.pyplot as plt
 import numba
 import scipy.sparse
+import umap.layouts
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits, make_moons
 
@@ -46,7 +49,8 @@ from sklearn.utils.multiclass import type_of_target
 # %% [markdown]
 # UMAP has two steps. The first turns the data into a weighted graph of neighbours, the *fuzzy simplicial set*; the
 # second places the vertices of that graph. Parametric UMAP leaves the first step as it is, so this notebook calls
-# umap-learn's own functions for it. What is ours is the road from the graph to the optimiser: pruning, and drawing edges.
+# umap-learn's own functions for it. What is ours is the road from the graph to the optimiser, pruning and drawing edges,
+# and, at the end, a distance for songs that lets time stretch.
 
 # %%
 X, y = load_digits(return_X_y=True)
@@ -167,7 +171,7 @@ assert "euclidean" in known_metrics() and "poincare" in known_metrics() and "cat
 
 
 # %% [markdown]
-# Most of the time of a first small graph is numba, compiling the functions of umap-learn and pynndescent for this process alone. numba can keep what it compiled on disk; the packages leave that off for most functions, and we switch it on for those we call.
+# Most of the time of a first small graph goes to numba, which compiles the functions of umap-learn and pynndescent for this process alone. numba can keep on disk what it has compiled; the packages leave that off for most functions, and we switch it on for those we call.
 # The second process then starts at once.
 
 # %%
@@ -191,8 +195,6 @@ def keep_compiled(
 
 
 # %%
-import umap.layouts
-
 keep_compiled(umap.layouts)
 assert keep_compiled(umap.layouts) == 0  # all are kept by now
 
@@ -385,12 +387,11 @@ assert (graph.max(axis=1).toarray() > 0.99).all()  # every row is fully tied to 
 # It is the graph umap-learn itself would have built.
 
 # %%
-#| hide
-import umap
-
-# %%
 theirs = umap.UMAP(n_neighbors=15, transform_mode="graph").fit(X).graph_
 assert abs(theirs - graph).max() < 1e-3
+
+# %% [markdown]
+# Two moons as a graph: the wider a line, the stronger the membership. Few lines, and weak ones, lead from one moon to the other.
 
 # %%
 two_moons, side = make_moons(100, noise=0.05, random_state=0)
@@ -404,8 +405,6 @@ assert not any(side[i] != side[j] and w > 0.9 for i, j, w in zip(edges.row, edge
 
 
 # %% [markdown]
-# Two moons as a graph: the wider a line, the stronger the membership. Few lines, and weak ones, lead from one moon to the other.
-#
 # ### Labels
 #
 # Where some labels are known, umap-learn weakens edges between different labels, and a little those to rows whose label
@@ -521,8 +520,8 @@ assert edges.weight.min() >= graph.data.max() / 500
 # %% [markdown]
 # ### Drawing edges by strength
 #
-# A step of training takes a batch of edges. The UMAP loss asks for each edge in proportion to its strength (`edge_sampling="weighted"`); the paper's code takes them by a scheme of its own, below
-# (`edge_sampling="paper"`, the default). umap-learn's ParametricUMAP does so by writing out every edge as often as it will
+# A step of training takes a batch of edges. The UMAP loss asks for each edge in proportion to its strength (`edge_sampling="weighted"`, as the fast solver of `04_training` draws them); the
+# paper's code takes them by a scheme of its own (`edge_sampling="paper"`), which comes next. umap-learn's ParametricUMAP draws by strength too, and for that writes out every edge as often as it will
 # be visited, some 1,200 times per row of data and 64 bytes each time: 80 GB for a million rows. One running sum of the strengths does the same for 8 bytes an
 # edge: a uniform number falls into an edge's share of the sum with just the right probability.
 
@@ -561,6 +560,8 @@ assert_array_equal(head, again)  # the seed decides
 # The original code repeats every edge `floor(clip(25 w / max, 1, 25))` times in an epoch, shuffles, and cuts the list into batches, dropping the remainder.
 # Weak edges are so visited more often than their strength says: an edge of $w = 0.01$ once, one of $w = 1$ only 25 times. The list here holds the *numbers* of the
 # edges, four bytes each, and is shuffled anew each epoch (the original shuffled while its input pipeline was traced, so probably once).
+#
+# One such epoch is the *pass* in which all of this package counts its training (`n_training_epochs`), whichever way edges are drawn.
 
 # %%
 #| export
@@ -773,9 +774,9 @@ assert_allclose(warped(songs[0], songs[1]), warped(songs[1], songs[0]), rtol=1e-
 spot = np.zeros((12, 20), "float32")
 spot[3:6, 8:10] = 1
 later, higher = np.roll(spot, 4, axis=1), np.roll(spot, 4, axis=0)
-wrong = dtw_metric((12, 20), along="frequency")
+along_frequency = dtw_metric((12, 20), along="frequency")
 assert warped(spot.ravel(), later.ravel()) == 0 < warped(spot.ravel(), higher.ravel())
-assert wrong(spot.ravel(), higher.ravel()) == 0 < wrong(spot.ravel(), later.ravel())
+assert along_frequency(spot.ravel(), higher.ravel()) == 0 < along_frequency(spot.ravel(), later.ravel())
 
 
 # %% [markdown]
@@ -885,10 +886,6 @@ def dtw_neighbors(
 
 # %% [markdown]
 # The same neighbours as by all distances of the plain recursion, in a part of the time.
-
-# %%
-from time import perf_counter
-
 
 # %%
 @numba.njit(parallel=True)
