@@ -10,7 +10,7 @@ __all__ = ['ACTIVATIONS', 'LEAST_STEPS', 'CAP', 'BLOCK_BYTES', 'JIT_STEPS', 'FAS
            'fast_steps', 'is_dense', 'hold_out', 'held_out_loss', 'HeldOut', 'fast_plan', 'fast_stages', 'fast_block',
            'fast_start', 'fast_blocks', 'fit_encoder_fast', 'fit_embedding', 'embedding_step', 'n_row_steps',
            'TermRecorder', 'fit_autoencoder', 'loss_step', 'fit_vae', 'fixed_batches', 'fit_tsne_encoder', 'joint_step',
-           'decaying_optimizer', 'Validation', 'augmented', 'fit_jointly', 'joint_edges']
+           'decaying_optimizer', 'Validation', 'augmented', 'joint_edges', 'fit_jointly']
 
 # %% ../nbs/04_training.ipynb #8b6c8eb9
 import math
@@ -970,6 +970,13 @@ def augmented(
         raise ValueError(f"augment made rows of shape {changed.shape} from rows of shape {rows.shape}; both must be the same.")
     return changed
 
+# %% ../nbs/04_training.ipynb #0d34fb79
+def joint_edges(edges, batch_size, rng, edge_sampling):
+    "Batches of edges, or endless empty ones if there are no edges."
+    if edges is None:
+        return iter(lambda: (np.zeros(0, np.int32),) * 2, None)
+    return edge_batches(edges, batch_size, rng, edge_sampling)
+
 # %% ../nbs/04_training.ipynb #bf819ed3
 def fit_jointly(
     X,  # rows, shape (n_rows, ...); dense or CSR
@@ -1014,10 +1021,3 @@ def fit_jointly(
     history = recorder.close()
     history["umap"], history["classification"] = history.pop("loss"), history.pop("reconstruction")
     return history
-
-# %% ../nbs/04_training.ipynb #0d34fb79
-def joint_edges(edges, batch_size, rng, edge_sampling):
-    "Batches of edges, or endless empty ones if there are no edges."
-    if edges is None:
-        return iter(lambda: (np.zeros(0, np.int32),) * 2, None)
-    return edge_batches(edges, batch_size, rng, edge_sampling)

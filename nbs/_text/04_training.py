@@ -31,7 +31,7 @@ from sklearn.datasets import load_digits
 from sklearn.manifold import trustworthiness
 
 from pumap.graph import find_ab, fuzzy_graph, pruned_edges
-from pumap.networks import build_decoder, build_encoder
+from pumap.networks import build_decoder, build_encoder, mlp_norm_encoder
 
 # %%
 #| export
@@ -60,7 +60,14 @@ from pumap.losses import (
 )
 
 # %% [markdown]
-# Everything that compiles or loops is in this notebook. The first loop follows the original code of the paper step for step:
+# Everything that compiles or loops is in this notebook:
+#
+# - two loops that train an encoder on the edges of a graph: the *paper's* (`solver="paper"`), and the *fast* one (`solver="fast"`), which `ParametricUMAP` takes if not told otherwise;
+# - UMAP's loss without a network;
+# - the loops of the methods that the paper compares with: autoencoders, parametric t-SNE;
+# - a classifier and an embedding at once, for rows of which few have a label.
+#
+# The paper's loop comes first, since the fast one is explained by what it does differently. It follows the original code step for step:
 #
 # 1. take a batch of edges, in the original's scheme of repeats (`graph.paper_batches`) or, if asked, drawn by their strength;
 # 2. embed both ends;
@@ -358,9 +365,9 @@ assert_allclose(history["loss"], 0.1)  # the mean over one attraction and five r
 
 
 # %% [markdown]
-# ## Fitting an encoder
+# ## Fitting an encoder: the paper's loop
 #
-# `n_training_epochs` counts passes over the repeated edges, 5 in the paper (100 for moons). It may be a fraction: half a pass is 0.5.
+# `n_training_epochs` counts passes over the repeated edges (`graph.paper_repeats`), 5 in the paper (100 for moons). It may be a fraction: half a pass is 0.5.
 
 # %%
 #| export
@@ -471,9 +478,9 @@ assert history["reconstruction"][-1] < history["reconstruction"][0]
 
 
 # %% [markdown]
-# ## The fast loop
+# ## Fitting an encoder: the fast loop
 #
-# `solver="fast"` minimises the same loss and reaches a given value of it in a small part of the time. It has five parts, and the first, second and last can be switched off:
+# `solver="fast"`, the default of `ParametricUMAP`, minimises the same loss and reaches a given value of it in a small part of the time. It draws edges by their strength, and has five parts, of which the first, second and last can be switched off:
 #
 # 1. **Principal coordinates.** Where an encoder begins with a plain dense layer, that layer is trained in the leading, half-whitened principal coordinates of the rows: fewer operations, and a
 #    far better conditioned problem. Afterwards it is folded back, exactly, into a dense layer on the rows themselves.
@@ -482,7 +489,7 @@ assert history["reconstruction"][-1] < history["reconstruction"][0]
 # 4. **A falling learning rate**, from five times the paper's down to zero, and many steps in one compiled call.
 # 5. **A capped repulsion.** Pairs that nearly coincide have huge gradients, which shake the network while its steps are large. For most of the run they wait ($1-q$ counts as at least 0.02); for the last tenth the loss is the real one throughout.
 #
-# Which part gives how much is measured in `benchmarks/training_speed`.
+# What some of the parts give is measured in `benchmarks/training_speed`.
 #
 # ### Principal coordinates
 #
@@ -639,6 +646,9 @@ def graph_layout(
     )  # fmt: skip
     return np.asarray(layout, dtype=np.float32)
 
+
+# %% [markdown]
+# Rows come in batches of one size, pass after pass. The loops of autoencoders and of the classifier, below, take them from here as well.
 
 # %%
 #| export
@@ -855,8 +865,10 @@ assert [judge.is_over() for _ in range(4)] == [False, False, False, True] and ju
 # %% [markdown]
 # ### The loop
 #
-# Effort has one meaning in both loops: `n_training_epochs` passes over the edges as the paper repeats them. If none is given it is one and a half passes here (a quarter of a pass where an encoding is dear, and batches half as large), and on small data as many as make 3,000 steps.
+# Effort has one meaning in both loops: `n_training_epochs` passes over the edges as the paper repeats them. If none is given it is one and a half passes here, and on small data as many as make 3,000 steps. Where an encoding is dear it is a quarter of a pass, in batches half as large.
 # What does not apply to an encoder or to data is left out, and `history["notes"]` says so.
+#
+# First the plan: how many steps, in blocks of how many, and which parts.
 
 # %%
 #| export
@@ -914,6 +926,9 @@ def fast_block(
     return rows, rng.integers(1, which.shape[1], (n_steps, n_shifts), dtype=np.int32)
 
 
+# %% [markdown]
+# Then the two stages that come before the UMAP loss. What they leave is what the loop trains on: rows, perhaps in principal coordinates, and an encoder for these.
+
 # %%
 #| export
 def fast_start(
@@ -947,6 +962,9 @@ def fast_start(
         notes.append(f"{n_steps} steps of regression onto a layout came first")
     return X, encoder, input_shape, fold, notes
 
+
+# %% [markdown]
+# Then the blocks of steps, with a look at the held-out rows after each hundredth of the run if there are any.
 
 # %%
 #| export
@@ -990,6 +1008,9 @@ def fast_blocks(
         history["held_out"] = judge.history
     return history
 
+
+# %% [markdown]
+# And all of it in one function, which takes what `fit_encoder` takes.
 
 # %%
 #| export
@@ -1065,7 +1086,7 @@ ax.legend(frameon=False)
 assert history["loss"][-1] < slow_history["loss"][-1]
 
 # %% [markdown]
-# One seed, one embedding, here as well; stages switched off leave a note or just their absence; held-out rows stop a run that has nothing more to learn.
+# One seed, one embedding, here as well. A part that is switched off is missing, one that is switched on leaves a note, and held-out rows stop a run that has nothing more to learn.
 
 # %%
 again, _ = fit_digits_fast()
@@ -1090,7 +1111,7 @@ assert history["reconstruction"][-1] < history["reconstruction"][0] and "decoder
 # ## Fitting an embedding
 #
 # The same loss without a network: the coordinates themselves are the variables. The paper calls it UMAP (TF); it tells apart what the network does and what the change of
-# optimiser does. It starts from umap-learn's spectral layout, takes as many edges in a batch as there are rows (60,000 at most), and uses Adadelta with a learning rate of 50.
+# optimiser does. The loop is the paper's, and this method has no other. It starts from umap-learn's spectral layout, takes as many edges in a batch as there are rows (60,000 at most), and uses Adadelta with a learning rate of 50.
 
 # %%
 #| export
@@ -1495,6 +1516,18 @@ def augmented(
 assert_array_equal(augmented(lambda rows: 1 - rows, np.zeros((2, 3))), np.ones((2, 3)))
 
 
+# %% [markdown]
+# The loop goes in rounds. After each, the labelled rows that were kept back can end it, and the graph can be built anew from what the network has learned. Without a graph it trains on the labels alone.
+
+# %%
+#| export
+def joint_edges(edges, batch_size, rng, edge_sampling):
+    "Batches of edges, or endless empty ones if there are no edges."
+    if edges is None:
+        return iter(lambda: (np.zeros(0, np.int32),) * 2, None)
+    return edge_batches(edges, batch_size, rng, edge_sampling)
+
+
 # %%
 #| export
 def fit_jointly(
@@ -1542,22 +1575,10 @@ def fit_jointly(
     return history
 
 
-# %%
-#| export
-def joint_edges(edges, batch_size, rng, edge_sampling):
-    "Batches of edges, or endless empty ones if there are no edges."
-    if edges is None:
-        return iter(lambda: (np.zeros(0, np.int32),) * 2, None)
-    return edge_batches(edges, batch_size, rng, edge_sampling)
-
-
 # %% [markdown]
 # Digits again, with four labels per class. The same network, on the labels alone and on labels and edges.
 
 # %%
-from pumap.networks import mlp_norm_encoder
-
-
 def accuracy_of(edges, n_steps=300, **settings):
     encoder = build_encoder(mlp_norm_encoder, (64,), 64, random_state=0)
     model = keras.Model(encoder.inputs[0], [encoder.outputs[0], keras.layers.Dense(10)(encoder.outputs[0])])
