@@ -14,7 +14,7 @@ import numpy as np
 from keras import ops
 
 # %% ../nbs/02_losses.ipynb #ac9ed7fe
-NEAREST = 1e-6  # distances below this count as this
+NEAREST = 1e-6  # smaller distances count as this one
 
 
 def squared_distance(

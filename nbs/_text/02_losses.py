@@ -42,7 +42,7 @@ from keras import ops
 # Two points at distance $d$ in the embedding are neighbours with probability
 # $$q(d) = \frac{1}{1 + a\,d^{2b}}.$$
 # The loss compares $q$ with the membership strength of the pair in the graph. It has an attraction, $-\log q$, for pairs that are edges, and a repulsion,
-# $-\log(1 - q)$, for pairs drawn at random.
+# $-\log(1 - q)$, for pairs drawn at random. The first part of this notebook is that loss; then come those of decoders, autoencoders and parametric t-SNE.
 
 # %%
 a, b = find_ab(min_dist=0.1, spread=1.0)
@@ -57,7 +57,7 @@ a, b = find_ab(min_dist=0.1, spread=1.0)
 
 # %%
 #| export
-NEAREST = 1e-6  # distances below this count as this
+NEAREST = 1e-6  # smaller distances count as this one
 
 
 def squared_distance(
@@ -146,6 +146,9 @@ coincident = log_odds(np.zeros(1), a, b)
 assert_allclose(np.ravel(umap_learn_terms(coincident)), np.log(2), rtol=1e-5)  # both log 2, whatever the pair is
 assert np.ravel(exact_terms(coincident))[0] < 1e-6 and np.ravel(exact_terms(coincident))[1] > 20  # exact: nothing to attract, much to repel
 
+
+# %% [markdown]
+# Each form is chosen by its name.
 
 # %%
 #| export
@@ -237,7 +240,7 @@ assert_allclose(twice[0], attraction)
 
 
 # %% [markdown]
-# The fast loop (`04_training`) repels more pairs with the same encodings: the whole batch, heads on top of tails, is compared with itself rolled by
+# That is how the paper's loop (`04_training`) does it. The fast loop there repels more pairs with the same encodings: the whole batch, heads on top of tails, is compared with itself rolled by
 # a few random shifts, so that every row repels one other row per shift, and tails do so as well as heads. No row ever meets itself.
 
 # %%

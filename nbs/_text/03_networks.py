@@ -416,7 +416,7 @@ assert (one.get_weights()[0] != other.get_weights()[0]).any()
 # ## Networks for few labels
 #
 # **`mlp_norm`**: `mlp` with batch normalisation behind each hidden layer. A semi-supervised classifier (`08_semisupervised`) must tear apart in the embedding what
-# lies close together in the data, and a plain network is slow at that: it begins as a smooth map. With normalised layers the same effort goes several times as far.
+# lies close together in the data, and a plain network is slow at that: it begins as a smooth map. With normalised layers the same effort goes several times as far. Only the classifier knows it by its name; `build_encoder` takes the function.
 
 # %%
 #| export
