@@ -63,7 +63,7 @@ from pumap.networks import build_decoder, build_encoder
 from pumap.training import encode, fast_stages, fit_encoder, fit_encoder_fast
 
 # %% [markdown]
-# The pieces are there: a graph (`01_graph`), a loss (`02_losses`), a network (`03_networks`) and a loop (`04_training`). The estimator puts them together and follows scikit-learn's rules to the
+# The pieces are there: a graph (`01_graph`), a loss (`02_losses`), a network (`03_networks`) and two loops (`04_training`). The estimator puts them together and follows scikit-learn's rules to the
 # letter: `__init__` only stores, `fit` checks and computes, what was learned ends in `_`, fitting again starts again.
 #
 # ## Checks
@@ -177,6 +177,9 @@ def check_input(
 # ## Settings
 #
 # All settings are arguments of `__init__`, which only stores them. Names are those of umap-learn wherever it has the same thing.
+#
+# `solver` chooses the loop: `"fast"`, or `"paper"`, step for step the original's. Effort (`n_training_epochs`), batch size, learning rate and the drawing of edges are left to the solver where they are `None`;
+# where they are given, both take them in the same sense, but that the fast one lets the learning rate fall to zero. Early stopping and `solver_options` are for the fast one only.
 
 # %%
 #| export
@@ -196,8 +199,8 @@ class ParametricUMAPSettings(BaseEstimator):
         decoder=None,  # None, or as for `encoder`; makes `inverse_transform` possible
         dims: tuple | None = None,  # shape of a row as the networks see it; None = as in X
         solver: str = "fast",  # the training loop: "fast", or "paper", step for step the original's
-        n_training_epochs: float | None = None,  # passes over the edges, each repeated by its strength; None = 1.5 (fast; other on small data or where an encoding is dear) or 5 (paper)
-        batch_size: int | None = None,  # edges in a step; None = 1,000 (fast, not dense: 500), and no more than rows
+        n_training_epochs: float | None = None,  # passes over the edges, each repeated by its strength; None = 5 (paper), or 1.5 (fast; more on small data, 0.25 for convolutions)
+        batch_size: int | None = None,  # edges in a step; None = 1,000 (fast with convolutions: 500), and no more than rows
         learning_rate: float | None = None,  # of Adam; None = 5e-3 or 2e-3, falling to zero (fast), or 1e-3 (paper)
         negative_sample_rate: int = 5,  # points that each head of an edge repels
         repulsion_strength: float = 1.0,  # weight of the repulsion
@@ -263,7 +266,7 @@ def build_curve(
 
 
 # %% [markdown]
-# Then the networks, and the training, which is a matter of handing the settings on.
+# Then the networks, and the training, which is a matter of handing the settings on to the solver's loop; a setting that is `None` is not handed on.
 
 # %%
 #| export
@@ -317,6 +320,8 @@ def train(
 
 # %% [markdown]
 # ## The estimator
+#
+# A fit is these steps one after the other. `transform` is one forward pass; `inverse_transform`, `save` and `load` are explained further down.
 
 # %%
 #| export
@@ -418,8 +423,8 @@ rows = X_train[:200]
 z = ParametricUMAP(**quick).fit_transform(rows)
 for same in (rows.tolist(), rows.astype("float64"), sparse.csr_matrix(rows), rows.reshape(200, 8, 8, 1)):
     assert_allclose(ParametricUMAP(**quick).fit_transform(same), z, atol=1e-3)
-bytes_ = (rows * 16).astype("uint8")
-assert_allclose(ParametricUMAP(**quick).fit_transform(bytes_), ParametricUMAP(**quick).fit_transform(bytes_.astype("float32")))
+grey = (rows * 16).astype("uint8")
+assert_allclose(ParametricUMAP(**quick).fit_transform(grey), ParametricUMAP(**quick).fit_transform(grey.astype("float32")))
 
 # %%
 frame = pd.DataFrame(rows, columns=[f"pixel{i}" for i in range(64)], index=range(1000, 1200))
@@ -674,6 +679,9 @@ assert "solver" in message(lambda: ParametricUMAP(solver="magic").fit(rows))
 assert "not fitted" in message(lambda: ParametricUMAP().transform(rows))
 assert "64 features" in message(lambda: model.transform(rows[:, :10]))
 assert "between 0 and 1" in message(lambda: ParametricUMAP(decoder="mlp").fit(rows * 16))
+
+# %% [markdown]
+# ## For reference
 
 # %%
 show_doc(ParametricUMAP.fit)
