@@ -45,8 +45,8 @@ from pumap.parametric_umap import ParametricUMAP, check_numbers, check_unit_rang
 from pumap.training import encode, fit_autoencoder, fit_embedding, fit_tsne_encoder, fit_vae
 
 # %% [markdown]
-# Where there is a well-kept library, the method is the library's own: scikit-learn's PCA, umap-learn's UMAP, openTSNE's t-SNE. The others are Parametric UMAP's own networks with other losses, trained by the loops
-# of `04_training`. What is here are thin adapters, so that an experiment can treat them alike: `fit` leaves the embedding of the fitted rows in `embedding_`, `transform` embeds new rows, rows have any shape (but are dense), and `random_state` fixes
+# Where there is a well-kept library, the method is the library's own: scikit-learn's PCA, umap-learn's UMAP, openTSNE's t-SNE. UMAP (TF) is the UMAP loss without a network; the others are Parametric UMAP's own networks with other losses. All of these are trained by the loops
+# of `04_training`. This notebook has thin adapters, so that an experiment can treat all methods alike: `fit` leaves the embedding of the fitted rows in `embedding_`, `transform` embeds new rows, rows have any shape (but are dense), and `random_state` fixes
 # what is random. (t-SNE repeats to the last digit on one thread only.) Where a method knows a way back, `inverse_transform` turns points of the embedding into rows.
 
 # %%
@@ -204,7 +204,7 @@ def umap_model(settings, rows, n_epochs):
 # %% [markdown]
 # ## UMAP (TF)
 #
-# The paper's control: the UMAP loss of Parametric UMAP, optimised over the coordinates themselves. The graph and the spectral start are umap-learn's; `training.fit_embedding` does the rest.
+# The paper's control: the UMAP loss of Parametric UMAP, optimised over the coordinates themselves. The graph and the spectral start are umap-learn's; `training.fit_embedding` does the rest, by the paper's loop.
 # (umap-learn gives both axes of its start the same extent, where the original scaled them by one factor.)
 # The original could not embed new rows with it. Here umap-learn's own `transform` places them among the fitted points.
 
@@ -280,7 +280,7 @@ class TSNE(Baseline):
 # ## Parametric UMAP with a decoder
 #
 # Two of the paper's variants are settings of `ParametricUMAP`. In `umap_ae` the encoder learns from both losses, that of UMAP and that of the reconstruction; in `pumap_decoder` the gradient of the reconstruction stops at
-# the embedding, which is then that of UMAP alone. If not said otherwise, the decoder is the mirror image of the encoder, by the same name.
+# the embedding, which is then that of UMAP alone. If not said otherwise, the decoder is the mirror image of the encoder, by the same name, and the solver is the fast one, as in `ParametricUMAP`.
 
 # %%
 #| export
@@ -517,7 +517,7 @@ assert not hasattr(UnitRange(TSNE(n_jobs=1, n_iter=10)).fit(X_train), "inverse_t
 # %% [markdown]
 # ## By name
 #
-# The slugs are the ones of records and tables. What a method does not take is an error, not a shrug.
+# Ten methods, under the short names that records and tables use. A setting that a method does not have is an error, not a shrug.
 
 # %%
 #| export
@@ -604,6 +604,9 @@ quick = {
 models = {method: check_method(method, **quick[method]) for method in METHODS}
 assert {method for method in METHODS if hasattr(models[method], "inverse_transform")} == {"umap", "umap_ae", "pumap_decoder", "vae", "ae", "pca"}
 
+# %% [markdown]
+# Fitted digits as dots, new ones ringed:
+
 # %%
 fig, axes = plt.subplots(2, 5, figsize=(11, 4.8), layout="constrained")
 for ax, (method, model) in zip(axes.flat, models.items()):
@@ -613,13 +616,16 @@ for ax, (method, model) in zip(axes.flat, models.items()):
     ax.set_axis_off()
 
 # %% [markdown]
-# Fitted digits as dots, new ones ringed. Every method with a loss for neighbours keeps neighbours together. PCA does not, as two linear dimensions are too few for that; nor do the autoencoders,
+# Every method with a loss for neighbours keeps neighbours together. PCA does not, as two linear dimensions are too few for that; nor do the autoencoders,
 # which are not asked to.
 
 # %%
 trust = {method: trustworthiness(X_train.reshape(400, -1), model.embedding_) for method, model in models.items()}
 no_neighbours = ("vae", "ae", "pca")
 assert min(value for method, value in trust.items() if method not in no_neighbours) > 0.9 > max(trust[method] for method in no_neighbours)
+
+# %% [markdown]
+# An unknown method, a setting that a method does not have, and a perplexity too large for the rows: each error says what would do.
 
 # %%
 for call, word in ((lambda: make_method("isomap"), "umap_tf"), (lambda: make_method("pca", perplexity=3), "settings are"), (lambda: TSNE().fit(X_train[:50]), "perplexity")):
