@@ -115,7 +115,7 @@ class SemiSupervisedSettings(BaseEstimator):
 
     def __init__(
         self,
-        encoder="mlp_norm",  # "mlp_norm", "mlp", "conv28", a Keras model, or a function (shape of a row, width of the output) -> model
+        encoder="mlp_norm",  # "mlp_norm", a name that `networks.build_encoder` knows, a Keras model, or a function (shape of a row, width of the output) -> model
         *,
         n_components: int = 64,  # dimensions of the UMAP space; 2 are too few to help a classifier
         n_shared: int | None = None,  # None = the classifier reads the UMAP space; a number = two heads on so many shared features
@@ -227,14 +227,14 @@ def build_validation(
     "What is validated on; None if nothing is. A `ValueError` if validation rows are asked for and not given, or the reverse."
     if (estimator.stop_on == "given") != (given is not None):
         raise ValueError("stop_on='given' and fit(..., validation=(X, y)) go together: give both, or neither.")
-    rows, numbers_ = X[keep], codes[keep]
+    rows, classes = X[keep], codes[keep]
     if given is not None:
         rows = check_input(estimator, given[0], reset=False)
         labels = column_or_1d(given[1])
-        numbers_ = np.searchsorted(estimator.classes_, labels).clip(max=len(estimator.classes_) - 1)
-        if len(labels) != rows.shape[0] or not len(labels) or (estimator.classes_[numbers_] != labels).any():
+        classes = np.searchsorted(estimator.classes_, labels).clip(max=len(estimator.classes_) - 1)
+        if len(labels) != rows.shape[0] or not len(labels) or (estimator.classes_[classes] != labels).any():
             raise ValueError(f"validation must be rows and as many labels, all of the classes in y: {', '.join(map(str, estimator.classes_))}.")
-    return Validation(estimator.network_, rows, numbers_, estimator._input_shape, estimator.patience) if rows.shape[0] else None
+    return Validation(estimator.network_, rows, classes, estimator._input_shape, estimator.patience) if rows.shape[0] else None
 
 
 def train_jointly(

@@ -55,7 +55,7 @@ from pumap.parametric_umap import check_graph, check_input, check_numbers, load_
 from pumap.training import Validation, encode, fit_jointly
 
 # %% [markdown]
-# Six points have a label, a thousand have none. A classifier that sees the six draws some line between them. Yet the other points say where a line would be
+# Six of a thousand points have a label. A classifier that sees the six draws some line between them. Yet the other points say where a line would be
 # wrong: across a crowd of them. The UMAP loss can tell a network so. It pulls together what is joined by edges and pushes apart what is not; a classifier that reads such an embedding cannot cut a
 # crowd in two without paying for all the edges it cuts (Sainburg, McInnes, Gentner 2021, sections 2.2 and 3.4).
 
@@ -185,6 +185,9 @@ assert part(y_network, "embedding").output_shape == (None, 64) and part(y_networ
 
 # %% [markdown]
 # ## Settings
+#
+# As in `ParametricUMAP`, settings are stored as they are given and checked by `fit`. The defaults are those that help a classifier: many dimensions, a small `min_dist`, normalised layers. Further down it is measured what each of them is worth.
+# Training has one loop here, that of `training.fit_jointly`, and its effort is told in steps.
 
 # %%
 #| export
@@ -193,7 +196,7 @@ class SemiSupervisedSettings(BaseEstimator):
 
     def __init__(
         self,
-        encoder="mlp_norm",  # "mlp_norm", "mlp", "conv28", a Keras model, or a function (shape of a row, width of the output) -> model
+        encoder="mlp_norm",  # "mlp_norm", a name that `networks.build_encoder` knows, a Keras model, or a function (shape of a row, width of the output) -> model
         *,
         n_components: int = 64,  # dimensions of the UMAP space; 2 are too few to help a classifier
         n_shared: int | None = None,  # None = the classifier reads the UMAP space; a number = two heads on so many shared features
@@ -329,6 +332,8 @@ assert plain.nnz >= cut.nnz and abs(plain - cut).max() > 0
 
 # %% [markdown]
 # ## The steps of `fit`
+#
+# First what is validated on, then the training. It may begin on the labels alone: a learned graph needs a network that has learned something.
 
 # %%
 #| export
@@ -342,14 +347,14 @@ def build_validation(
     "What is validated on; None if nothing is. A `ValueError` if validation rows are asked for and not given, or the reverse."
     if (estimator.stop_on == "given") != (given is not None):
         raise ValueError("stop_on='given' and fit(..., validation=(X, y)) go together: give both, or neither.")
-    rows, numbers_ = X[keep], codes[keep]
+    rows, classes = X[keep], codes[keep]
     if given is not None:
         rows = check_input(estimator, given[0], reset=False)
         labels = column_or_1d(given[1])
-        numbers_ = np.searchsorted(estimator.classes_, labels).clip(max=len(estimator.classes_) - 1)
-        if len(labels) != rows.shape[0] or not len(labels) or (estimator.classes_[numbers_] != labels).any():
+        classes = np.searchsorted(estimator.classes_, labels).clip(max=len(estimator.classes_) - 1)
+        if len(labels) != rows.shape[0] or not len(labels) or (estimator.classes_[classes] != labels).any():
             raise ValueError(f"validation must be rows and as many labels, all of the classes in y: {', '.join(map(str, estimator.classes_))}.")
-    return Validation(estimator.network_, rows, numbers_, estimator._input_shape, estimator.patience) if rows.shape[0] else None
+    return Validation(estimator.network_, rows, classes, estimator._input_shape, estimator.patience) if rows.shape[0] else None
 
 
 def train_jointly(
@@ -387,6 +392,8 @@ def train_jointly(
 
 # %% [markdown]
 # ## The estimator
+#
+# It classifies (`predict`, `predict_proba`), embeds (`transform`), and goes into one file and comes back (`save`, `load`; how is told at the end).
 
 # %%
 #| export
@@ -504,7 +511,7 @@ assert_array_equal(once.predict_proba(new), twice.predict_proba(new))
 # %% [markdown]
 # ## What it takes
 #
-# The loss alone does not do it. Each line changes one thing. This is one draw of labels and a short training; Figure 3's notebook has ten draws, and the table of them.
+# The loss alone does not do it. Each line changes one thing. This is one draw of labels and a short training; Figure 3's notebook (`paper/fig03_moons_ssl`) compares the first line with the last over ten draws and with the full training.
 
 # %%
 variants = {
@@ -515,9 +522,9 @@ variants = {
     "a Y: heads apart": dict(n_shared=64, head_layers=(64,)),
     "labels alone": dict(umap_weight=0),
 }
-rows = {name: accuracy(SemiSupervisedClassifier(**quick, **changes).fit(X, y)) for name, changes in list(variants.items())[1:-1]}
-rows = {"as it is": accuracy(joint), **rows, "labels alone": accuracy(alone)}
-pd.Series(rows, name="accuracy").round(3).to_frame()
+fitted = {"as it is": joint, "labels alone": alone}
+accuracies = {name: accuracy(fitted.get(name) or SemiSupervisedClassifier(**quick, **changes).fit(X, y)) for name, changes in variants.items()}
+pd.Series(accuracies, name="accuracy").round(3).to_frame()
 
 # %% [markdown]
 # ## Words, pictures, other graphs
@@ -536,7 +543,7 @@ assert set(words.predict(images)) <= set(names) and (words.predict(images[250:])
 assert len(words.labelled_) == 200 and max(words.history_["validation_accuracy"]) > 0.8
 
 # %% [markdown]
-# The learned graph starts from the labels alone and is rebuilt after each round. A graph that is already there is taken as it is. Validation rows can be given by name.
+# The learned graph starts from the labels alone and is rebuilt after each round. A graph that is already there is taken as it is. Validation rows can be given, with `stop_on="given"`.
 
 # %%
 learned = SemiSupervisedClassifier(graph="learned", n_rounds=3, **short).fit(X, y)
