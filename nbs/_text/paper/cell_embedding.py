@@ -33,11 +33,11 @@ from pumap import plots
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, they make a run of seconds. The paper has 50,000 rows of `mnist` and `fmnist`: that is `profile = "paper"`.
+# As they stand, they make a run of seconds. The paper has 50,000 rows of `mnist` and `fmnist`: so have the profiles `laptop`, with a shortened training, and `paper`.
 
 # %% tags=["parameters"]
 dataset = "digits"  # paper: moons, bison, mnist, fmnist, cifar10, cassins, retina
-method = "pumap"  # umap, umap_tf, pumap, tsne, pca
+method = "pumap"  # umap, umap_tf, pumap, umap_ae, pumap_decoder, ptsne, tsne, vae, ae, pca
 n_components = 2  # paper: 2 and 64
 seed = 0  # paper: none, one run each
 profile = "smoke"  # smoke, quick, laptop, paper
