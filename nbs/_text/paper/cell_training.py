@@ -36,8 +36,8 @@ from pumap import experiments as ex
 # %% [markdown]
 # ## Parameters
 #
-# The solvers: `fast` and `paper` (ours), `umap-learn` (its ParametricUMAP with its defaults), and two without a network, `layout` (umap-learn's non-parametric layout) and `umap_tf` (the loss over the coordinates themselves).
-# `effort` counts passes over the repeated edges; 0 leaves it to the solver.
+# The solvers: `fast` (the default of our `ParametricUMAP`) and `paper` (the original's loop), `umap-learn` (its ParametricUMAP with its defaults), and two without a network, `layout` (umap-learn's non-parametric layout) and `umap_tf` (the loss over the coordinates themselves).
+# `effort` counts passes over the edges as the paper repeats them; 0 leaves it to the solver. umap-learn's two ignore it.
 
 # %% tags=["parameters"]
 dataset = "digits"  # paper: mnist, fmnist, retina
@@ -83,7 +83,7 @@ print(f"{len(X)} rows, {len(edges.head)} edges")
 # %% [markdown]
 # ## The measure
 #
-# The exact cross entropy: the mean of $-\log q$ over edges drawn by strength, and five times the mean of $-\log(1-q)$ over random pairs, with both probabilities not below $10^{-4}$. The pairs are drawn once, and the same for every run. On the way
+# The UMAP cross entropy in the paper's form (`02_losses`): the mean of $-\log q$ over edges drawn by strength, and five times the mean of $-\log(1-q)$ over random pairs, with both probabilities not below $10^{-4}$. The pairs are drawn once, and the same for every run. On the way
 # a few thousand rows do; at the end it is 200,000 edges and a million pairs.
 
 # %%
@@ -98,7 +98,7 @@ def fixed_pairs(n_edges, n_rows, n_pairs):
 
 
 def cross_entropy(z, linked, random):
-    "The exact cross entropy of an embedding; z is a function of row numbers."
+    "The UMAP cross entropy of an embedding over given pairs; z is a function of row numbers."
     odds = [a * ((z(i) - z(j)) ** 2).sum(axis=1).astype(float) ** b for i, j in (linked, random)]
     attraction = -np.log(np.maximum(1 / (1 + odds[0]), 1e-4)).mean()
     repulsion = -np.log(np.maximum(odds[1] / (1 + odds[1]), 1e-4)).mean()
@@ -146,6 +146,8 @@ class Clock:
 
 # %% [markdown]
 # ## The runs
+#
+# One function for each kind of solver. All return the seconds, the clock with its curve, a function from row numbers to coordinates, and the network if there is one. Networks begin with the same weights for the same seed.
 
 # %%
 shape = (28, 28, 1) if encoder == "conv28" else (X.shape[1],)
