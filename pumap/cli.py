@@ -135,9 +135,8 @@ def report_table(
     "What was measured of one table, for people."
     rows = [row for row in card["cells"] if row["table"] == number and row["ours"] is not None]
     shown = Table("data set", "dim", "method", "paper", "ours", "sd", "rows", "seeds", "within", title=f"Table {number}: {rows[0]['metric']}, profile {card['profile']}")
-    text = lambda value: "" if value is None else {True: "yes", False: "NO"}[value] if isinstance(value, bool) else f"{value:.4f}" if isinstance(value, float) else str(value)
     for row in rows:
-        shown.add_row(*(text(row[key]) for key in ("dataset", "dim", "method", "paper", "ours", "sd", "n", "seeds", "within")))
+        shown.add_row(*(ex.scorecard_text(row[key], no="NO") for key in ("dataset", "dim", "method", "paper", "ours", "sd", "n", "seeds", "within")))
     return shown
 
 # %% ../nbs/11_cli.ipynb #761b602d

@@ -10,9 +10,10 @@ __all__ = ['METHODS', 'WITHOUT_DECODERS', 'PROTOCOL', 'NETWORKS', 'PARAMETRIC', 
            'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged', 'record_path', 'write_record', 'read_record',
            'read_embedding', 'cell_state', 'set_aside', 'load_data', 'settings_used', 'fit_cell', 'measure', 'versions',
            'device', 'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'NotebookFailed',
-           'check_parameters', 'clean_copy', 'run_notebook', 'training_name', 'training_runs', 'cells_of_notebook',
-           'is_drawn', 'Timing', 'time_call', 'published', 'records_of', 'summary', 'table_rows', 'trustworthiness_2d',
-           'claim_c01', 'claim_c02', 'errata', 'scorecard', 'scorecard_markdown']
+           'check_parameters', 'clean_copy', 'run_notebook', 'cells_of_notebook', 'is_drawn', 'training_name',
+           'training_runs', 'Timing', 'time_call', 'published', 'records_of', 'summary', 'table_rows',
+           'trustworthiness_2d', 'claim_c01', 'claim_c02', 'errata', 'scorecard', 'scorecard_text',
+           'scorecard_markdown']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -702,6 +703,29 @@ def run_notebook(
             os.environ["MPLBACKEND"] = backend
     return output
 
+# %% ../nbs/09_experiments.ipynb #663ab03b
+def cells_of_notebook(
+    notebook: str,  # file stem in nbs/paper
+    profile_name: str,  # which profile
+) -> tuple:  # of Cell
+    "The cells of all figures and tables that one notebook makes."
+    return tuple(dict.fromkeys(cell for f in FIGURES.values() if f.notebook == notebook for cell in cells_for(f.id, profile_name)))
+
+
+def is_drawn(
+    notebook: str,  # file stem in nbs/paper
+    profile_name: str,  # which profile
+    results_dir=None,  # None stands for figures/<profile>
+) -> bool:
+    "Whether the executed copy of a figure's notebook is there and younger than all it was made from."
+    folder = Path(results_dir) if results_dir else figures_dir(profile_name)
+    sources = [notebook_path(notebook)] + [record_path(cell, profile_name, folder) for cell in cells_of_notebook(notebook, profile_name)]
+    try:
+        made = (folder / f"{notebook}.ipynb").stat().st_mtime
+        return all(made >= source.stat().st_mtime for source in sources if source.exists())
+    except FileNotFoundError:
+        return False
+
 # %% ../nbs/09_experiments.ipynb #b2ee4c39
 def training_name(
     run: dict,  # parameters of paper/cell_training
@@ -732,29 +756,6 @@ def training_runs(
                 raise
             reasons[name] = f"{place.name}: {error}"
     return records
-
-# %% ../nbs/09_experiments.ipynb #663ab03b
-def cells_of_notebook(
-    notebook: str,  # file stem in nbs/paper
-    profile_name: str,  # which profile
-) -> tuple:  # of Cell
-    "The cells of all figures and tables that one notebook makes."
-    return tuple(dict.fromkeys(cell for f in FIGURES.values() if f.notebook == notebook for cell in cells_for(f.id, profile_name)))
-
-
-def is_drawn(
-    notebook: str,  # file stem in nbs/paper
-    profile_name: str,  # which profile
-    results_dir=None,  # None stands for figures/<profile>
-) -> bool:
-    "Whether the executed copy of a figure's notebook is there and younger than all it was made from."
-    folder = Path(results_dir) if results_dir else figures_dir(profile_name)
-    sources = [notebook_path(notebook)] + [record_path(cell, profile_name, folder) for cell in cells_of_notebook(notebook, profile_name)]
-    try:
-        made = (folder / f"{notebook}.ipynb").stat().st_mtime
-        return all(made >= source.stat().st_mtime for source in sources if source.exists())
-    except FileNotFoundError:
-        return False
 
 # %% ../nbs/09_experiments.ipynb #d21f4e6d
 @dataclass(frozen=True)
@@ -941,12 +942,24 @@ def scorecard(
     cells = [row for number in range(2, 9) for row in table_rows(number, records, profile_name)]
     return {"profile": profile_name, "cells": cells, "claims": claims, "errata": errata()}
 
+# %% ../nbs/09_experiments.ipynb #2ca3bd26
+def scorecard_text(
+    value,  # of a row of the scorecard
+    no: str = "no",  # for False
+) -> str:
+    "A value to read: four digits, yes or no, nothing for what is not known."
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else no
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
 
 def scorecard_markdown(
     card: dict,  # from `scorecard`
 ) -> str:  # Markdown
     "The scorecard to read: what was measured, the claims, the errata; numbers not measured are only counted."
-    show = lambda value: "" if value is None else {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.4f}" if isinstance(value, float) else str(value)
+    show = scorecard_text
     heads = ("table", "dataset", "dim", "method", "metric", "paper", "ours", "sd", "n", "seeds", "within")
     measured = [row for row in card["cells"] if row["ours"] is not None]
     lines = [f"# Scorecard, profile {card['profile']}", "", f"{len(measured)} of {len(card['cells'])} numbers measured. `within`: trustworthiness differs from the paper's by {TOLERANCE['trustworthiness']} at most.", ""]

@@ -129,7 +129,8 @@ for wrong in (Cell("digit", "pumap", 2), Cell("digits", "umap2", 2), Cell("digit
 #
 # The settings of the paper's experiments, as its authors' code has them. `min_dist` and the number of neighbours are umap-learn's defaults. t-SNE ran with
 # openTSNE's defaults, except for a perplexity of 500 on the moons. All parametric methods have the same network on a data set: a convolutional one for images, one with an LSTM
-# along time for song, three layers of 100 units for everything else. Methods with a decoder see moons and bison scaled into [0, 1], which decoders can reach. These hold in every profile.
+# along time for song, three layers of 100 units for everything else. Methods with a decoder see moons and bison scaled into [0, 1], which decoders can reach. One setting is ours: the two parts of
+# the variational autoencoder's loss are weighed as in the ELBO (`02_losses` says what the original did). All these hold in every profile.
 
 # %%
 #| export
@@ -157,7 +158,7 @@ PROTOCOL_VERSION = 1  # raised when a change of our code changes the numbers: re
 # %% [markdown]
 # ## What may change: the profile
 #
-# A profile says *how much*: which blocks of the grid, how many rows, how long the training. It never says *what*. All four stand in one table. An entry of
+# A profile says *how much*: which blocks of the grid, how many rows, how long the training, and by which of the two solvers. It never changes what is computed: the loss, the graph, the networks. There are four, in one table. An entry of
 # `settings` belongs to a method, or to a method on one data set, which then wins.
 
 # %%
@@ -206,7 +207,7 @@ class Profile:
 # %% [markdown]
 # As in the paper's tables, t-SNE runs in 2-D only: its fast gradient does not exist in 64 dimensions. UMAP (TF), which has no column in
 # those tables, runs in 2-D too. `n_training_epochs` counts passes over the edges of the graph as the paper repeats them (about eight times each),
-# so a fraction of a pass is already a good deal of training. Parametric UMAP is trained by its fast solver, but for the `paper` profile, which takes the original's loop.
+# so a fraction of a pass is already a good deal of training. Parametric UMAP, with a decoder or without, is trained by its fast solver, but for the `paper` profile, which takes the original's loop. Where no effort is given, it is the solver's own.
 
 # %%
 #| export
@@ -294,7 +295,7 @@ for method in METHODS:
 # %% [markdown]
 # ## Figures and tables
 #
-# Each is made by one notebook, from the cells that it shows. A table is made where the figure of the same numbers is drawn.
+# Each is made by one notebook. Most show cells of the grid; where `n_components` is `()`, what is shown is no cell, and the notebook computes it itself: a classifier, training curves, speeds. A table is made where the figure of the same numbers is drawn.
 
 # %%
 #| export
@@ -426,7 +427,8 @@ assert notebook_path("x") == figures_dir("quick").parents[1] / "nbs" / "paper" /
 # ## What a record depends on
 #
 # A record is worth keeping as long as what went into it did not change: the cell, the numbers of rows, the settings. A hash of these is written
-# into the record. When the profile's table is edited, the hash differs and the cell is run again, and only that cell.
+# into the record. When the profile's table is edited, the hash differs and the cell is run again, and only that cell. Where an original data set cannot be passed on and
+# another may stand in for it, that goes into the hash, too.
 
 # %%
 #| export
@@ -974,9 +976,37 @@ def run_notebook(
 
 
 # %% [markdown]
+# The executed copy of a figure's notebook also tells whether the figure is up to date: it must be younger than its source and than the records it shows.
+
+# %%
+#| export
+def cells_of_notebook(
+    notebook: str,  # file stem in nbs/paper
+    profile_name: str,  # which profile
+) -> tuple:  # of Cell
+    "The cells of all figures and tables that one notebook makes."
+    return tuple(dict.fromkeys(cell for f in FIGURES.values() if f.notebook == notebook for cell in cells_for(f.id, profile_name)))
+
+
+def is_drawn(
+    notebook: str,  # file stem in nbs/paper
+    profile_name: str,  # which profile
+    results_dir=None,  # None stands for figures/<profile>
+) -> bool:
+    "Whether the executed copy of a figure's notebook is there and younger than all it was made from."
+    folder = Path(results_dir) if results_dir else figures_dir(profile_name)
+    sources = [notebook_path(notebook)] + [record_path(cell, profile_name, folder) for cell in cells_of_notebook(notebook, profile_name)]
+    try:
+        made = (folder / f"{notebook}.ipynb").stat().st_mtime
+        return all(made >= source.stat().st_mtime for source in sources if source.exists())
+    except FileNotFoundError:
+        return False
+
+
+# %% [markdown]
 # ## Training runs
 #
-# Figure 10 and the benchmarks need runs that share nothing but the graph, each in a process of its own so that its memory can be told. Such a run is the notebook `paper/cell_training`; its record, named after its parameters, is kept, and a run
+# Figure 10 and the benchmarks of training speed and memory need runs that share nothing but the graph, each in a process of its own so that its memory can be told. Such a run is the notebook `paper/cell_training`; its record, named after its parameters, is kept, and a run
 # that is there is not run again.
 
 # %%
@@ -1014,34 +1044,6 @@ def training_runs(
 
 # %%
 assert training_name({"solver": "fast", "effort": 0.25, "stages": {"n_coordinates": 0}}) == "effort=0.25+solver=fast+stages=ncoordinates0"
-
-
-# %% [markdown]
-# The executed copy of a figure's notebook also tells whether the figure is up to date: it must be younger than its source and than the records it shows.
-
-# %%
-#| export
-def cells_of_notebook(
-    notebook: str,  # file stem in nbs/paper
-    profile_name: str,  # which profile
-) -> tuple:  # of Cell
-    "The cells of all figures and tables that one notebook makes."
-    return tuple(dict.fromkeys(cell for f in FIGURES.values() if f.notebook == notebook for cell in cells_for(f.id, profile_name)))
-
-
-def is_drawn(
-    notebook: str,  # file stem in nbs/paper
-    profile_name: str,  # which profile
-    results_dir=None,  # None stands for figures/<profile>
-) -> bool:
-    "Whether the executed copy of a figure's notebook is there and younger than all it was made from."
-    folder = Path(results_dir) if results_dir else figures_dir(profile_name)
-    sources = [notebook_path(notebook)] + [record_path(cell, profile_name, folder) for cell in cells_of_notebook(notebook, profile_name)]
-    try:
-        made = (folder / f"{notebook}.ipynb").stat().st_mtime
-        return all(made >= source.stat().st_mtime for source in sources if source.exists())
-    except FileNotFoundError:
-        return False
 
 
 # %% [markdown]
@@ -1187,7 +1189,7 @@ def table_rows(
 # %% [markdown]
 # ## Claims
 #
-# A claim of the paper is a sentence with a rule that decides it. So far two can be decided, both about trustworthiness in 2-D. The others say `None`: not measured.
+# A claim of the paper is a sentence with a rule that decides it from records. So far there are two such rules, both about trustworthiness in 2-D. The others say `None`: not measured. (Claims about speed are looked at in the notebooks of Figures 10 to 12.)
 # The UMAP family is UMAP, its TensorFlow twin, parametric UMAP and UMAP/AE, as far as they are there.
 
 # %%
@@ -1294,11 +1296,25 @@ def scorecard(
     return {"profile": profile_name, "cells": cells, "claims": claims, "errata": errata()}
 
 
+# %%
+#| export
+def scorecard_text(
+    value,  # of a row of the scorecard
+    no: str = "no",  # for False
+) -> str:
+    "A value to read: four digits, yes or no, nothing for what is not known."
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else no
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
 def scorecard_markdown(
     card: dict,  # from `scorecard`
 ) -> str:  # Markdown
     "The scorecard to read: what was measured, the claims, the errata; numbers not measured are only counted."
-    show = lambda value: "" if value is None else {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.4f}" if isinstance(value, float) else str(value)
+    show = scorecard_text
     heads = ("table", "dataset", "dim", "method", "metric", "paper", "ours", "sd", "n", "seeds", "within")
     measured = [row for row in card["cells"] if row["ours"] is not None]
     lines = [f"# Scorecard, profile {card['profile']}", "", f"{len(measured)} of {len(card['cells'])} numbers measured. `within`: trustworthiness differs from the paper's by {TOLERANCE['trustworthiness']} at most.", ""]

@@ -93,7 +93,7 @@ def folder_of(
 # %% [markdown]
 # ## list
 #
-# What there is, and how far each profile has come.
+# What there is, and how far each profile has come: a figure needs cells, each of which is done or not, and is drawn or not. Figures that compute what they show need no cells.
 
 # %%
 #| export
@@ -132,6 +132,8 @@ def list_figures(as_json: JsonOption = False, results: ResultsOption = None) -> 
 
 # %% [markdown]
 # ## data
+#
+# Where each data set comes from and whether it is here. A name on the command line is fetched.
 
 # %%
 #| export
@@ -168,6 +170,8 @@ def data_sets(
 
 # %% [markdown]
 # ## report
+#
+# What has been measured, beside the paper's numbers: tables on the terminal, and the whole scorecard in two files.
 
 # %%
 #| export
@@ -178,9 +182,8 @@ def report_table(
     "What was measured of one table, for people."
     rows = [row for row in card["cells"] if row["table"] == number and row["ours"] is not None]
     shown = Table("data set", "dim", "method", "paper", "ours", "sd", "rows", "seeds", "within", title=f"Table {number}: {rows[0]['metric']}, profile {card['profile']}")
-    text = lambda value: "" if value is None else {True: "yes", False: "NO"}[value] if isinstance(value, bool) else f"{value:.4f}" if isinstance(value, float) else str(value)
     for row in rows:
-        shown.add_row(*(text(row[key]) for key in ("dataset", "dim", "method", "paper", "ours", "sd", "n", "seeds", "within")))
+        shown.add_row(*(ex.scorecard_text(row[key], no="NO") for key in ("dataset", "dim", "method", "paper", "ours", "sd", "n", "seeds", "within")))
     return shown
 
 
