@@ -163,7 +163,7 @@ def run_ours(fit, **settings):
     size = min(len(X), batch_size or 1000) if batch_size or fit is fit_encoder else None
     clock = Clock()
     try:
-        look = lambda step, update: clock(step, lambda which: (update(), of_network(network)(which))[1])
+        look = lambda step, update: clock(step, lambda which: (update(), of_network(network)(which))[1])  # `update` writes what was learned into the network
         fit(X, edges, network, a, b, input_shape=shape, batch_size=size, random_state=seed, callback=look, **effort_, **settings)
     except TimeUp:
         pass
@@ -194,10 +194,14 @@ def run_without_network():
     clock = Clock()
     if solver == "layout":
         z = graph_layout(X, edges, n_components, a, b, random_state=seed, parallel=True)
-    else:
-        start = np.random.default_rng(seed).normal(size=(len(X), n_components))
-        z, _ = fit_embedding(start, edges, a, b, n_training_epochs=effort or 100, random_state=seed, callback=lambda step, z: clock(step, lambda i: z.numpy()[i]))
-    return clock.stop(), clock, lambda which: z[which], None
+        return clock.stop(), clock, lambda which: z[which], None
+    start = np.random.default_rng(seed).normal(size=(len(X), n_components))
+    look = lambda step, z: clock(step, lambda which: z.numpy()[which])
+    try:
+        fit_embedding(start, edges, a, b, n_training_epochs=effort or 100, random_state=seed, callback=look)
+    except TimeUp:
+        pass
+    return clock.stop(), clock, clock.embed, None
 
 
 # %%
