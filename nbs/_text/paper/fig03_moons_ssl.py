@@ -19,8 +19,8 @@
 #
 # > One network learns from six labels and from where a thousand rows without labels lie.
 #
-# The smallest case of semi-supervised learning: two moons that touch, three labelled rows on each. The network has a classification loss for the six rows and the UMAP loss for the edges of all rows. The paper shows
-# one run; the original's notebook of it is lost. Here it is ten draws of labels, with two controls on the same labels: the same network without the UMAP loss, and scikit-learn's `LabelSpreading`.
+# The smallest case of semi-supervised learning: two moons that touch, three labelled rows on each. The network has a classification loss for the six rows and the UMAP loss for the edges of all rows (`08_semisupervised`). The paper shows
+# one run; the original's notebook of it is lost. Here it is ten draws of labels, with two controls on the same labels: the same network without the UMAP loss, and scikit-learn's `LabelSpreading`. Two circles, one inside the other, are a second set.
 
 # %%
 import numpy as np
@@ -54,7 +54,7 @@ print(f"profile {size.name}: {n_draws} draws, {n_rows} rows, {SemiSupervisedClas
 # %% [markdown]
 # ## Ten draws
 #
-# The seed of a draw decides the data, which rows have labels, and the network. Three labels per class on the moons, four on two circles, one inside the other. Accuracy is over the rows without a label.
+# The seed of a draw decides the data, which rows have labels, and the network. Three labels per class on the moons, four on the circles. Accuracy is over the rows without a label.
 
 # %%
 SETS = {
@@ -117,8 +117,8 @@ assert mean["moons", "joint"] > mean["moons", "labels alone"]
 # %% [markdown]
 # ## The figure
 #
-# The picture is of the draw in the middle: of all draws on the moons, sorted by the joint network's accuracy, the upper median. It is trained once more, with its accuracy on 1,000 new rows measured after each round (and the weights of the best round used).
-# The embedding has 64 dimensions; the panel shows its two principal components.
+# The picture is of the draw in the middle: of all draws on the moons, sorted by the joint network's accuracy, the upper median. It is trained once more, with its accuracy on 1,000 new rows measured after each round. The weights of the best round are used,
+# so what is printed below is the best of these accuracies, and no estimate for other rows. The embedding has 64 dimensions; the panel shows its two principal components.
 
 # %%
 moons = table[table.data == "moons"].sort_values("joint", kind="stable")

@@ -67,6 +67,8 @@ for reason in dict.fromkeys(reasons.values()):
 
 # %% [markdown]
 # ## Panels
+#
+# A panel for each cell: its points with their classes, or the reason why there are none.
 
 # %%
 panels = {cell.dataset: {} for cell in cells}
@@ -113,6 +115,8 @@ Markdown(plots.to_markdown(pd.DataFrame(disparity).T.rename_axis("disparity to U
 
 # %% [markdown]
 # ## The figure
+#
+# The title of a row is its data set, with the number of points that are drawn.
 
 # %%
 titles = {}
@@ -126,10 +130,10 @@ fig = plots.projection_grid(aligned, titles)
 fig
 
 # %% [markdown]
-# What to look for. The first columns minimise one and the same loss: UMAP-learn and UMAP (TF) by moving the points, P. UMAP by training a network that places
+# What to look for. The first three columns minimise one and the same loss: UMAP and UMAP (TF) by moving the points, P. UMAP by training a network that places
 # them. Trained long enough, they show the same groups, P. UMAP with softer borders, since a network of that size cannot place each
 # point as it likes. t-SNE spreads the points more evenly over the plane. PCA is linear: its groups overlap where two directions cannot
-# tell them apart. Distances between groups mean little in all but the last.
+# tell them apart. Distances between groups mean little in all but PCA. (Only the `paper` profile has the methods with decoders and parametric t-SNE.)
 
 # %%
 assert len(fig.axes) == len(panels) * len(plots.in_order(cell.method for cell in cells))

@@ -33,7 +33,7 @@ from pumap import experiments as ex
 # ## Parameters
 #
 # As they stand, the cells run within a minute and the numbers mean little. With `profile = "laptop"` the records of the
-# repository are read, and the paper's data sets are among them.
+# repository are read, or made where they are out of date, and some of the paper's data sets are among them.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -66,7 +66,7 @@ for reason in dict.fromkeys(reasons.values()):
 # ## Table 2
 #
 # Seeds become a mean and a standard deviation. The paper's value is of one run. `n_train` is ours: the paper has 50,000 rows of MNIST
-# and Fashion-MNIST, so with fewer a difference is to be expected. There is no t-SNE in 64 dimensions, here or in the paper: its usual
+# and Fashion-MNIST, so with fewer a difference is to be expected. P. UMAP is trained by the profile's solver and for as long as the profile says; only `paper` has the original's loop and effort. There is no t-SNE in 64 dimensions, here or in the paper: its usual
 # fast form works in two.
 
 # %%
@@ -100,6 +100,8 @@ assert pca.ours[pca.dim == columns].gt(0.9999).all()
 
 # %% [markdown]
 # ## Figure 5
+#
+# How to read it: a dot is ours, a ring the paper's, and a ring around its dot is agreement.
 
 # %%
 missing = {cell.dataset: reason for cell, reason in reasons.items() if cell.dataset not in set(table.dataset)}
@@ -108,7 +110,7 @@ fig = plots.metric_dots(records, "trustworthiness", paper, missing=missing, titl
 fig
 
 # %% [markdown]
-# How to read it: a dot is ours, a ring the paper's, and a ring around its dot is agreement. The paper finds that in 2-D the UMAP methods are about equally
+# The paper finds that in 2-D the UMAP methods are about equally
 # trustworthy and t-SNE is slightly above them, and that in 64-D PCA is above UMAP. In this profile:
 
 # %%
