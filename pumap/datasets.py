@@ -381,13 +381,18 @@ def _dataset(
     )
 
 
+def _digest(contents) -> str:
+    "One sha256 over bytes or arrays, one after the other."
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(content)
+    return digest.hexdigest()
+
+
 def _made(name: str, arrays) -> Dataset:
     "A data set that scikit-learn makes; its checksum is over the arrays, in the order of `Dataset`."
     arrays = [np.ascontiguousarray(a, dtype=np.int64 if i % 2 else np.float32) for i, a in enumerate(arrays)]
-    digest = hashlib.sha256()
-    for a in arrays:
-        digest.update(a)
-    return _dataset(name, arrays, "scikit-learn", digest.hexdigest())
+    return _dataset(name, arrays, "scikit-learn", _digest(arrays))
 
 # %% ../nbs/00_datasets.ipynb #6dc78872
 class DataNotFound(FileNotFoundError):
@@ -663,24 +668,23 @@ def _of_cifar10(entry: Entry, contents, folder: Path) -> tuple:
 
 def _of_retina(entry: Entry, contents, folder: Path) -> tuple:
     "The published principal components as they are, and the paper's split."
-    from sklearn.model_selection import train_test_split
-
     data = pickle.loads(gzip.decompress(contents[0]))
     y = np.searchsorted(CELL_NAMES, np.asarray(data["CellType1"]).astype(str)).astype(np.int64)
-    X = np.asarray(data["pca_50"], dtype=np.float32)
+    return _split_cells(entry, np.asarray(data["pca_50"], dtype=np.float32), y)
+
+
+def _split_cells(entry: Entry, X, y) -> tuple:  # the six parts
+    "A tenth at random is for the test, the last rows of the rest for validation."
+    from sklearn.model_selection import train_test_split
+
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.1, random_state=42)
     n = len(y) - entry.rows[1]
     return X[:n], y[:n], X[n:], y[n:], X_test, y_test
 
 # %% ../nbs/00_datasets.ipynb #2f78a61e
 def _of_worm_neurons(entry: Entry, contents, folder: Path) -> tuple:
-    from sklearn.model_selection import train_test_split
-
     data = _npz(contents[0])
-    X, y = data["pca_50"].astype(np.float32), data["label"].astype(np.int64)
-    X, X_test, y, y_test = train_test_split(X, y, test_size=0.1, random_state=42)
-    n = len(y) - entry.rows[1]
-    return X[:n], y[:n], X[n:], y[n:], X_test, y_test
+    return _split_cells(entry, data["pca_50"].astype(np.float32), data["label"].astype(np.int64))
 
 
 def _of_finches(entry: Entry, contents, folder: Path) -> tuple:
@@ -878,14 +882,14 @@ def songs(
     content = None if path.is_dir() else _content(path, False)
     pictures, labels = _pictures_of_folder(path) if content is None else _pictures_of_file(content, str(path))
     parts, label_names = _split_songs(pictures, labels, n_labels, n_valid, n_test, str(path))
-    digest = hashlib.sha256(content if content is not None else b"".join(np.ascontiguousarray(a).tobytes() for a in parts)).hexdigest()
+    digest = _digest([content] if content is not None else (a.tobytes() for a in parts))
     return replace(_dataset("cassins", parts, f"songs of {path.name}", digest), title="Songs", label_names=label_names)
 
 # %% ../nbs/00_datasets.ipynb #cd27cd54
 READERS = {
     **{"bison": _of_bison, "cifar10": _of_cifar10, "retina": _of_retina, "celeba": _of_celeba, "cifar10_jpeg": _of_cifar10_jpeg},
     **{"finches": _of_finches, "worm_neurons": _of_worm_neurons, "celeba_small": _of_celeba_small},
-}  # the others come as idx files
+}
 
 
 def _of_files(
@@ -903,14 +907,6 @@ def _of_files(
     sha256 = entry.sha256 if files is entry.files and entry.sha256 else _digest(parts if name == "celeba" else contents)
     return _dataset(name, parts, source, sha256)
 
-
-def _digest(contents) -> str:
-    "One sha256 over bytes or arrays, one after the other."
-    digest = hashlib.sha256()
-    for content in contents:
-        digest.update(content)
-    return digest.hexdigest()
-
 # %% ../nbs/00_datasets.ipynb #4482d1c2
 def load(
     name: str,  # one of `names()`
@@ -920,9 +916,9 @@ def load(
     """
     Load a data set, split as in the paper.
 
-    Its `sha256` is over the decompressed files, one after the other (`zcat` and `sha256sum` give the same); for data
-    that scikit-learn makes and for faces with masks, over the arrays. A stand-in comes only by its own name. Raises `ValueError` for an unknown name, `DataNotFound` if the files cannot
-    be had, `DataDamaged` if one of them is not the published one.
+    Its `sha256` is over the files, one after the other, decompressed for MNIST and Fashion-MNIST (`zcat` and `sha256sum` give the same);
+    for data that scikit-learn makes and for faces with masks, over the arrays. A stand-in comes only by its own name.
+    Raises `ValueError` for an unknown name, `DataNotFound` if the files cannot be had, `DataDamaged` if one of them is not the published one.
     """
     entry = _entry(name)
     if not entry.files:
