@@ -338,17 +338,22 @@ class Recorder:
             self._keep(step)
         self.bar.update(n_steps)
 
-    def _keep(self, step):
-        attraction, repulsion, decoded = np.mean([[float(t) for t in terms] for terms in self.waiting], axis=0)
+    def _named(self, means) -> dict:
+        "The loss, and the terms of which these are the means."
+        attraction, repulsion, decoded = means
         loss = self.share * attraction + (1 - self.share) * repulsion
-        if not np.isfinite(loss + decoded):
+        return {"loss": loss, "attraction": attraction, "repulsion": repulsion, "reconstruction": decoded}
+
+    def _keep(self, step):
+        means = np.mean([[float(t) for t in terms] for terms in self.waiting], axis=0)
+        if not np.isfinite(means).all():
             self.bar.close()
             raise ValueError(f"The loss is no longer a number at step {step}: scale the data, or lower the learning rate.")
-        kept = dict(step=step, seconds=time.perf_counter() - self.began, loss=loss, attraction=attraction, repulsion=repulsion, reconstruction=decoded)
+        kept = {"step": step, "seconds": time.perf_counter() - self.began} | self._named(means)
         for name, values in self.history.items():
             values.append(kept[name] if name == "step" else float(kept[name]))
         self.waiting = []
-        self.bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+        self.bar.set_postfix(loss=f"{kept['loss']:.4f}", refresh=False)
 
     def close(self) -> dict:
         self.bar.close()
@@ -1203,16 +1208,8 @@ class TermRecorder(Recorder):
         self.terms = terms
         self.history = {name: [] for name in ("step", "seconds", "loss", *terms)}
 
-    def _keep(self, step):
-        means = np.mean([[float(t) for t in terms] for terms in self.waiting], axis=0)
-        if not np.isfinite(means).all():
-            self.bar.close()
-            raise ValueError(f"The loss is no longer a number at step {step}: scale the data, or lower the learning rate.")
-        kept = dict(zip(self.terms, means)) | {"step": step, "seconds": time.perf_counter() - self.began, "loss": means.sum()}
-        for name, values in self.history.items():
-            values.append(kept[name] if name == "step" else float(kept[name]))
-        self.waiting = []
-        self.bar.set_postfix(loss=f"{kept['loss']:.4f}", refresh=False)
+    def _named(self, means) -> dict:
+        return dict(zip(self.terms, means)) | {"loss": means.sum()}
 
 
 # %%
