@@ -80,7 +80,7 @@ assert "Did you mean 'laptop'?" in str(unknown("profile", "labtop", ("quick", "l
 # %%
 #| export
 METHODS = ("umap", "umap_tf", "pumap", "umap_ae", "pumap_decoder", "ptsne", "tsne", "vae", "ae", "pca")
-WITHOUT_DECODERS = ("umap", "umap_tf", "pumap", "tsne", "pca")  # what the smaller profiles run so far
+WITHOUT_DECODERS = ("umap", "umap_tf", "pumap", "tsne", "pca")  # what the smaller profiles run so far (not ptsne, though it has no decoder either)
 
 
 @dataclass(frozen=True)

@@ -538,7 +538,7 @@ for panels, word in (({}, "no panels"), ({"a": {"lda": ""}}, "lda"), ({"a": {"pc
 # ## The paper's numbers beside ours
 #
 # The paper's tables stand in the repository as plain files, one row for each number, as printed. They belong to the notebooks of the
-# paper and not to the library, so they are there only where the repository is.
+# paper and not to the library, so they are there only where the repository is. `experiments.published` reads the same files as text; here they come as data frames.
 
 # %%
 #| export
@@ -735,7 +735,7 @@ assert_allclose(back.ours, table.ours, atol=1e-6)
 #
 # The paper draws its metrics as bars. A bar's length is read from zero, and from zero a difference of 0.01 cannot be seen; a dot
 # is read by its position, so its axis may begin where the values do. A filled marker is our mean, with a bar of one standard deviation over
-# seeds; a ring of the same colour is the paper's value, and a thin line joins the two.
+# seeds; a ring of the same colour is the paper's value, and a thin line joins the two. Some of the metrics named here are not in the records yet (`experiments.METRICS` says which are).
 
 # %%
 #| export
