@@ -975,7 +975,6 @@ def fast_start(
 #| export
 def fast_blocks(
     X,  # rows, as the encoder takes them
-    edges: Edges,
     encoder,
     a: float,
     b: float,
@@ -1060,7 +1059,7 @@ def fit_encoder_fast(
     if callback:
         settings = settings | {"callback": lambda step: callback(step, fold)}
     history = fast_blocks(
-        rows, edges, network, a, b, shape, plan, stream, learning_rate, negative_sample_rate, judge, capped_until, rng_negatives, verbose, **settings
+        rows, network, a, b, shape, plan, stream, learning_rate, negative_sample_rate, judge, capped_until, rng_negatives, verbose, **settings
     )  # fmt: skip
     if history["step"][-1] < math.prod(plan):
         notes.append(f"stopped early, after {history['step'][-1]} of {math.prod(plan)} steps")
