@@ -21,7 +21,7 @@
 
 # %% [markdown]
 # *Parametric UMAP* (Sainburg, McInnes, Gentner 2021) trains a neural network on the UMAP loss, so that new data are embedded in one forward pass.
-# `pumap` is that method as a scikit-learn estimator on Keras, with a correct loss, seeds that work, and files that load.
+# `pumap` is that method as a scikit-learn estimator on Keras, with a correct loss, a solver that is an order of magnitude faster than umap-learn's, seeds that work, and files that load.
 # It is also the paper itself: each figure and table comes out of a notebook that you can read and run, with each number printed beside the published one.
 #
 # ![MNIST and Fashion-MNIST, embedded by five methods](../figures/laptop/fig04_projections.png)
@@ -34,11 +34,11 @@
 # With Python 3.11 or 3.12, pip and make, in a clone of this repository:
 #
 # ```sh
-# make figures     # Figures 4 and 5 and Table 2 from data that come with scikit-learn -> figures/quick/ (some minutes)
+# make figures     # every figure there is so far, from data that come with scikit-learn -> figures/quick/ (some minutes)
 # make test        # exports, checks and runs every notebook, then the tests
 # ```
 #
-# Each sets up all it needs in `.venv/` (the first time: some minutes and 2.5 GB); a second call is quick. `figures/quick/` then holds the pictures, the table, and
+# Each sets up all it needs in `.venv/` (the first time: some minutes and 2.5 GB); a second call is quick. `figures/quick/` then holds the pictures, the tables, and
 # the notebooks as they were executed. The same from MNIST and Fashion-MNIST, as shown above and kept in [figures/laptop](../figures/laptop): `make figures PROFILE=laptop`.
 
 # %% [markdown]
@@ -54,7 +54,7 @@ from pumap import ParametricUMAP
 X, y = load_digits(return_X_y=True)
 X = X / 16
 
-model = ParametricUMAP(n_training_epochs=2, batch_size=256, random_state=0)
+model = ParametricUMAP(random_state=0)
 z = model.fit_transform(X[:1500])  # the graph, then the network
 z_new = model.transform(X[1500:])  # one forward pass
 z.shape, z_new.shape
@@ -66,8 +66,8 @@ from sklearn.neighbors import KNeighborsClassifier
 assert KNeighborsClassifier(5).fit(z, y[:1500]).score(z_new, y[1500:]) > 0.8
 
 # %% [markdown]
-# `n_training_epochs` is the effort: passes over the edges of the graph. `encoder` is a name (`"mlp"`, `"conv28"`), a Keras model, or a function that builds one; `decoder="mlp"` adds `inverse_transform`. A fitted model goes
-# to one file and comes back in any other process:
+# `n_training_epochs` is the effort: passes over the edges of the graph. `solver="fast"` is the default, `solver="paper"` the original's loop, step for step; `early_stopping=True` ends a fit when held-out rows no longer gain. `encoder` is a
+# name (`"mlp"`, `"conv28"`, `"conv32"`, `"song"`), a Keras model, or a function that builds one; `decoder="mlp"` adds `inverse_transform`. A fitted model goes to one file and comes back in any other process:
 
 # %%
 import tempfile
@@ -86,12 +86,12 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | notebook | what it is about |
 # |---|---|
 # | [00_datasets](00_datasets.ipynb) | named data, the paper's splits, where the files come from |
-# | [01_graph](01_graph.ipynb) | neighbours, membership strengths, drawing edges |
-# | [02_losses](02_losses.ipynb) | the UMAP cross entropy in three forms, and what sets them apart |
-# | [03_networks](03_networks.ipynb) | encoders and decoders |
-# | [04_training](04_training.ipynb) | the loops, and the record they leave |
+# | [01_graph](01_graph.ipynb) | neighbours, membership strengths, drawing edges; dynamic time warping |
+# | [02_losses](02_losses.ipynb) | the UMAP cross entropy in three forms, and what sets them apart; the losses of autoencoders and parametric t-SNE |
+# | [03_networks](03_networks.ipynb) | the paper's encoders and decoders, and the door for others |
+# | [04_training](04_training.ipynb) | the loops, the fast one among them, and the record they leave |
 # | [05_parametric_umap](05_parametric_umap.ipynb) | the estimator |
-# | [06_baselines](06_baselines.ipynb) | PCA, UMAP, t-SNE and UMAP without a network, behind one interface |
+# | [06_baselines](06_baselines.ipynb) | nine other methods, from PCA to parametric t-SNE, behind one interface |
 # | [07_metrics](07_metrics.ipynb) | trustworthiness, neighbour accuracy, silhouette, clustering, reconstruction |
 # | [08_semisupervised](08_semisupervised.ipynb) | a classifier from a few labels and the graph of all rows |
 # | [09_experiments](09_experiments.ipynb) | profiles; one cell of the grid, one record |
@@ -106,11 +106,14 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | Figure 4: projections | [fig04_projections](paper/fig04_projections.ipynb) | `pumap run fig04 --profile laptop` |
 # | Figure 5: trustworthiness | [fig05_trustworthiness](paper/fig05_trustworthiness.ipynb) | `pumap run fig05 --profile laptop` |
 # | Table 2: trustworthiness in numbers | [fig05_trustworthiness](paper/fig05_trustworthiness.ipynb) | `pumap run table2 --profile laptop` |
+# | Figure 10: training curves | [fig10_training_curves](paper/fig10_training_curves.ipynb) | `pumap run fig10 --profile laptop --stand-ins` |
+# | Figure 11: speed of embedding | [fig11_embedding_speed](paper/fig11_embedding_speed.ipynb) | `pumap run fig11 --profile laptop --stand-ins` |
+# | Figure 12: speed of reconstruction | [fig12_reconstruction_speed](paper/fig12_reconstruction_speed.ipynb) | `pumap run fig12 --profile laptop --stand-ins` |
 #
-# The other figures (1, 2, 6-18) and tables (1, 3-8) are not here yet. After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
+# The other figures (1, 2, 6-9, 13-18) and tables (1, 3-8) are not here yet. After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
 # number beside the paper's, `pumap data` says where each data set comes from. `pumap run` goes on where it was stopped: a cell that is done is not run again.
 #
-# A *profile* sets the sizes and never the protocol:
+# A *profile* sets the sizes, and by which loop a loss is minimised; never the protocol:
 #
 # | profile | data | for |
 # |---|---|---|
