@@ -81,10 +81,9 @@ shown = list(dict.fromkeys(r["dataset"] for r in records))
 fig, axes = plt.subplots(1, len(shown), figsize=(3.6 * len(shown), 3), squeeze=False, layout="constrained")
 for ax, name in zip(axes[0], shown):
     for r in (r for r in records if r["dataset"] == name):
-        points = np.array([*(point[:2] for point in r["curve"]), (r["seconds"], r["final"]["cross_entropy"])])
-        points = points[-1:] if r["solver"] == "layout" else points
-        ax.plot(*points.T, label=SOLVERS[r["solver"]], **STYLE[r["solver"]])
-    about, lowest = datasets.describe(name, data_dir or None), min(r["final"]["cross_entropy"] for r in records if r["dataset"] == name)
+        points = [point[:2] for point in r["curve"]]  # of the layout only the end is known
+        ax.plot(*zip(*points), label=SOLVERS[r["solver"]], **STYLE[r["solver"]])
+    about, lowest = datasets.describe(name, data_dir or None), min(r["curve"][-1][1] for r in records if r["dataset"] == name)
     stand_in = f"\n(stands in for {about['stand_in_for']})" if about["stand_in_for"] else ""
     ax.set(xscale="log", xlabel="seconds from the graph", title=about["title"] + stand_in, ylim=(0.95 * lowest, 2.5 * lowest))
 axes[0, 0].set_ylabel("UMAP cross entropy, paper's form")
@@ -100,14 +99,13 @@ fig
 # %%
 def seconds_within(r, quality):
     "Seconds until the loss of a run is at most `quality`; NaN if it never is."
-    points = [*(point[:2] for point in r["curve"]), (r["seconds"], r["final"]["cross_entropy"])]
-    return next((seconds for seconds, loss in points if loss <= quality), np.nan)
+    return next((seconds for seconds, loss, _ in r["curve"] if loss <= quality), np.nan)
 
 
 layout = {r["dataset"]: r for r in records if r["solver"] == "layout"}
 table = pd.DataFrame([
     {"dataset": r["dataset"], "solver": r["solver"], "seconds": r["seconds"], "cross_entropy": r["final"]["cross_entropy"], "trustworthiness": r["final"]["trustworthiness"],
-     "seconds_to_layout": seconds_within(r, 1.03 * layout[r["dataset"]]["final"]["cross_entropy"]), "layout_seconds": layout[r["dataset"]]["seconds"]}
+     "seconds_to_layout": seconds_within(r, 1.03 * layout[r["dataset"]]["curve"][-1][1]), "layout_seconds": layout[r["dataset"]]["seconds"]}
     for r in records if r["dataset"] in layout
 ])  # fmt: skip
 table["ratio"] = table.seconds_to_layout / table.layout_seconds
