@@ -7,7 +7,8 @@ __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'C
            'CLASS_COLOURS', 'METRIC_LABELS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'in_order', 'use_style', 'Picture',
            'save_figure', 'procrustes_align', 'point_colours', 'is_class_label', 'square_window', 'draw_projection',
            'wrap', 'draw_reason', 'projection_grid', 'published_table', 'records_frame', 'comparison_table',
-           'to_markdown', 'save_table', 'axis_limits', 'dot_legend', 'draw_dots', 'metric_dots']
+           'to_markdown', 'save_table', 'check_table', 'agreement_text', 'families_text', 'axis_limits', 'dot_legend',
+           'draw_dots', 'metric_dots', 'draw_example', 'example_grid']
 
 # %% ../nbs/10_plots.ipynb #b4a4c8e6
 import io
@@ -18,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
-from .experiments import root, write_atomic
+from .datasets import describe
+from .experiments import UMAP_FAMILY, published, root, write_atomic
 
 try:
     import matplotlib as mpl
@@ -388,6 +390,49 @@ def save_table(
         write_atomic(path, content)
     return tuple(files)
 
+# %% ../nbs/10_plots.ipynb #99775316
+def check_table(
+    table: pd.DataFrame,  # from `comparison_table`
+    found,  # from `pumap.experiments.gather`: the cells, and the reasons for those left out
+    name: str,  # of the paper's table, such as "table2"
+) -> None:
+    "ValueError unless each cell is in the table or has a reason, and each number of the paper stands where it belongs."
+    asked = {(cell.dataset, cell.n_components, cell.method) for cell in found.cells if cell not in found.reasons}
+    if wrong := asked ^ set(zip(table.dataset, table.dim, table.method)):
+        raise ValueError(f"Cells and rows of the table differ by {', '.join('-'.join(map(str, key)) for key in sorted(wrong))}.")
+    printed = {(line["dataset"], int(line["dim"]), line["method"]): line["value"] for line in published(name)}
+    for row in table.itertuples():
+        value = float(printed.get((row.dataset, row.dim, row.method)) or "nan")
+        if not (row.paper == value or np.isnan(row.paper) and np.isnan(value)):
+            raise ValueError(f"{row.dataset}, {row.method}, {row.dim}-D has {row.paper} as the paper's value; {name} has {value}.")
+
+# %% ../nbs/10_plots.ipynb #8b75373b
+def agreement_text(
+    table: pd.DataFrame,  # from `comparison_table`
+    tolerance: float | None = None,  # a difference that counts as none; None counts nothing
+) -> str:
+    "How many values are near the paper's, and which is the farthest."
+    both = table.dropna(subset=["paper"])
+    if both.empty:
+        return "None of these data sets is in the paper's table; the profiles laptop and paper have some that are."
+    worst = both.loc[both.difference.abs().idxmax()]
+    near = f"{int(both.difference.abs().le(tolerance).sum())} of {len(both)} values are within {tolerance} of the paper's" if tolerance else f"{len(both)} values have one of the paper beside them"
+    return f"{near}; the farthest is {worst.dataset}, {METHOD_LABELS[worst.method]}, {worst.dim}-D, with {worst.difference:+.4f}."
+
+
+def families_text(
+    table: pd.DataFrame,  # from `comparison_table`
+) -> str:  # a line for each data set and dimension that has two UMAP methods
+    "The range of the UMAP methods, and the value of each method that is not one of them."
+    lines = []
+    for (dataset, dim), group in table.groupby(["dataset", "dim"], sort=False):
+        ours = group.set_index("method").ours
+        family = ours[ours.index.isin(UMAP_FAMILY)]
+        if len(family) > 1:
+            others = "".join(f", {METHOD_LABELS[m]} {value:.4f}" for m, value in ours.items() if m not in UMAP_FAMILY)
+            lines.append(f"{dataset}, {dim}-D: UMAP methods {family.min():.4f} to {family.max():.4f}{others}")
+    return "\n".join(lines)
+
 # %% ../nbs/10_plots.ipynb #19778380
 METRIC_LABELS = {
     "trustworthiness": "Trustworthiness",
@@ -447,6 +492,8 @@ def draw_dots(
             ax.text(i, 0.5, reason, transform=ax.get_xaxis_transform(), zorder=1, **look)
     ax.set_axisbelow(True)
     ax.grid(axis="y", color=FAINT, lw=0.5)
+    if (table.ours.min() < 0) or (table.paper.min() < 0):  # a measure with a sign: show where it changes
+        ax.axhline(0, color=GREY, lw=0.7, zorder=1)
     for row in table.itertuples():
         x = datasets.index(row.dataset) + (methods.index(row.method) - (len(methods) - 1) / 2) * step
         colour = METHOD_COLOURS[row.method]
@@ -464,13 +511,14 @@ def metric_dots(
     metric: str,  # a key of their `metrics`, such as "trustworthiness"
     published=None,  # the paper's table, as `published_table` gives it; None: no open markers
     missing: dict | None = None,  # data set -> why it has no numbers, written in its place
-    titles: dict | None = None,  # title of each data set; None: as the records say
+    titles: dict | None = None,  # title of each data set; None: as the records say, and `datasets.describe` of those that are missing
 ) -> Picture:
     """A group of dots for each data set, a colour for each method, a panel for each number of components.
 
     Raises `ValueError` as `comparison_table` does."""
     table, missing = comparison_table(records, metric, published), missing or {}
-    titles = {**records_frame(records).groupby("dataset").title.first().to_dict(), **(titles or {})}
+    known = records_frame(records).groupby("dataset").title.first().to_dict()
+    titles = {**{d: describe(d)["title"] for d in missing if d not in known}, **known, **(titles or {})}
     datasets, methods = list(dict.fromkeys([*table.dataset, *missing])), in_order(table.method)
     dims = sorted(table.dim.unique())
     width = BESIDE_DOTS + len(datasets) * max(0.14 * len(methods), 1.0 * bool(missing))
@@ -486,4 +534,49 @@ def metric_dots(
         letters = max(10, int(12 * (width - BESIDE_DOTS) / len(datasets)))
         axes[-1].set_xticks(range(len(datasets)), [wrap(titles.get(d, d), letters) for d in datasets])
         fig.legend(handles=dot_legend(table, methods), loc="outside right upper", handletextpad=0.4, borderaxespad=0)
+    return fig
+
+# %% ../nbs/10_plots.ipynb #08de1f6d
+def draw_example(
+    ax,  # a matplotlib Axes
+    rows,  # rows of the data: images (n, height, width, 1 or 3) or vectors (n, n_columns); the first is shown
+) -> None:
+    "Draw the first row: as an image, as a point among the other rows (up to three columns), or as bars."
+    rows = np.asarray(rows)
+    if rows.ndim == 4 and rows.shape[-1] in (1, 3):
+        ax.imshow(rows[0, ..., 0] if rows.shape[-1] == 1 else rows[0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    elif rows.ndim == 2 and rows.shape[1] > 3:
+        ax.bar(range(rows.shape[1]), rows[0], width=1, color=GREY)
+        ax.axhline(0, color=FAINT, lw=0.6)
+    elif rows.ndim == 2 and rows.shape[1] > 1:
+        widest = np.argsort(-rows.std(axis=0), kind="stable")[:2]
+        ax.scatter(*rows[1:, widest].T, s=1.5, color="#B0B0B0", linewidths=0, rasterized=True)
+        ax.plot(*rows[0, widest], marker="o", ms=5, color=METHOD_COLOURS["pumap"], ls="none")
+        xlim, ylim, _ = square_window(rows[:, widest])
+        ax.set(xlim=xlim, ylim=ylim)
+    else:
+        raise ValueError(f"Rows of shape {rows.shape[1:]} cannot be drawn: give images (n, height, width, 1 or 3) or vectors of two columns or more.")
+    ax.set(xticks=[], yticks=[])
+
+
+def example_grid(
+    examples: dict,  # examples[data set] = rows, as `draw_example` takes them, or a sentence that says why there are none
+    titles: dict | None = None,  # title of each data set; None: its name
+    columns: int = 4,  # panels side by side
+) -> Picture:
+    "A panel for each data set, with one row of it; ValueError if there are none."
+    if not examples:
+        raise ValueError("There are no examples to draw: give examples[data set] = rows.")
+    columns = min(columns, len(examples))
+    lines, side = -(-len(examples) // columns), 1.62
+    with use_style():
+        fig = Picture(figsize=(max(side * columns, COLUMN_WIDTH), (side + 0.4) * lines), layout="constrained")
+        axes = list(fig.subplots(lines, columns, squeeze=False).flat)
+        for ax, (dataset, rows) in zip(axes, examples.items()):
+            ax.set(xticks=[], yticks=[], box_aspect=1)
+            ax.spines[:].set_color(FAINT)
+            draw_reason(ax, rows) if isinstance(rows, str) else draw_example(ax, rows)
+            ax.set_title(wrap((titles or {}).get(dataset, dataset), 26))
+        for ax in axes[len(examples) :]:
+            ax.remove()
     return fig

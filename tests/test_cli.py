@@ -116,7 +116,7 @@ def test_dry_run_tells_what_it_would_reuse(pumap, tmp_path):
 @pytest.mark.parametrize(
     "arguments, code, words",
     [
-        (["run", "fig99"], 1, ["fig99", "fig04", "fig05", "table2"]),
+        (["run", "fig99"], 1, ["fig99", "fig04", "fig05", "table2", "fig08", "table5"]),
         (["run", "fig04", "-p", "labtop"], 1, ["labtop", "'laptop'", "smoke"]),
         (["report", "-p", "labtop"], 1, ["labtop", "smoke"]),
         (["data", "minst"], 1, ["minst", "'mnist'", "digits"]),

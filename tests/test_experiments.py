@@ -86,9 +86,16 @@ def test_names_of_a_table(name):
     assert ex.figure(name).id == "table2"
 
 
+@pytest.mark.parametrize("name", ["table1", "Table 01", "tab 1"])
+def test_table_1_is_no_figure_1(name):
+    assert ex.figure(name).id == "table1" and ex.cells_for(name, "paper") == ()
+    with pytest.raises(ValueError, match="fig04"):
+        ex.figure("fig1")
+
+
 @pytest.mark.parametrize("name", ["", "fig99", "figure", "table9", "../fig04", None, "fig05x"])
 def test_unknown_figures_list_the_names(name):
-    with pytest.raises(ValueError, match="fig04, fig05, table2"):
+    with pytest.raises(ValueError, match="fig04, fig05, table2, fig06, table3"):
         ex.figure(name)
 
 
@@ -289,6 +296,22 @@ def test_the_scorecard_has_every_number_of_the_paper(tmp_path):
         assert len([row for row in card["cells"] if row["table"] == number]) == len(lines) > 0
     assert [claim["id"] for claim in card["claims"]] == [f"C{n:02}" for n in range(1, 29)]
     assert all(claim["holds"] is None for claim in card["claims"]) and all(row["within"] is None for row in card["cells"])
+
+
+@pytest.mark.parametrize("number, paper, near, far", [(3, 0.9317, 0.8818, 0.8816), (4, 0.9544, 0.9045, 0.9043)])
+def test_neighbour_accuracy_is_within_five_hundredths(number, paper, near, far):
+    for ours, within in ((near, True), (far, False)):
+        measured = RECORD | {"metrics": dict.fromkeys(ex.METRICS, ours), "n_train": 7, "data": {"title": "MNIST", "stand_in_for": None}}
+        rows = ex.table_rows(number, [measured | {"cell": dataclasses.asdict(ex.Cell("mnist", "umap", 2))}], "laptop")
+        (row,) = [r for r in rows if (r["dataset"], r["dim"], r["method"]) == ("mnist", 2, "umap")]
+        assert row["paper"] == paper and row["within"] is within
+
+
+def test_the_silhouette_is_not_judged():
+    measured = RECORD | {"metrics": dict.fromkeys(ex.METRICS, 0.5186), "n_train": 7, "data": {"title": "MNIST", "stand_in_for": None}}
+    rows = ex.table_rows(5, [measured | {"cell": dataclasses.asdict(ex.Cell("mnist", "umap", 2))}], "laptop")
+    (row,) = [r for r in rows if (r["dataset"], r["dim"], r["method"]) == ("mnist", 2, "umap")]
+    assert row["paper"] == row["ours"] == 0.5186 and row["within"] is None
 
 
 @pytest.mark.parametrize("ours, within", [(0.9601, True), (0.9405, True), (0.94, False), (0.981, False)])

@@ -11,8 +11,9 @@ import nbformat
 import numpy as np
 import pytest
 
+from pumap import datasets, plots
 from pumap import experiments as ex
-from pumap import plots
+from pumap.metrics import silhouette
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -169,24 +170,39 @@ def write_made_up_records(folder, figure, without=()):
     for cell in ex.cells_for(figure, "smoke"):
         if cell.dataset in without:
             continue
-        value = 1.0 if cell.method == "pca" else 0.95
+        shape = shapes.setdefault(cell.dataset, rng.normal(size=(300, 2)))
+        turned = shape @ np.linalg.qr(rng.normal(size=(2, 2)))[0] + 0.1 * rng.normal(size=shape.shape)
+        metrics = dict.fromkeys(ex.METRICS, 0.95)
+        if cell.method == "pca" and cell.n_components == ex.N_COLUMNS[cell.dataset]:  # as if it had only turned the data
+            dataset = ex.load_data(cell, "smoke")
+            metrics = ex.measure(dataset, *(part.reshape(len(part), -1) for part in (dataset.X_train, dataset.X_test)))[0]
+        if cell.n_components == 2:
+            metrics["silhouette"] = silhouette(turned, y)
         record = {
             **dict.fromkeys(ex.RECORD_KEYS),
             **made_up_record(cell.dataset, cell.method, cell.n_components, cell.seed),
             "profile": "smoke",
             "inputs": ex.inputs_hash(cell, "smoke"),
-            "metrics": dict.fromkeys(ex.METRICS, value),
+            "metrics": metrics,
+            "n_test": 100,
         }
-        shape = shapes.setdefault(cell.dataset, rng.normal(size=(300, 2)))
-        turned = shape @ np.linalg.qr(rng.normal(size=(2, 2)))[0] + 0.1 * rng.normal(size=shape.shape)
         ex.write_record(record, ex.record_path(cell, "smoke", folder), *((turned, y) if cell.n_components == 2 else ()))
+
+
+DRAWN = {  # notebook -> figure, table
+    "fig04_projections": ("fig04", None),
+    "fig05_trustworthiness": ("fig05", "table02"),
+    "fig06_knn1": ("fig06", "table03"),
+    "fig07_knn5": ("fig07", "table04"),
+    "fig08_silhouette": ("fig08", "table05"),
+}
 
 
 @pytest.mark.parametrize(
     "name, figure, files",
     [
-        ("fig04_projections", "fig04", ["fig04_projections.pdf", "fig04_projections.png"]),
-        ("fig05_trustworthiness", "fig05", ["fig05_trustworthiness.pdf", "fig05_trustworthiness.png", "table02.csv", "table02.md"]),
+        (name, figure, [f"{name}.pdf", f"{name}.png", *([f"{table}.csv", f"{table}.md"] if table else [])])
+        for name, (figure, table) in DRAWN.items()
     ],
 )
 def test_notebook_draws_from_records_and_writes_the_same_bytes_twice(name, figure, files, tmp_path):
@@ -198,7 +214,7 @@ def test_notebook_draws_from_records_and_writes_the_same_bytes_twice(name, figur
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
-@pytest.mark.parametrize("name, figure", [("fig04_projections", "fig04"), ("fig05_trustworthiness", "fig05")])
+@pytest.mark.parametrize("name, figure", [(name, figure) for name, (figure, _) in DRAWN.items()])
 def test_data_that_cannot_be_had_leave_their_reason_in_the_figure(name, figure, tmp_path, monkeypatch):
     def no_data(cell, *args, **kwargs):
         raise FileNotFoundError(f"{cell.dataset} is not here: get it elsewhere.")
@@ -210,7 +226,67 @@ def test_data_that_cannot_be_had_leave_their_reason_in_the_figure(name, figure, 
     assert any("moons is not here: get it elsewhere." in text for text in texts)
 
 
-@pytest.mark.parametrize("name", ["fig04_projections", "fig05_trustworthiness"])
+@pytest.mark.parametrize("name", [*DRAWN, "table01_datasets"])
 def test_unknown_profile_ends_the_notebook_with_the_names(name):
     with pytest.raises(ValueError, match="laptop"):
         run_cells(name, profile="huge")
+
+
+def test_a_record_that_is_not_of_its_points_ends_the_silhouettes_notebook(tmp_path):
+    write_made_up_records(tmp_path, "fig08")
+    path = ex.record_path(ex.Cell("digits", "umap", 2), "smoke", tmp_path)
+    record = ex.read_record(path)
+    points, y = ex.read_embedding(record, tmp_path)
+    ex.write_record({**record, "metrics": {**record["metrics"], "silhouette": 0.9}}, path, points, y)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        run_cells("fig08_silhouette", results_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize("name, metric", [("fig06_knn1", "knn1_accuracy"), ("fig07_knn5", "knn5_accuracy")])
+def test_an_accuracy_that_is_no_count_ends_the_notebook(name, metric, tmp_path):
+    write_made_up_records(tmp_path, "fig06")
+    path = ex.record_path(ex.Cell("digits", "umap", 64), "smoke", tmp_path)
+    record = ex.read_record(path)
+    ex.write_record({**record, "metrics": {**record["metrics"], metric: 0.955}}, path)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        run_cells(name, results_dir=str(tmp_path))
+
+
+# Table 1: which data sets are here differs from machine to machine
+
+
+def made_up_data(name, licence="free", stand_in_for=None):
+    "A data set of the published size in all but the rows' length; zeros take no memory."
+    entry = datasets.DATASETS[name]
+    shape = entry.shape if len(entry.shape) == 1 else (1, 1, entry.shape[-1])
+    parts = [part for n in entry.rows for part in (np.zeros((n, *shape), np.float32), np.zeros(n, np.int64))]
+    return datasets.Dataset(name, entry.title, *parts, (), "nowhere", "", "", licence, stand_in_for)
+
+
+def test_the_table_of_data_sets_with_one_of_each_kind(tmp_path, monkeypatch):
+    asked, faces = [], "copies may not be passed on"
+
+    def load(name, data_dir=None):
+        asked.append(name)
+        if name == "worm_neurons":
+            raise datasets.DataNotFound("Worm neurons are not on this machine.")
+        return made_up_data(name, *{"celeba_small": (faces, "celeba"), "finches": ("free", "cassins")}.get(name, ()))
+
+    monkeypatch.setattr(datasets, "load", load)
+    variables = run_cells("table01_datasets", profile="laptop", stand_ins=True, save_to=str(tmp_path))
+    assert asked == ["moons", "bison", "finches", "mnist", "fmnist", "cifar10_jpeg", "worm_neurons", "celeba_small"]
+    table = variables["table"].set_index("dataset")
+    assert table.loc["mnist", ["paper_train", "n_train", "n_valid", "n_test"]].tolist() == ["50K", 50_000, 10_000, 10_000]
+    assert "in place of cassins" in table.loc["cassins", "data"] and table.loc["retina", "data"] == "not here"
+    panels = {ax.get_title().replace("\n", " "): " ".join(t.get_text() for t in ax.texts).replace("\n", " ") for ax in variables["fig"].axes}
+    assert len(panels) == 8 and "Worm neurons are not on this machine." in panels["Worm neurons"]
+    (hidden,) = (ax for ax in variables["fig"].axes if "in place of celeba" in ax.get_title().replace("\n", " "))
+    assert not hidden.has_data() and "may not be passed on" in hidden.texts[0].get_text().replace("\n", " ")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["table01.csv", "table01.md", "table01_datasets.pdf", "table01_datasets.png"]
+
+
+def test_a_data_set_of_another_size_than_the_papers_ends_the_table(monkeypatch):
+    data = made_up_data("moons")
+    monkeypatch.setattr(datasets, "load", lambda name, data_dir=None: datasets.take(data, n_train=900) if name == "moons" else data)
+    with pytest.raises(AssertionError, match="moons, train: 1K and 900"):
+        run_cells("table01_datasets")

@@ -31,6 +31,8 @@ from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_blobs, make_moons
 
+from pumap.experiments import Cell, Gathered, profile
+
 # %%
 #| export
 import io
@@ -41,7 +43,8 @@ from pathlib import Path
 import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
-from pumap.experiments import root, write_atomic
+from pumap.datasets import describe
+from pumap.experiments import UMAP_FAMILY, published, root, write_atomic
 
 try:
     import matplotlib as mpl
@@ -730,6 +733,80 @@ with tempfile.TemporaryDirectory() as folder:
     assert markdown.read_text() == to_markdown(table)
 assert_allclose(back.ours, table.ours, atol=1e-6)
 
+
+# %% [markdown]
+# Each notebook that makes such a table should be sure of two things before it shows it: that no cell of the figure was lost on the way, and that every number of the paper stands in the row of its own data
+# set, dimension and method. The second is looked up in the file once more, line by line, without pandas.
+
+# %%
+#| export
+def check_table(
+    table: pd.DataFrame,  # from `comparison_table`
+    found,  # from `pumap.experiments.gather`: the cells, and the reasons for those left out
+    name: str,  # of the paper's table, such as "table2"
+) -> None:
+    "ValueError unless each cell is in the table or has a reason, and each number of the paper stands where it belongs."
+    asked = {(cell.dataset, cell.n_components, cell.method) for cell in found.cells if cell not in found.reasons}
+    if wrong := asked ^ set(zip(table.dataset, table.dim, table.method)):
+        raise ValueError(f"Cells and rows of the table differ by {', '.join('-'.join(map(str, key)) for key in sorted(wrong))}.")
+    printed = {(line["dataset"], int(line["dim"]), line["method"]): line["value"] for line in published(name)}
+    for row in table.itertuples():
+        value = float(printed.get((row.dataset, row.dim, row.method)) or "nan")
+        if not (row.paper == value or np.isnan(row.paper) and np.isnan(value)):
+            raise ValueError(f"{row.dataset}, {row.method}, {row.dim}-D has {row.paper} as the paper's value; {name} has {value}.")
+
+
+# %%
+four = [Cell(d, m, 2, s) for d in ("digits", "mnist") for m in ("umap", "pumap", "tsne", "pca") for s in range(3)]
+found = Gathered(profile("smoke"), Path(), (*four, Cell("bison", "pca", 2)), made_up_records(), {Cell("bison", "pca", 2): "not here"})
+check_table(table, found, "table2")
+for wrong, word in ((table[1:], "digits-2-umap"), (table.assign(paper=table.paper.shift()), "mnist, umap, 2-D has nan")):
+    try:
+        check_table(wrong, found, "table2")
+    except ValueError as error:
+        assert word in str(error)
+    else:
+        raise AssertionError("no error")
+
+
+# %% [markdown]
+# Two texts go with each figure: how near ours is to the paper's, and where the UMAP methods stand among the others.
+
+# %%
+#| export
+def agreement_text(
+    table: pd.DataFrame,  # from `comparison_table`
+    tolerance: float | None = None,  # a difference that counts as none; None counts nothing
+) -> str:
+    "How many values are near the paper's, and which is the farthest."
+    both = table.dropna(subset=["paper"])
+    if both.empty:
+        return "None of these data sets is in the paper's table; the profiles laptop and paper have some that are."
+    worst = both.loc[both.difference.abs().idxmax()]
+    near = f"{int(both.difference.abs().le(tolerance).sum())} of {len(both)} values are within {tolerance} of the paper's" if tolerance else f"{len(both)} values have one of the paper beside them"
+    return f"{near}; the farthest is {worst.dataset}, {METHOD_LABELS[worst.method]}, {worst.dim}-D, with {worst.difference:+.4f}."
+
+
+def families_text(
+    table: pd.DataFrame,  # from `comparison_table`
+) -> str:  # a line for each data set and dimension that has two UMAP methods
+    "The range of the UMAP methods, and the value of each method that is not one of them."
+    lines = []
+    for (dataset, dim), group in table.groupby(["dataset", "dim"], sort=False):
+        ours = group.set_index("method").ours
+        family = ours[ours.index.isin(UMAP_FAMILY)]
+        if len(family) > 1:
+            others = "".join(f", {METHOD_LABELS[m]} {value:.4f}" for m, value in ours.items() if m not in UMAP_FAMILY)
+            lines.append(f"{dataset}, {dim}-D: UMAP methods {family.min():.4f} to {family.max():.4f}{others}")
+    return "\n".join(lines)
+
+
+# %%
+print(agreement_text(table, 0.05), families_text(table), sep="\n")
+assert agreement_text(table, 0.05).startswith("3 of 4 values are within 0.05") and "mnist, PCA, 2-D, with +0.0" in agreement_text(table)
+assert "None of these" in agreement_text(table[table.dataset == "digits"], 0.05)
+assert families_text(table).splitlines()[1].startswith("mnist, 2-D: UMAP methods 0.95") and ", t-SNE 0.98" in families_text(table)
+
 # %% [markdown]
 # ## Numbers as dots
 #
@@ -808,6 +885,8 @@ def draw_dots(
             ax.text(i, 0.5, reason, transform=ax.get_xaxis_transform(), zorder=1, **look)
     ax.set_axisbelow(True)
     ax.grid(axis="y", color=FAINT, lw=0.5)
+    if (table.ours.min() < 0) or (table.paper.min() < 0):  # a measure with a sign: show where it changes
+        ax.axhline(0, color=GREY, lw=0.7, zorder=1)
     for row in table.itertuples():
         x = datasets.index(row.dataset) + (methods.index(row.method) - (len(methods) - 1) / 2) * step
         colour = METHOD_COLOURS[row.method]
@@ -827,13 +906,14 @@ def metric_dots(
     metric: str,  # a key of their `metrics`, such as "trustworthiness"
     published=None,  # the paper's table, as `published_table` gives it; None: no open markers
     missing: dict | None = None,  # data set -> why it has no numbers, written in its place
-    titles: dict | None = None,  # title of each data set; None: as the records say
+    titles: dict | None = None,  # title of each data set; None: as the records say, and `datasets.describe` of those that are missing
 ) -> Picture:
     """A group of dots for each data set, a colour for each method, a panel for each number of components.
 
     Raises `ValueError` as `comparison_table` does."""
     table, missing = comparison_table(records, metric, published), missing or {}
-    titles = {**records_frame(records).groupby("dataset").title.first().to_dict(), **(titles or {})}
+    known = records_frame(records).groupby("dataset").title.first().to_dict()
+    titles = {**{d: describe(d)["title"] for d in missing if d not in known}, **known, **(titles or {})}
     datasets, methods = list(dict.fromkeys([*table.dataset, *missing])), in_order(table.method)
     dims = sorted(table.dim.unique())
     width = BESIDE_DOTS + len(datasets) * max(0.14 * len(methods), 1.0 * bool(missing))
@@ -872,8 +952,86 @@ assert any("3 seeds" in text.get_text() for text in fig.legends[0].get_texts())
 
 # %%
 two = made_up_records(seeds=1, datasets=("digits", "moons")) + made_up_records(dims=(64,), seeds=1, datasets=("digits",))
-fig = metric_dots(two, "trustworthiness", missing={"bison": "Data not found: put them into PUMAP_DATA."}, titles={"bison": "Bison"})
+fig = metric_dots(two, "trustworthiness", missing={"bison": "Data not found: put them into PUMAP_DATA."})
+assert [tick.get_text() for tick in fig.axes[-1].get_xticklabels()] == ["Digits", "Moons", "Bison"]
 assert [ax.get_title(loc="left") for ax in fig.axes] == ["2 dimensions", "64 dimensions"]
 assert not any("paper" in text.get_text() for text in fig.legends[0].get_texts())
 assert [text.get_text().split()[0] for text in fig.axes[1].texts] == ["not", "Data"]
+fig
+
+# %% [markdown]
+# A silhouette may be negative. A line then marks the zero, which is not an end of the axis but a change of meaning.
+
+# %%
+signed = [{**record, "metrics": {"silhouette": 0.5 - 0.3 * i}} for i, record in enumerate(made_up_records(seeds=1, datasets=("digits",)))]
+fig = metric_dots(signed, "silhouette")
+zero = [line for line in fig.axes[0].lines if list(line.get_ydata()) == [0, 0]]
+assert len(zero) == 1 and fig.axes[0].get_ylim()[0] < -0.4
+
+
+# %% [markdown]
+# ## Examples
+#
+# One row of a data set, as it is: an image in grey or in colour, two or three coordinates as a point among the others, a longer vector as bars. Three coordinates are seen from the side on which they spread most, the widest from left to right.
+
+# %%
+#| export
+def draw_example(
+    ax,  # a matplotlib Axes
+    rows,  # rows of the data: images (n, height, width, 1 or 3) or vectors (n, n_columns); the first is shown
+) -> None:
+    "Draw the first row: as an image, as a point among the other rows (up to three columns), or as bars."
+    rows = np.asarray(rows)
+    if rows.ndim == 4 and rows.shape[-1] in (1, 3):
+        ax.imshow(rows[0, ..., 0] if rows.shape[-1] == 1 else rows[0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    elif rows.ndim == 2 and rows.shape[1] > 3:
+        ax.bar(range(rows.shape[1]), rows[0], width=1, color=GREY)
+        ax.axhline(0, color=FAINT, lw=0.6)
+    elif rows.ndim == 2 and rows.shape[1] > 1:
+        widest = np.argsort(-rows.std(axis=0), kind="stable")[:2]
+        ax.scatter(*rows[1:, widest].T, s=1.5, color="#B0B0B0", linewidths=0, rasterized=True)
+        ax.plot(*rows[0, widest], marker="o", ms=5, color=METHOD_COLOURS["pumap"], ls="none")
+        xlim, ylim, _ = square_window(rows[:, widest])
+        ax.set(xlim=xlim, ylim=ylim)
+    else:
+        raise ValueError(f"Rows of shape {rows.shape[1:]} cannot be drawn: give images (n, height, width, 1 or 3) or vectors of two columns or more.")
+    ax.set(xticks=[], yticks=[])
+
+
+def example_grid(
+    examples: dict,  # examples[data set] = rows, as `draw_example` takes them, or a sentence that says why there are none
+    titles: dict | None = None,  # title of each data set; None: its name
+    columns: int = 4,  # panels side by side
+) -> Picture:
+    "A panel for each data set, with one row of it; ValueError if there are none."
+    if not examples:
+        raise ValueError("There are no examples to draw: give examples[data set] = rows.")
+    columns = min(columns, len(examples))
+    lines, side = -(-len(examples) // columns), 1.62
+    with use_style():
+        fig = Picture(figsize=(max(side * columns, COLUMN_WIDTH), (side + 0.4) * lines), layout="constrained")
+        axes = list(fig.subplots(lines, columns, squeeze=False).flat)
+        for ax, (dataset, rows) in zip(axes, examples.items()):
+            ax.set(xticks=[], yticks=[], box_aspect=1)
+            ax.spines[:].set_color(FAINT)
+            draw_reason(ax, rows) if isinstance(rows, str) else draw_example(ax, rows)
+            ax.set_title(wrap((titles or {}).get(dataset, dataset), 26))
+        for ax in axes[len(examples) :]:
+            ax.remove()
+    return fig
+
+
+# %%
+draw = np.random.default_rng(0)
+kinds = {"grey": draw.random((1, 8, 8, 1)), "colour": draw.random((1, 8, 8, 3)), "long": draw.normal(size=(1, 50)), "points": moons, "solid": moons @ draw.normal(size=(2, 3))}
+fig = example_grid({**kinds, "faces": "Photographs, which may not be passed on."}, {"points": "Moons"})
+assert len(fig.axes) == 6 and [len(ax.images) for ax in fig.axes] == [1, 1, 0, 0, 0, 0] and fig.axes[3].get_title() == "Moons"
+assert len(fig.axes[2].patches) == 50 and "passed on" in fig.axes[5].texts[0].get_text().replace("\n", " ")
+for wrong, word in (({"a": np.zeros((3, 1))}, "cannot be drawn"), ({"a": np.zeros((1, 4, 4, 2))}, "(4, 4, 2)"), ({}, "no examples")):
+    try:
+        example_grid(wrong)
+    except ValueError as error:
+        assert word in str(error)
+    else:
+        raise AssertionError("no error")
 fig

@@ -45,13 +45,6 @@ data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the 
 stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
 save_to = ""  # folder for the pictures; "" draws without writing
 
-# %%
-size = ex.profile(profile)  # a name that does not exist ends the notebook here, with the list of those that do
-results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
-cells = ex.cells_for("fig04", profile)
-assert cells and all(cell.n_components == 2 for cell in cells)
-print(f"profile {size.name}: {size.title}; {len(cells)} cells")
-
 # %% [markdown]
 # ## Records
 #
@@ -59,11 +52,10 @@ print(f"profile {size.name}: {size.title}; {len(cells)} cells")
 # its panel will say why.
 
 # %%
-reasons = {}
-records = ex.collect(cells, profile, results, data_dir, reasons=reasons, stand_ins=stand_ins)
-print(f"{len(records)} of {len(cells)} cells are there")
-for reason in dict.fromkeys(reasons.values()):
-    print("left out:", reason)
+found = ex.gather("fig04", profile, results_dir, data_dir, stand_ins)
+cells, records, reasons = found.cells, found.records, found.reasons
+assert cells and all(cell.n_components == 2 for cell in cells)
+print(found)
 
 # %% [markdown]
 # ## Panels
@@ -73,7 +65,7 @@ for reason in dict.fromkeys(reasons.values()):
 # %%
 panels = {cell.dataset: {} for cell in cells}
 for record in records:
-    panels[record["cell"]["dataset"]][record["cell"]["method"]] = ex.read_embedding(record, results)
+    panels[record["cell"]["dataset"]][record["cell"]["method"]] = ex.read_embedding(record, found.results)
 for cell, reason in reasons.items():
     panels[cell.dataset][cell.method] = reason
 
