@@ -21,6 +21,7 @@ _CHATTER = (
     b"To enable the following instructions",
     b"Unable to register cu",
     b"computation placer already registered",
+    b"Could not find cuda drivers on your machine",
 )
 
 

@@ -1,6 +1,7 @@
 """Imports run one way, in the order of the notebooks' numbers; heavy packages come in only when they are used."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -106,3 +107,9 @@ def test_no_global_seed(module):
     assert not wrong, f"{module}: {wrong[0] if wrong else ''}"
     if re.search(r"(?<![\w.])random\.seed\(", source):
         assert "random.setstate(" in source, f"{module} seeds Python's generator and does not put it back"
+
+
+def test_importing_the_estimator_prints_nothing():
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", "from pumap import ParametricUMAP"], capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
