@@ -567,16 +567,20 @@ def example_grid(
     "A panel for each data set, with one row of it; ValueError if there are none."
     if not examples:
         raise ValueError("There are no examples to draw: give examples[data set] = rows.")
+    titles = [wrap((titles or {}).get(dataset, dataset), 26) for dataset in examples]
     columns = min(columns, len(examples))
-    lines, side = -(-len(examples) // columns), 1.62
+    lines = -(-len(examples) // columns)
+    side, gap, above = 1.6, 0.1, 0.1 + 0.14 * max(title.count("\n") + 1 for title in titles)  # inches
+    width, height = gap + columns * (side + gap), gap + lines * (side + above)
+    box = {"left": gap / width, "right": 1 - gap / width, "bottom": gap / height, "top": 1 - above / height}
     with use_style():
-        fig = Picture(figsize=(max(side * columns, COLUMN_WIDTH), (side + 0.4) * lines), layout="constrained")
-        axes = list(fig.subplots(lines, columns, squeeze=False).flat)
-        for ax, (dataset, rows) in zip(axes, examples.items()):
+        fig = Picture(figsize=(width, height))
+        axes = list(fig.subplots(lines, columns, squeeze=False, gridspec_kw={**box, "wspace": gap / side, "hspace": above / side}).flat)
+        for ax, title, rows in zip(axes, titles, examples.values()):
             ax.set(xticks=[], yticks=[], box_aspect=1)
             ax.spines[:].set_color(FAINT)
             draw_reason(ax, rows) if isinstance(rows, str) else draw_example(ax, rows)
-            ax.set_title(wrap((titles or {}).get(dataset, dataset), 26))
+            ax.set_title(title)
         for ax in axes[len(examples) :]:
             ax.remove()
     return fig

@@ -1006,16 +1006,20 @@ def example_grid(
     "A panel for each data set, with one row of it; ValueError if there are none."
     if not examples:
         raise ValueError("There are no examples to draw: give examples[data set] = rows.")
+    titles = [wrap((titles or {}).get(dataset, dataset), 26) for dataset in examples]
     columns = min(columns, len(examples))
-    lines, side = -(-len(examples) // columns), 1.62
+    lines = -(-len(examples) // columns)
+    side, gap, above = 1.6, 0.1, 0.1 + 0.14 * max(title.count("\n") + 1 for title in titles)  # inches
+    width, height = gap + columns * (side + gap), gap + lines * (side + above)
+    box = {"left": gap / width, "right": 1 - gap / width, "bottom": gap / height, "top": 1 - above / height}
     with use_style():
-        fig = Picture(figsize=(max(side * columns, COLUMN_WIDTH), (side + 0.4) * lines), layout="constrained")
-        axes = list(fig.subplots(lines, columns, squeeze=False).flat)
-        for ax, (dataset, rows) in zip(axes, examples.items()):
+        fig = Picture(figsize=(width, height))
+        axes = list(fig.subplots(lines, columns, squeeze=False, gridspec_kw={**box, "wspace": gap / side, "hspace": above / side}).flat)
+        for ax, title, rows in zip(axes, titles, examples.values()):
             ax.set(xticks=[], yticks=[], box_aspect=1)
             ax.spines[:].set_color(FAINT)
             draw_reason(ax, rows) if isinstance(rows, str) else draw_example(ax, rows)
-            ax.set_title(wrap((titles or {}).get(dataset, dataset), 26))
+            ax.set_title(title)
         for ax in axes[len(examples) :]:
             ax.remove()
     return fig
@@ -1024,7 +1028,9 @@ def example_grid(
 # %%
 draw = np.random.default_rng(0)
 kinds = {"grey": draw.random((1, 8, 8, 1)), "colour": draw.random((1, 8, 8, 3)), "long": draw.normal(size=(1, 50)), "points": moons, "solid": moons @ draw.normal(size=(2, 3))}
-fig = example_grid({**kinds, "faces": "Photographs, which may not be passed on."}, {"points": "Moons"})
+fig = example_grid({**kinds, "faces": "Photographs, which may not be passed on."}, {"points": "Moons", "grey": "A name that takes two lines\n8x8, one row"})
+fig.draw_without_rendering()
+assert fig.axes[0].title.get_window_extent().y1 <= fig.bbox.y1  # three lines of title have room above the panel
 assert len(fig.axes) == 6 and [len(ax.images) for ax in fig.axes] == [1, 1, 0, 0, 0, 0] and fig.axes[3].get_title() == "Moons"
 assert len(fig.axes[2].patches) == 50 and "passed on" in fig.axes[5].texts[0].get_text().replace("\n", " ")
 for wrong, word in (({"a": np.zeros((3, 1))}, "cannot be drawn"), ({"a": np.zeros((1, 4, 4, 2))}, "(4, 4, 2)"), ({}, "no examples")):
