@@ -158,7 +158,8 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | umap-learn, UMAP without a network | 13 | 0.531 | 0.977 | - | 1.2 GiB |
 #
 # New rows: 10,000 of them in 14 ms (scikit-learn's PCA: 3.6 ms; umap-learn's ParametricUMAP: 189 ms), one of them in 0.4 ms (37 ms)
-# ([benchmarks/inference](benchmarks/inference.ipynb)). Not measured yet: the convolutional network against umap-learn, and more repetitions.
+# ([benchmarks/inference](benchmarks/inference.ipynb)). Not measured yet: the convolutional network against umap-learn, and more repetitions. The curves of Figure 10 and
+# of the benchmark's picture in `figures/laptop` were measured on 4,000 edges, a tenth of what the notebook takes now; they wait to be measured again.
 
 # %% [markdown]
 # ## Elsewhere
