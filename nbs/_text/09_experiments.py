@@ -40,7 +40,7 @@ import re
 import sys
 import time
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from io import BytesIO
 from itertools import product
@@ -81,7 +81,6 @@ assert "Did you mean 'laptop'?" in str(unknown("profile", "labtop", ("quick", "l
 # %%
 #| export
 METHODS = ("umap", "umap_tf", "pumap", "umap_ae", "pumap_decoder", "ptsne", "tsne", "vae", "ae", "pca")
-WITHOUT_DECODERS = ("umap", "umap_tf", "pumap", "tsne", "pca")  # what the smaller profiles run so far (not ptsne, though it has no decoder either)
 
 
 @dataclass(frozen=True)
@@ -128,39 +127,38 @@ for wrong in (Cell("digit", "pumap", 2), Cell("digits", "umap2", 2), Cell("digit
 # %% [markdown]
 # ## What never changes: the protocol
 #
-# The settings of the paper's experiments, as its authors' code has them. `min_dist` and the number of neighbours are umap-learn's defaults. t-SNE ran with
-# openTSNE's defaults, except for a perplexity of 500 on the moons. All parametric methods have the same network on a data set: a convolutional one for images, one with an LSTM
-# along time for song, three layers of 100 units for everything else. Methods with a decoder see moons and bison scaled into [0, 1], which decoders can reach. One setting is ours: the two parts of
-# the variational autoencoder's loss are weighed as in the ELBO (`02_losses` says what the original did). All these hold in every profile.
+# The settings of the paper's experiments, as its authors' code has them. `min_dist` and the number of neighbours are umap-learn's defaults, t-SNE's are openTSNE's; the bison, a surface of many points,
+# is seen with ten times as many neighbours and a perplexity of 500, which t-SNE has on the moons, too. The UMAP methods find the neighbours of a song by dynamic time warping. All parametric methods have the same network on a data set: a convolutional one for images, one with an LSTM
+# along time for song, three layers of 100 units for everything else. A decoder's values lie in [0, 1]: so methods with a decoder see moons, bison and retina scaled into it, all values by the same factor, which leaves the graph as it is.
+# One setting is ours: the two parts of the variational autoencoder's loss are weighed as in the ELBO (`02_losses` says what the original did). All these hold in every profile.
 
 # %%
 #| export
-PROTOCOL = {
-    "umap": {"n_neighbors": 15, "min_dist": 0.1},
-    "umap_tf": {"n_neighbors": 15, "min_dist": 0.1},
-    "pumap": {"n_neighbors": 15, "min_dist": 0.1, "encoder": "mlp"},
-    "umap_ae": {"n_neighbors": 15, "min_dist": 0.1, "encoder": "mlp"},
-    "pumap_decoder": {"n_neighbors": 15, "min_dist": 0.1, "encoder": "mlp"},
-    "ptsne": {"perplexity": 30, "encoder": "mlp"},
-    "tsne": {"perplexity": 30},
-    "vae": {"encoder": "mlp", "weighting": "elbo"},
-    "ae": {"encoder": "mlp"},
-    "pca": {},
-    ("moons", "tsne"): {"perplexity": 500},
-}
-NETWORKS = {"mnist": "conv28", "fmnist": "conv28", "cifar10": "conv32", "cifar10_jpeg": "conv32", "cassins": "song", "finches": "song"}
+UMAP_METHODS = ("umap", "umap_tf", "pumap", "umap_ae", "pumap_decoder")
 PARAMETRIC = ("pumap", "umap_ae", "pumap_decoder", "ptsne", "vae", "ae")
 DECODING = ("umap_ae", "pumap_decoder", "vae", "ae")
-PROTOCOL |= {(dataset, method): {"encoder": network} for dataset, network in NETWORKS.items() for method in PARAMETRIC}
-PROTOCOL |= {(dataset, method): {"unit_range": True} for dataset in ("moons", "bison") for method in DECODING}
-PROTOCOL_VERSION = 1  # raised when a change of our code changes the numbers: records made before are then stale
+PROTOCOL = (  # (methods, data sets or None for all, settings); of two that set the same, the later counts
+    (UMAP_METHODS, None, {"n_neighbors": 15, "min_dist": 0.1}),
+    (("tsne", "ptsne"), None, {"perplexity": 30}),
+    (PARAMETRIC, None, {"encoder": "mlp"}),
+    (PARAMETRIC, ("mnist", "fmnist"), {"encoder": "conv28"}),
+    (PARAMETRIC, ("cifar10", "cifar10_jpeg"), {"encoder": "conv32"}),
+    (PARAMETRIC, ("cassins", "finches"), {"encoder": "song"}),
+    (UMAP_METHODS, ("cassins", "finches"), {"metric": "dtw"}),
+    (("vae",), None, {"weighting": "elbo"}),
+    (DECODING, ("moons", "bison", "retina", "worm_neurons"), {"unit_range": True}),
+    (UMAP_METHODS, ("bison",), {"n_neighbors": 150}),
+    (("tsne",), ("moons", "bison"), {"perplexity": 500}),
+    (("ptsne",), ("bison",), {"perplexity": 500}),
+)
+PROTOCOL_VERSION = 2  # raised when a change of our code changes the numbers: records made before are then stale
 
 
 # %% [markdown]
 # ## What may change: the profile
 #
-# A profile says *how much*: which blocks of the grid, how many rows, how long the training, and by which of the two solvers. It never changes what is computed: the loss, the graph, the networks. There are four, in one table. An entry of
-# `settings` belongs to a method, or to a method on one data set, which then wins.
+# A profile says *how much*: which blocks of the grid, how many rows, how long the training, and by which of the two solvers. It never changes what is computed: the loss, the graph, the networks. There are four, in one table, whose
+# `settings` are written as those of the protocol.
 
 # %%
 #| export
@@ -189,7 +187,9 @@ class Profile:
     blocks: tuple
     n_train: int | None = None  # first rows of the training split; None takes all
     n_test: int | None = None  # first rows of the test split; None takes all
-    settings: dict = field(default_factory=dict)  # by method, or by (data set, method)
+    n_train_of: dict = field(default_factory=dict)  # the same for a data set that has another number
+    n_clustered: int | None = None  # first training rows whose embedding is clustered; None takes all
+    settings: tuple = ()  # as in PROTOCOL: (methods, data sets or None for all, settings)
 
     def _of_blocks(self, key):
         return tuple(dict.fromkeys(value for block in self.blocks for value in getattr(block, key)))
@@ -198,6 +198,10 @@ class Profile:
     methods = property(lambda self: self._of_blocks("methods"), doc="Slugs of the methods, in order.")
     n_components = property(lambda self: tuple(sorted(self._of_blocks("n_components"))), doc="Dimensions, ascending.")
     seeds = property(lambda self: tuple(sorted(self._of_blocks("seeds"))), doc="Seeds, ascending.")
+
+    def rows(self, dataset: str) -> tuple:
+        "How many training and test rows of a data set are taken at most; None takes all."
+        return self.n_train_of.get(dataset, self.n_train), self.n_test
 
     @property
     def cells(self) -> tuple:
@@ -208,40 +212,49 @@ class Profile:
 # %% [markdown]
 # As in the paper's tables, t-SNE runs in 2-D only: its fast gradient does not exist in 64 dimensions. UMAP (TF), which has no column in
 # those tables, runs in 2-D too. `n_training_epochs` counts passes over the edges of the graph as the paper repeats them (about eight times each),
-# so a fraction of a pass is already a good deal of training. Parametric UMAP, with a decoder or without, is trained by its fast solver, but for the `paper` profile, which takes the original's loop. Where no effort is given, it is the solver's own.
+# so a fraction of a pass is already a good deal of training; for autoencoders and parametric t-SNE it counts passes over the rows. Parametric UMAP, with a decoder or without, is trained by its fast solver, but for the `paper` profile, which takes the original's loop. Where no effort is given, it is the solver's own.
 
 # %%
 #| export
 SCALE_SETTINGS = ("n_training_epochs", "solver")  # all that a profile may set of a method
+IN_64 = ("umap", *PARAMETRIC, "pca")
+PUMAPS = ("pumap", "umap_ae", "pumap_decoder")
+TOYS, IMAGES, PAPER_DATA = ("moons", "bison"), ("mnist", "fmnist", "cifar10"), ("mnist", "fmnist", "cifar10", "cassins", "retina")
+LAPTOP_SETTINGS = (
+    (("umap_tf",), None, {"n_training_epochs": 100}), (("umap_tf",), IMAGES, {"n_training_epochs": 20}),
+    (("pumap",), IMAGES, {"n_training_epochs": 0.06}), (("umap_ae", "pumap_decoder"), IMAGES, {"n_training_epochs": 0.02}),
+    (("ptsne",), None, {"n_training_epochs": 100}), (("ptsne",), (*IMAGES, "cassins"), {"n_training_epochs": 15}), (("ptsne",), ("moons",), {"n_training_epochs": 1000}),
+    (("vae", "ae"), None, {"n_training_epochs": 30}), (("vae", "ae"), IMAGES, {"n_training_epochs": 5}), (("vae", "ae"), ("moons",), {"n_training_epochs": 500}),
+)  # fmt: skip
+
+# %%
+#| export
 PROFILES = {
     p.name: p
     for p in (
         Profile(
             "smoke", "hundreds of rows and a few steps, to see that everything works",
-            blocks=(Block(("digits", "moons"), WITHOUT_DECODERS, (2,)), Block(("digits",), ("umap", "pumap", "pca"), (64,))),
+            blocks=(Block(("digits",), METHODS, (2,)), Block(("moons",), ("umap", "tsne", "pca"), (2,)), Block(("digits",), ("umap", "pumap", "pca"), (64,))),
             n_train=300, n_test=100,
-            settings={"pumap": {"n_training_epochs": 0.5}, "umap_tf": {"n_training_epochs": 1}},
+            settings=((PUMAPS, None, {"n_training_epochs": 0.5}), (("umap_tf",), None, {"n_training_epochs": 1}), (("ptsne", "vae", "ae"), None, {"n_training_epochs": 20})),
         ),
         Profile(
             "quick", "the whole protocol on data that come with scikit-learn, in minutes",
-            blocks=(Block(("digits", "moons"), WITHOUT_DECODERS, (2,)), Block(("digits",), ("umap", "pumap", "pca"), (64,)),
-                    Block(("digits",), ("umap", "pumap", "tsne"), (2,), (1, 2))),
-            settings={"umap_tf": {"n_training_epochs": 100}},
+            blocks=(Block(("digits", "moons"), METHODS, (2,)), Block(("digits",), IN_64, (64,)), Block(("digits",), ("umap", "pumap", "tsne"), (2,), (1, 2))),
+            settings=((("umap_tf",), None, {"n_training_epochs": 100}), (("ptsne",), None, {"n_training_epochs": 300}), (("vae", "ae"), None, {"n_training_epochs": 100})),
         ),
         Profile(
-            "laptop", "real images on two cores: all rows, shortened training",
-            blocks=(Block(("mnist", "fmnist", "moons"), WITHOUT_DECODERS, (2,)),),  # 64-D is not run in this profile yet
-            settings={"pumap": {"n_training_epochs": 0.12}, "umap_tf": {"n_training_epochs": 20},
-                      ("moons", "pumap"): {"n_training_epochs": None}, ("moons", "umap_tf"): {"n_training_epochs": 100}},
+            "laptop", "real images, songs and cells on two cores: all rows, shortened training",
+            blocks=(Block((*PAPER_DATA, *TOYS), METHODS, (2,)), Block(PAPER_DATA, IN_64, (64,)), Block(("mnist", "fmnist", "retina"), METHODS, (2,), (1, 2))),
+            n_train_of={"bison": 10_000}, n_clustered=10_000,
+            settings=LAPTOP_SETTINGS,
         ),
         Profile(
             "paper", "the original sizes, networks and epochs, for a GPU",
-            blocks=(Block(("mnist", "fmnist", "moons"), METHODS, (2,)), Block(("mnist", "fmnist"), ("umap", *PARAMETRIC, "pca"), (64,))),
-            settings={"umap_tf": {"n_training_epochs": 100}, "ptsne": {"n_training_epochs": 1000},
-                      "vae": {"n_training_epochs": 30}, ("moons", "vae"): {"n_training_epochs": 500},
-                      "ae": {"n_training_epochs": 50}, ("moons", "ae"): {"n_training_epochs": 500}}
-            | {method: {"solver": "paper", "n_training_epochs": 5} for method in ("pumap", "umap_ae", "pumap_decoder")}
-            | {("moons", method): {"n_training_epochs": 100} for method in ("pumap", "umap_ae", "pumap_decoder")},
+            blocks=(Block((*PAPER_DATA, *TOYS), METHODS, (2,)), Block(PAPER_DATA, IN_64, (64,))),
+            settings=((PUMAPS, None, {"solver": "paper", "n_training_epochs": 5}), (PUMAPS, ("moons",), {"n_training_epochs": 100}),
+                      (("umap_tf",), None, {"n_training_epochs": 100}), (("ptsne",), None, {"n_training_epochs": 1000}),
+                      (("vae",), None, {"n_training_epochs": 30}), (("ae",), None, {"n_training_epochs": 50}), (("vae", "ae"), ("moons",), {"n_training_epochs": 500})),
         ),
     )
 }
@@ -264,11 +277,11 @@ def settings_for(
     cell: Cell,  # which method on which data set
     profile_name: str,  # how much of it
 ) -> dict:  # the keyword arguments of `make_method`
-    "The settings of one cell: the protocol's, then the profile's, the more particular last."
+    "The settings of one cell: the protocol's, then the profile's; of two that set the same, the later counts."
     merged = {}
-    for table in (PROTOCOL, profile(profile_name).settings):
-        for key in (cell.method, (cell.dataset, cell.method)):
-            merged.update(table.get(key, {}))
+    for methods, datasets, settings in PROTOCOL + profile(profile_name).settings:
+        if cell.method in methods and (datasets is None or cell.dataset in datasets):
+            merged.update(settings)
     return merged
 
 
@@ -278,16 +291,17 @@ def settings_for(
 # %%
 assert settings_for(Cell("mnist", "pumap", 64), "paper") == {"n_neighbors": 15, "min_dist": 0.1, "encoder": "conv28", "solver": "paper", "n_training_epochs": 5}
 assert settings_for(Cell("moons", "pumap", 2), "paper") == {"n_neighbors": 15, "min_dist": 0.1, "encoder": "mlp", "solver": "paper", "n_training_epochs": 100}
-assert settings_for(Cell("mnist", "tsne", 2), "paper") == {"perplexity": 30}
+assert settings_for(Cell("mnist", "tsne", 2), "paper") == {"perplexity": 30} and settings_for(Cell("bison", "umap", 2), "laptop") == {"n_neighbors": 150, "min_dist": 0.1}
 assert settings_for(Cell("fmnist", "ae", 2), "paper") == {"encoder": "conv28", "n_training_epochs": 50}
 assert settings_for(Cell("moons", "ae", 2), "paper") == {"encoder": "mlp", "unit_range": True, "n_training_epochs": 500}
-assert profile("paper").n_train is None and len(profile("smoke").cells) == 13
+assert profile("paper").rows("mnist") == (None, None) and profile("laptop").rows("bison") == (10_000, None)
+assert {p.name: len(p.cells) for p in PROFILES.values()} == {"smoke": 16, "quick": 34, "laptop": 170, "paper": 110}
 
 # %% [markdown]
 # The protocol is the same in each profile. Only how long the training is, and by which loop the one loss is minimised, may differ:
 
 # %%
-assert {key for p in PROFILES.values() for settings in p.settings.values() for key in settings} <= set(SCALE_SETTINGS)
+assert {key for p in PROFILES.values() for _, _, settings in p.settings for key in settings} <= set(SCALE_SETTINGS)
 for method in METHODS:
     kept = [{k: v for k, v in settings_for(Cell("digits", method, 2), p).items() if k not in SCALE_SETTINGS} for p in PROFILES]
     assert all(settings == kept[0] for settings in kept)
@@ -455,7 +469,7 @@ def inputs_hash(
     inputs = {
         "protocol": PROTOCOL_VERSION,
         "cell": asdict(cell),
-        "rows": [size.n_train, size.n_test],
+        "rows": [*size.rows(cell.dataset), size.n_clustered],
         "settings": settings_for(cell, profile_name),
     }
     if stand_ins and cell.dataset in STAND_INS:
@@ -515,7 +529,7 @@ RECORD_KEYS = (
     "cell", "profile", "inputs", "settings", "n_train", "n_test", "metrics", "seconds",
     "peak_memory_mb", "data", "versions", "device", "embedding", "finished",
 )
-METRICS = ("trustworthiness", "knn1_accuracy", "knn5_accuracy", "silhouette")
+METRICS = ("trustworthiness", "knn1_accuracy", "knn5_accuracy", "silhouette", "clustering_nmi", "reconstruction_mse")
 
 
 class RecordDamaged(ValueError):
@@ -537,22 +551,22 @@ def record_path(
 def write_record(
     record: dict,  # with all of RECORD_KEYS
     path: Path,  # from `record_path`
-    embedding=None,  # points of a 2-D embedding, shape (n, 2), with `y`
-    y=None,  # labels of these points, shape (n,)
-) -> dict:  # the record
-    "Writes the embedding, then the record: a record that is there has all that belongs to it."
+    **arrays,  # to lie beside the record, such as `embedding`, shape (n, 2), and `y`, the labels of these points; None is left out
+) -> dict:  # the record, with the name of the file of arrays
+    "Writes the arrays, then the record: a record that is there has all that belongs to it."
     import numpy as np
 
-    record = dict(record, embedding=None)
-    if embedding is not None:
-        buffer = BytesIO()
-        np.savez_compressed(buffer, embedding=np.asarray(embedding, dtype="float32"), y=np.asarray(y))
-        record["embedding"] = f"{Path(path).stem}.npz"
-        write_atomic(Path(path).with_suffix(".npz"), buffer.getvalue())
+    arrays = {name: np.asarray(value) for name, value in arrays.items() if value is not None}
+    record = dict(record, embedding=f"{Path(path).stem}.npz" if arrays else None)
     missing = [key for key in RECORD_KEYS if key not in record]
     if missing:
         raise ValueError(f"The record lacks {', '.join(missing)}; a record has all of RECORD_KEYS.")
-    write_atomic(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
+    content = (json.dumps(record, indent=1, allow_nan=False) + "\n").encode()
+    if arrays:
+        buffer = BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        write_atomic(Path(path).with_suffix(".npz"), buffer.getvalue())
+    write_atomic(path, content)
     return record
 
 
@@ -566,7 +580,7 @@ def read_record(
     content = path.read_bytes()
     try:
         record = json.loads(content)
-        lacking = [key for key in RECORD_KEYS if key not in record] + [key for key in METRICS if key not in record["metrics"]]
+        lacking = [key for key in RECORD_KEYS if key not in record or (key == "metrics" and not record[key])]
         if lacking:
             raise RecordDamaged(f"{path.name} lacks {', '.join(lacking)}; set the file aside and run its cell again.")
         if record["embedding"]:
@@ -582,17 +596,28 @@ def read_record(
 
 # %%
 #| export
-def read_embedding(
+def read_arrays(
     record: dict,  # from `read_record` or `collect`
     results_dir,  # the folder that the record was read from
-):  # (embedding (n, 2) float32, labels (n,)), or None if the record has none
-    "The points of a 2-D embedding with their labels."
+    *names: str,  # such as "embedding"
+):  # the arrays of these names, a tuple; None if one is not there
+    "Arrays that lie beside a record."
     import numpy as np
 
     if not record["embedding"]:
         return None
-    with np.load(Path(results_dir) / "records" / record["embedding"]) as points:
-        return points["embedding"], points["y"]
+    with np.load(Path(results_dir) / "records" / record["embedding"]) as arrays:
+        return tuple(arrays[name] for name in names) if set(names) <= set(arrays) else None
+
+
+def read_embedding(record: dict, results_dir):
+    "The points of a 2-D embedding, float32 of shape (n, 2), with their labels, shape (n,); None if the record has none."
+    return read_arrays(record, results_dir, "embedding", "y")
+
+
+def read_reconstructions(record: dict, results_dir):
+    "A few test rows and what a method made of them, two arrays of the same shape, float16; None if the record has none."
+    return read_arrays(record, results_dir, "shown", "reconstructed")
 
 
 # %% [markdown]
@@ -638,9 +663,10 @@ example = dict.fromkeys(RECORD_KEYS, None) | {"cell": asdict(cell), "inputs": in
 with tempfile.TemporaryDirectory() as folder:
     place = record_path(cell, "smoke", folder)
     assert cell_state(cell, "smoke", folder) == "missing"
-    write_record(example, place, embedding=np.eye(2), y=[0, 1])
+    written = write_record(example, place, embedding=np.eye(2), y=[0, 1])
     assert cell_state(cell, "smoke", folder) == "done"
     assert_allclose(read_embedding(read_record(place), folder)[0], np.eye(2))
+    assert read_reconstructions(written, folder) is None
     write_record(example | {"inputs": "other"}, place)
     assert cell_state(cell, "smoke", folder) == "stale"
     place.write_text('{"cell": ')
@@ -666,9 +692,9 @@ def load_data(
     "The data set of a cell, with as many rows as the profile says."
     from pumap.datasets import load, take
 
-    size = profile(profile_name)
+    n_train, n_test = profile(profile_name).rows(cell.dataset)
     name = STAND_INS.get(cell.dataset, cell.dataset) if stand_ins else cell.dataset
-    return take(load(name, data_dir or None), n_train=size.n_train, n_test=size.n_test)
+    return take(load(name, data_dir or None), n_train=n_train, n_test=n_test)
 
 
 # %% [markdown]
@@ -701,23 +727,49 @@ def fit_cell(
     dataset,  # from `load_data`
     profile_name: str,  # which settings
 ):  # (fitted transformer, embedding of the test rows (n_test, n_components), seconds of both)
-    "Fits the method of a cell on the training rows and embeds the test rows; both are timed."
+    "Fits the method of a cell on the training rows and embeds the test rows, if there are any; both are timed."
     from pumap import import_quietly
 
     make_method = import_quietly("pumap.baselines").make_method
     settings = settings_used(cell, profile_name, len(dataset.X_train))
+    if settings.get("metric") == "dtw":
+        settings["metric"] = import_quietly("pumap.graph").dtw_metric(dataset.shape[:2])
     method = make_method(cell.method, n_components=cell.n_components, random_state=cell.seed, **settings)
     start = time.perf_counter()
     method.fit(dataset.X_train)
     fitted = time.perf_counter()
-    embedding_test = method.transform(dataset.X_test)
+    embedding_test = method.transform(dataset.X_test) if len(dataset.X_test) else method.embedding_[:0]
     seconds = {"fit": fitted - start, "transform": time.perf_counter() - fitted}
     return method, embedding_test, seconds
 
 
 # %% [markdown]
+# Where a method has a way back, the test rows go it. umap-learn's takes seconds for a row, and so it gets a hundred rows only, as in the paper; it has none in many dimensions, nor for a metric without a gradient, such as dynamic time warping.
+
+# %%
+#| export
+UMAP_RECONSTRUCTED = 100
+
+
+def reconstruct(
+    cell: Cell,  # which method
+    method,  # fitted, from `fit_cell`
+    dataset,  # from `load_data`
+    embedding_test,  # of the test rows, shape (n_test, n_components)
+):  # (the first test rows as they came back, shape (n, ...), or None if there is no way back; seconds)
+    "What a method makes of embedded test rows."
+    start = time.perf_counter()
+    umap_cannot = cell.method == "umap" and (cell.n_components >= 8 or method.metric != "euclidean")
+    if umap_cannot or not hasattr(method, "inverse_transform") or not len(dataset.X_test):
+        return None, 0.0
+    points = embedding_test[:UMAP_RECONSTRUCTED] if cell.method == "umap" else embedding_test
+    return method.inverse_transform(points), time.perf_counter() - start
+
+
+# %% [markdown]
 # The measures follow the paper. Trustworthiness looks at 5 neighbours among the first 10,000 training rows. The nearest-neighbour classifier learns
-# from the embedded training rows and is tested on embedded test rows. The silhouette is over all training rows, with the true labels.
+# from the embedded training rows and is tested on embedded test rows. The silhouette is over all training rows, with the true labels; clusters are sought in as many as the profile says.
+# Reconstructions are judged on the test rows, in units of the range of the training data, which for images is 1. A measure that needs classes, test rows or a way back is None where there are none.
 
 # %%
 #| export
@@ -728,22 +780,36 @@ def measure(
     dataset,  # from `load_data`
     embedding,  # of the training rows, shape (n_train, n_components)
     embedding_test,  # of the test rows, shape (n_test, n_components)
+    reconstruction=None,  # of the first test rows, shape (n, ...); None if there is no way back
+    n_clustered: int | None = None,  # first training rows to cluster; None takes all
 ):  # (metrics by name, seconds)
     "The numbers of one cell, by the paper's protocol; ValueError if an embedding holds NaN or infinity."
     import numpy as np
 
-    from pumap.metrics import knn_accuracy, silhouette, trustworthiness
+    from pumap import metrics
 
     start = time.perf_counter()
-    if not (np.isfinite(embedding).all() and np.isfinite(embedding_test).all()):
-        raise ValueError("The embedding holds NaN or infinity; try another seed, or a smaller learning rate.")
-    first = slice(TRUSTWORTHINESS_ROWS)
+    if not all(np.isfinite(part).all() for part in (embedding, embedding_test, reconstruction) if part is not None):
+        raise ValueError("The embedding or the reconstruction holds NaN or infinity; try another seed, or a smaller learning rate.")
+    first, y = slice(TRUSTWORTHINESS_ROWS), dataset.y_train
     X = dataset.X_train[first].reshape(len(dataset.X_train[first]), -1)
-    metrics = {"trustworthiness": trustworthiness(X, embedding[first], n_neighbors=5)}
-    for k in (1, 5):
-        metrics[f"knn{k}_accuracy"] = knn_accuracy(embedding, dataset.y_train, embedding_test, dataset.y_test, n_neighbors=k)
-    metrics["silhouette"] = silhouette(embedding, dataset.y_train)
-    return {name: float(value) for name, value in metrics.items()}, time.perf_counter() - start
+    found = dict.fromkeys(METRICS) | {"trustworthiness": metrics.trustworthiness(X, embedding[first], n_neighbors=5)}
+    if has_classes(dataset):
+        found["silhouette"] = metrics.silhouette(embedding, y)
+        found["clustering_nmi"] = metrics.clustering_nmi(embedding[:n_clustered], y[:n_clustered])
+        for k in (1, 5) if len(embedding_test) else ():
+            found[f"knn{k}_accuracy"] = metrics.knn_accuracy(embedding, y, embedding_test, dataset.y_test, n_neighbors=k)
+    if reconstruction is not None:
+        unit = float(dataset.X_train.max()) - float(dataset.X_train.min())
+        found["reconstruction_mse"] = metrics.reconstruction_mse(dataset.X_test[: len(reconstruction)], reconstruction) / unit**2
+    return {name: None if value is None else float(value) for name, value in found.items()}, time.perf_counter() - start
+
+
+def has_classes(
+    dataset,  # from `load_data`
+) -> bool:
+    "Whether each row has one of several classes; the bison has a height in place of one."
+    return dataset.y_train.ndim == 1 and dataset.y_train.dtype.kind in "iub"
 
 
 # %% [markdown]
@@ -799,7 +865,7 @@ def make_record(
     profile_name: str,  # which profile
     dataset,  # from `load_data`
     metrics: dict,  # from `measure`
-    seconds: dict,  # of fit, transform, metrics
+    seconds: dict,  # of fit, transform, inverse, metrics
     stand_ins: bool = False,  # were stand-in data allowed?
 ) -> dict:  # with all of RECORD_KEYS
     "The record of a cell that has been run."
@@ -824,18 +890,24 @@ def make_record(
 
 # %%
 #| export
+N_SHOWN = 8  # test rows whose reconstruction is kept
+
+
 def save_cell(
     cell: Cell,  # which cell
     record: dict,  # from `make_record`
+    dataset,  # from `load_data`
     embedding,  # of the training rows, shape (n_train, n_components)
-    y,  # labels of the training rows
+    reconstruction=None,  # from `reconstruct`
     results_dir=None,  # None stands for figures/<profile>
-) -> dict:  # the record, with the name of its embedding
-    "Writes a record; a 2-D embedding goes with it, its first 10,000 rows."
-    path, first = record_path(cell, record["profile"], results_dir), slice(TRUSTWORTHINESS_ROWS)
+) -> dict:  # the record, with the name of the file beside it
+    "Writes a record, and beside it the first 10,000 rows of a 2-D embedding and the first reconstructions (no photographs of people)."
+    arrays, first = {}, slice(TRUSTWORTHINESS_ROWS)
     if cell.n_components == 2:
-        return write_record(record, path, embedding[first], y[first])
-    return write_record(record, path)
+        arrays = {"embedding": embedding[first].astype("float32"), "y": dataset.y_train[first]}
+    if reconstruction is not None and cell.dataset != "celeba":
+        arrays |= {"shown": dataset.X_test[:N_SHOWN].astype("float16"), "reconstructed": reconstruction[:N_SHOWN].astype("float16")}
+    return write_record(record, record_path(cell, record["profile"], results_dir), **arrays)
 
 
 # %%
@@ -851,9 +923,10 @@ def run_cell(
     check_cell(cell)
     dataset = load_data(cell, profile_name, data_dir, stand_ins)
     method, embedding_test, seconds = fit_cell(cell, dataset, profile_name)
-    metrics, seconds["metrics"] = measure(dataset, method.embedding_, embedding_test)
+    reconstruction, seconds["inverse"] = reconstruct(cell, method, dataset, embedding_test)
+    metrics, seconds["metrics"] = measure(dataset, method.embedding_, embedding_test, reconstruction, profile(profile_name).n_clustered)
     record = make_record(cell, profile_name, dataset, metrics, seconds, stand_ins)
-    return save_cell(cell, record, method.embedding_, dataset.y_train, results_dir)
+    return save_cell(cell, record, dataset, method.embedding_, reconstruction, results_dir)
 
 
 # %% [markdown]
@@ -934,6 +1007,12 @@ class Gathered:
         there = {record["cell"]["dataset"] for record in self.records}
         return {cell.dataset: reason for cell, reason in self.reasons.items() if cell.dataset not in there}
 
+    def having(self, metric: str) -> "Gathered":
+        "The same without the records in which a measure is None: not every cell has classes, test rows or a way back."
+        records = [record for record in self.records if record["metrics"][metric] is not None]
+        without = {Cell(**record["cell"]) for record in self.records} - {Cell(**record["cell"]) for record in records}
+        return replace(self, records=records, cells=tuple(cell for cell in self.cells if cell not in without))
+
     def __str__(self):
         lines = [f"profile {self.profile.name}: {self.profile.title}; {len(self.records)} of {len(self.cells)} cells are there"]
         return "\n".join(lines + [f"left out: {reason}" for reason in dict.fromkeys(self.reasons.values())])
@@ -958,6 +1037,9 @@ def gather(
 other = Cell("bison", "umap", 2)
 found = Gathered(profile("smoke"), Path(), (cheap, other), [record], {other: "Bison is not here."})
 assert found.missing == {"bison": "Bison is not here."}
+assert found.having("silhouette") == found and found.having("reconstruction_mse").records == [record]
+heights = record | {"cell": asdict(other), "metrics": record["metrics"] | {"silhouette": None}}
+assert replace(found, records=[record, heights], reasons={}).having("silhouette").cells == (cheap,)
 print(found)
 assert "1 of 2 cells are there\nleft out: Bison is not here." in str(found)
 
@@ -982,7 +1064,8 @@ def turned_only(
         if cell.method == "pca" and cell.n_components == N_COLUMNS.get(cell.dataset):
             dataset = load_data(cell, record["profile"], data_dir)
             X, X_test = (part.reshape(len(part), -1) for part in (dataset.X_train, dataset.X_test))
-            rows.append((cell, record["metrics"][metric], measure(dataset, X, X_test)[0][metric]))
+            n_clustered = profile(record["profile"]).n_clustered
+            rows.append((cell, record["metrics"][metric], measure(dataset, X, X_test, dataset.X_test, n_clustered)[0][metric]))
     return rows
 
 
@@ -1236,7 +1319,7 @@ def summary(
     import statistics
 
     found = [r for r in records if r["cell"]["dataset"] == dataset and r["cell"]["method"] == method and r["cell"]["n_components"] == dim]
-    values = [r["metrics"][metric] for r in found if metric in r["metrics"]]
+    values = [r["metrics"][metric] for r in found if r["metrics"].get(metric) is not None]
     if not values:
         return None
     sd = statistics.stdev(values) if len(values) > 1 else None

@@ -50,7 +50,7 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # itself.)
 
 # %%
-found = ex.gather("fig06", profile, results_dir, data_dir, stand_ins)
+found = ex.gather("fig06", profile, results_dir, data_dir, stand_ins).having("knn1_accuracy")
 print(found)
 
 # %% [markdown]
