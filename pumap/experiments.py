@@ -1314,10 +1314,12 @@ CLAIM_RULES = {
 def judged_claims(
     records: list,  # from `records_of`
 ) -> list:  # of dict: id, text, source, measured_as, holds (None: not measured), evidence
-    "Each claim of the paper with the answer of its rule."
+    "Each claim of the paper with the answer of its rule; data that stand in for others are named in the evidence."
+    others = {r["cell"]["dataset"]: r["data"]["title"] for r in records if r["data"]["stand_in_for"]}
     claims = []
     for line in published("claims"):
         holds, evidence = CLAIM_RULES.get(line["id"], lambda _: None)(records) or (None, "not measured")
+        evidence += "".join(f"; {title} stands in for {name}" for name, title in others.items() if re.search(rf"\b{name}\b", evidence))
         told = {"id": line["id"], "text": line["claim"], "source": f"section {line['section']}", "measured_as": line["measured_as"]}
         claims.append(told | {"holds": holds, "evidence": evidence})
     return claims

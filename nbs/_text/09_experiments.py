@@ -1891,10 +1891,12 @@ CLAIM_RULES = {
 def judged_claims(
     records: list,  # from `records_of`
 ) -> list:  # of dict: id, text, source, measured_as, holds (None: not measured), evidence
-    "Each claim of the paper with the answer of its rule."
+    "Each claim of the paper with the answer of its rule; data that stand in for others are named in the evidence."
+    others = {r["cell"]["dataset"]: r["data"]["title"] for r in records if r["data"]["stand_in_for"]}
     claims = []
     for line in published("claims"):
         holds, evidence = CLAIM_RULES.get(line["id"], lambda _: None)(records) or (None, "not measured")
+        evidence += "".join(f"; {title} stands in for {name}" for name, title in others.items() if re.search(rf"\b{name}\b", evidence))
         told = {"id": line["id"], "text": line["claim"], "source": f"section {line['section']}", "measured_as": line["measured_as"]}
         claims.append(told | {"holds": holds, "evidence": evidence})
     return claims
@@ -1908,6 +1910,14 @@ def claims_text(
     answer = {True: "holds here", False: "does not hold here", None: "cannot be decided here"}
     claims = [claim for claim in judged_claims(records) if claim["id"] in ids]
     return "\n".join(f"{c['id']}: {c['text']}\n  {answer[c['holds']]}: {c['evidence']}" for c in claims)
+
+
+# %%
+song = fake("cassins", umap=0.96, tsne=0.97) + fake("mnist", umap=0.96, tsne=0.97)
+print(claims_text(song, "C02"))
+assert "stands in" not in claims_text(song, "C02")
+finches = [r | {"data": {"title": "Finches", "stand_in_for": r["cell"]["dataset"]}} for r in song[:2]]
+assert claims_text(finches + song[2:], "C02").endswith("; Finches stands in for cassins") and "Finches" not in claims_text(finches, "C01")
 
 
 # %%
