@@ -1009,13 +1009,14 @@ def table_rows(
         dim = int(line["dim"]) if "dim" in line else None
         paper = line.get("value", line.get("accuracy"))
         paper = float(paper) if paper else None
-        ours = summary(records, line["dataset"], dim, measured_on(line["metric"], line["method"]), line["metric"])
+        method = measured_on(line["metric"], line["method"])
+        ours = summary(records, line["dataset"], dim, method, line["metric"])
         ours = ours or {"ours": None, "sd": None, "n": None, "seeds": 0, "source": None}
         judged = line["metric"] in TOLERANCE and paper is not None and ours["ours"] is not None
         within = abs(ours["ours"] - paper) <= TOLERANCE[line["metric"]] if judged else None
         row = {"table": number, "dataset": line["dataset"], "dim": dim, "method": line["method"], "metric": line["metric"], "paper": paper}
         difference = ours["ours"] - paper if paper is not None and ours["ours"] is not None else None
-        row |= ours | {"difference": difference, "within": within, "profile": profile_name}
+        row |= ours | {"difference": difference, "within": within, "profile": profile_name, "measured_on": method}
         rows.append(row | ({"labels": line["n_labels"]} if "n_labels" in line else {}))
     return rows
 
@@ -1380,9 +1381,11 @@ def row_text(
     row: dict,  # of the scorecard's cells
     head: str,  # name of the column
 ) -> str:
-    "A value of a row to read: a difference has its sign, and the numbers of labels stand where the tables of embeddings have dimensions."
+    "A value of a row to read: a difference has its sign, numbers of labels stand where the tables of embeddings have dimensions, and a method has both names where they differ."
     if head == "dim" and "labels" in row:
         return f"{row['labels']} labels"
+    if head == "method" and row["measured_on"] != row["method"]:
+        return f"{row['method']} (here {row['measured_on']})"
     return f"{row[head]:+.4f}" if head == "difference" and row[head] is not None else scorecard_text(row[head])
 
 

@@ -78,6 +78,7 @@ def test_the_difference_is_in_all_forms(card):
 def test_a_decoder_stands_beside_the_papers_number_of_table_7(card):
     rows = {r["method"]: r for r in card["cells"] if (r["table"], r["dataset"], r["dim"]) == (7, "mnist", 2)}
     assert rows["pumap"]["paper"] == 0.0374 and rows["pumap"]["ours"] == 0.03 and "pumap_decoder" not in rows
+    assert rows["pumap"]["measured_on"] == "pumap_decoder" and "| 7 | mnist | 2 | pumap (here pumap_decoder) |" in ex.scorecard_markdown(card)
     claims = {claim["id"]: claim for claim in card["claims"]}
     assert claims["C17"]["holds"] is True and claims["C18"]["holds"] is None
 
