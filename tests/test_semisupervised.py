@@ -1,5 +1,6 @@
 """What the notebook of the semi-supervised classifier cannot check about itself: scikit-learn's checks, other processes, bad labels, broken files."""
 
+import json
 import subprocess
 import sys
 import zipfile
@@ -12,7 +13,7 @@ from sklearn.datasets import load_digits, make_moons
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from pumap.semisupervised import SemiSupervisedClassifier
+from pumap.semisupervised import AUGMENTATIONS, SemiSupervisedClassifier, augmentation, joint_network, part
 
 QUICK = dict(n_neighbors=5, n_steps=10, batch_size=50, random_state=0)
 
@@ -128,6 +129,9 @@ def test_bad_labels_are_told(moons, labels, words):
         (dict(stop_on="given"), "validation"),
         (dict(stop_on="always"), "never"),
         (dict(augment=3), "augment"),
+        (dict(augment="rotate"), "mnist_stage2"),
+        (dict(augment="mnist"), "dims"),
+        (dict(label_smoothing=1.0), "label_smoothing"),
         (dict(augment=lambda rows: rows[:3]), r"shape \(3, 2\)"),
         (dict(encoder="transformer"), "transformer"),
         (dict(validation_fraction=1.5), "validation_fraction"),
@@ -189,3 +193,60 @@ def test_global_seeds_neither_matter_nor_change(moons):
     assert state == (np.random.get_state()[1].tolist(), random.getstate())
     keras.utils.set_random_seed(2)
     np.testing.assert_array_equal(SemiSupervisedClassifier(**QUICK).fit(*moons).predict_proba(moons[0]), one)
+
+
+PAPER_Y = dict(encoder="cnn13", n_shared=256, head_layers=(256, 256), n_components=1024, weight_norm=True)
+
+
+def test_the_papers_network_has_the_originals_weights():
+    y_network = joint_network("cnn13", (28, 28, 1), 10, **{name: PAPER_Y[name] for name in ("n_components", "n_shared", "head_layers", "weight_norm")})
+    classifier = part(y_network, "scores")
+    assert sum(int(np.prod(weight.shape)) for weight in classifier.trainable_weights) == 3_388_308
+    assert part(y_network, "hidden").output_shape == (None, 256) and part(y_network, "embedding").output_shape == (None, 1024)
+
+
+def test_the_papers_configuration_takes_steps_and_survives_the_file(tmp_path):
+    X, y = load_digits(return_X_y=True)
+    X = np.kron(X[:40].reshape(-1, 8, 8, 1) / 16, np.ones((1, 2, 2, 1))).astype("float32")  # 16 x 16: the original's network, small images
+    y = np.where(np.arange(40) < 20, y[:40], -1)
+    shared = PAPER_Y | dict(graph="learned", labels_in_graph=True, label_smoothing=0.2, augment="mnist", n_neighbors=5)
+    model = SemiSupervisedClassifier(**shared, n_steps=3, n_label_steps=1, n_rounds=2, batch_size=6, labelled_batch_size=6, random_state=0).fit(X, y)
+    assert model.transform(X[:5]).shape == (5, 1024)
+    assert np.isfinite(model.history_["umap"]).all() and min(model.history_["classification"]) > 0.866  # what label smoothing leaves at best
+    model.save(tmp_path / "model.pumap")
+    loaded = SemiSupervisedClassifier.load(tmp_path / "model.pumap")
+    np.testing.assert_array_equal(loaded.predict_proba(X[:5]), model.predict_proba(X[:5]))
+    assert loaded.get_params() == model.get_params()
+
+
+def test_the_file_is_as_it_was_and_older_ones_load(fitted, moons, tmp_path):
+    path, older = tmp_path / "model.pumap", tmp_path / "older.pumap"
+    fitted.save(path)
+    with zipfile.ZipFile(path) as new, zipfile.ZipFile(older, "w") as old:
+        assert sorted(new.namelist()) == ["about.json", "classes.npy", "labelled.npy", "network.keras"]
+        about = json.loads(new.read("about.json"))
+        assert about["format"] == "pumap SemiSupervisedClassifier 1"
+        assert sorted(about["fitted"]) == sorted(["a_", "b_", "n_features_in_", "_row_shape", "_input_shape", "history_", "feature_names_in_"])
+        for name in ("weight_norm", "label_smoothing"):  # settings that came later
+            about["settings"].pop(name)
+        old.writestr("about.json", json.dumps(about))
+        for name in ("classes.npy", "labelled.npy", "network.keras"):
+            old.writestr(name, new.read(name))
+    np.testing.assert_array_equal(SemiSupervisedClassifier.load(older).predict_proba(moons[0]), fitted.predict_proba(moons[0]))
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_an_augmentation_survives_keras(name):
+    layer = augmentation(name, random_state=3)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    images = np.random.default_rng(0).random((30, 12, 12, 3), dtype=np.float32)
+    np.testing.assert_array_equal(layer(images), copy(images))
+    assert (np.asarray(layer(images)) != np.asarray(augmentation(name, random_state=3)(images))).any()  # the next draw is another one
+
+
+def test_values_out_of_range_are_told():
+    X, y = load_digits(return_X_y=True)
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        SemiSupervisedClassifier(augment="fmnist", dims=(8, 8, 1), **QUICK).fit(X[:100], y[:100])
+    with pytest.raises(ValueError, match="three channels"):
+        SemiSupervisedClassifier(augment="cifar10", dims=(8, 8, 1), **QUICK).fit(X[:100] / 16, y[:100])

@@ -49,6 +49,7 @@ import tempfile
 import warnings
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -500,6 +501,7 @@ for column in range(8):
 assert ((decoded - X_new) ** 2).mean() < ((X_train.mean(axis=0) - X_new) ** 2).mean()
 assert not hasattr(model, "inverse_transform")
 
+
 # %% [markdown]
 # ## One file
 #
@@ -509,9 +511,6 @@ assert not hasattr(model, "inverse_transform")
 
 # %%
 #| export
-FORMAT = "pumap ParametricUMAP 1"
-
-
 def split_settings(
     settings: dict,
 ) -> tuple[dict, list]:  # (settings that JSON can hold or a note in their place, names of the others)
@@ -566,66 +565,77 @@ def unpacked(
         raise ValueError(f"{path} is damaged or was not written by {writer}.save: {error}") from error
 
 
+# %% [markdown]
+# What goes into an archive differs from class to class (`SemiSupervisedClassifier`, in `08_semisupervised`, writes one as well); how it is written and read does not.
+
 # %%
 #| export
+class Archive(NamedTuple):
+    "What is kept of an estimator besides its settings and a few numbers."
+
+    format: str  # the first words of the file
+    arrays: tuple  # names of NumPy arrays: the attribute "name_" is kept as name.npy
+    networks: tuple  # names of Keras models: the attribute "name_" is kept as name.keras; all but the first may be None
+
+
+FITTED = ("a_", "b_", "n_features_in_", "_row_shape", "_input_shape", "history_")
+ARCHIVE = Archive("pumap ParametricUMAP 1", ("embedding",), ("encoder", "decoder"))
+
+
 def write_archive(
-    estimator: ParametricUMAP,  # fitted
+    estimator: BaseEstimator,  # fitted
     path,  # of the file to write
+    archive: Archive = ARCHIVE,  # what is kept
 ) -> None:
     "Write a fitted estimator to one file, all or nothing; the training data and the graph are not in it."
     check_is_fitted(estimator)
     settings, dropped = split_settings(estimator.get_params(deep=False))
     if dropped:
-        warnings.warn(f"Not saved, since they are objects: {', '.join(dropped)}. transform works; to fit again, set them after loading.", stacklevel=3)
-    fitted = {name: getattr(estimator, name) for name in ("a_", "b_", "n_features_in_", "_row_shape", "_input_shape", "history_")}
-    fitted["feature_names_in_"] = list(getattr(estimator, "feature_names_in_", []))
+        warnings.warn(f"Not saved, since they are objects: {', '.join(dropped)}. What is fitted works; to fit again, set them after loading.", stacklevel=3)
+    fitted = {name: getattr(estimator, name) for name in FITTED} | {"feature_names_in_": list(getattr(estimator, "feature_names_in_", []))}
     with packed(path) as folder:
-        (folder / "about.json").write_text(json.dumps({"format": FORMAT, "settings": settings, "fitted": fitted}))
-        np.save(folder / "embedding.npy", estimator.embedding_)
-        estimator.encoder_.save(folder / "encoder.keras")
-        if estimator.decoder_ is not None:
-            estimator.decoder_.save(folder / "decoder.keras")
+        (folder / "about.json").write_text(json.dumps({"format": archive.format, "settings": settings, "fitted": fitted}))
+        for name in archive.arrays:
+            np.save(folder / f"{name}.npy", getattr(estimator, f"{name}_"))
+        for name in archive.networks:
+            if getattr(estimator, f"{name}_") is not None:
+                getattr(estimator, f"{name}_").save(folder / f"{name}.keras")
 
 
 # %%
 #| export
 def read_archive(
-    cls,  # ParametricUMAP or a subclass
+    cls,  # class of the estimator
     path,  # of a file that `write_archive` wrote
+    archive: Archive = ARCHIVE,  # what was kept
 ):  # a fitted estimator, without `graph_`
     "Read a fitted estimator; raises `ValueError` if the file is damaged or something else."
-    with unpacked(path) as folder:
-        about, embedding, networks = read_parts(folder, path)
-    estimator = cls(**about["settings"])
-    for name, value in about["fitted"].items():
+    writer = archive.format.split()[1]
+    with unpacked(path, writer) as folder:
+        about = json.loads((folder / "about.json").read_text())
+        if about["format"] != archive.format:
+            raise ValueError(f"{path} has the format {about['format']!r}; {writer} reads {archive.format!r}.")
+        parts = {f"{name}_": np.load(folder / f"{name}.npy") for name in archive.arrays}
+        parts |= {f"{name}_": read_network(folder / f"{name}.keras", path) for name in archive.networks}
+        if parts[f"{archive.networks[0]}_"] is None:
+            raise KeyError(f"{archive.networks[0]}.keras")
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in about["settings"].items()}  # JSON has lists only
+    estimator = cls(**settings)
+    names = about["fitted"].pop("feature_names_in_")
+    if names:
+        parts["feature_names_in_"] = np.array(names, dtype=object)
+    for name, value in (about["fitted"] | parts).items():
         setattr(estimator, name, tuple(value) if name.endswith("_shape") else value)
-    estimator.feature_names_in_ = np.array(estimator.feature_names_in_, dtype=object)
-    if not len(estimator.feature_names_in_):
-        del estimator.feature_names_in_
-    estimator.embedding_, (estimator.encoder_, estimator.decoder_) = embedding, networks
     return estimator
 
 
-def read_parts(
-    folder: Path,  # of the unpacked archive
-    path,  # of the archive, for errors
-) -> tuple:  # (about, embedding, (encoder, decoder or None))
-    "The parts of an archive; a `ValueError` for a format or a network that cannot be read here."
-    about = json.loads((folder / "about.json").read_text())
-    if about["format"] != FORMAT:
-        raise ValueError(f"{path} has the format {about['format']!r}; this version reads {FORMAT!r}.")
-    files = [folder / "encoder.keras", folder / "decoder.keras"]
-    networks = [load_network(file, path) if file.exists() else None for file in files]
-    if networks[0] is None:
-        raise KeyError("encoder.keras")
-    return about, np.load(folder / "embedding.npy"), networks
-
-
-def load_network(
+def read_network(
     file: Path,  # of a Keras model
     path,  # of the archive that it was in, for errors
-):  # Keras model
+):  # Keras model, or None if there is no such file
     "A network out of an archive; a `ValueError` if Keras cannot read it here."
+    if not file.exists():
+        return None
     try:
         return keras.saving.load_model(file, compile=False)
     except (TypeError, ValueError) as error:
