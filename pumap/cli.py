@@ -134,9 +134,10 @@ def report_table(
 ) -> Table:
     "What was measured of one table, for people."
     rows = [row for row in card["cells"] if row["table"] == number and row["ours"] is not None]
-    shown = Table("data set", "dim", "method", "paper", "ours", "sd", "rows", "seeds", "within", title=f"Table {number}: {rows[0]['metric']}, profile {card['profile']}")
+    place = "labels" if number == 8 else "dim"
+    shown = Table("data set", place, "method", "paper", "ours", "sd", "rows", "seeds", "within", title=f"Table {number}: {rows[0]['metric']}, profile {card['profile']}")
     for row in rows:
-        shown.add_row(*(ex.scorecard_text(row[key], no="NO") for key in ("dataset", "dim", "method", "paper", "ours", "sd", "n", "seeds", "within")))
+        shown.add_row(*(ex.scorecard_text(row[key], no="NO") for key in ("dataset", place, "method", "paper", "ours", "sd", "n", "seeds", "within")))
     return shown
 
 # %% ../nbs/11_cli.ipynb #761b602d
@@ -198,7 +199,8 @@ def print_plan(
         settings = " ".join(f"{key}={value}" for key, value in ex.settings_for(cell, profile).items())
         todo = {"done": "reuse", "missing": "run"}.get(state, f"run ({state}; the record there is set aside)")
         train, _, test = DATASETS[cell.dataset].rows
-        train, test = size.n_train or train, size.n_test or test
+        first = ex.rows_of(cell, profile)
+        train, test = first[0] or train, first[1] or test
         say(f"  {cell.id:32} {todo:6} train={train} test={test} {settings}".rstrip())
     for notebook in dict.fromkeys(f.notebook for f in figures):
         drawn = ex.is_drawn(notebook, profile, results) and "missing" not in plan.values()

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['SONG_SHAPES', 'seeded_initializers', 'mlp_encoder', 'mlp_decoder', 'conv28_encoder', 'conv28_decoder',
            'conv32_encoder', 'conv32_decoder', 'song_encoder', 'song_decoder', 'munit_filters', 'residual_blocks',
-           'munit_encoder', 'munit_decoder', 'build_encoder', 'build_decoder', 'mlp_norm_encoder']
+           'munit_encoder', 'munit_decoder', 'build_encoder', 'build_decoder', 'mlp_norm_encoder', 'WeightNormDense',
+           'kernel_lengths', 'WeightNormConv2D', 'cnn13_encoder', 'cnn13_narrow_encoder']
 
 # %% ../nbs/03_networks.ipynb #1a1f85bf
 import contextlib
@@ -13,7 +14,7 @@ import math
 import random
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from .graph import random_generator
 
@@ -320,3 +321,88 @@ def mlp_norm_encoder(
     for _ in range(3):
         hidden += [layers.Dense(100, use_bias=False), layers.BatchNormalization(), layers.Activation("relu")]
     return keras.Sequential([keras.Input(input_shape), layers.Flatten(), *hidden, layers.Dense(n_components, name="z")], name="mlp_norm_encoder")
+
+# %% ../nbs/03_networks.ipynb #e91513cf
+@keras.saving.register_keras_serializable(package="pumap")
+class WeightNormDense(keras.Layer):
+    "A dense layer whose kernel is a learned direction times a learned length, one for each output (Salimans and Kingma 2016)."
+
+    window = ()  # axes of the kernel before those of inputs and outputs
+
+    def __init__(self, units: int, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape):
+        shape = (*self.window, input_shape[-1], self.units)
+        self.direction = self.add_weight(shape=shape, initializer="glorot_uniform", name="direction")
+        self.length = self.add_weight(shape=(self.units,), initializer=lambda *_, **__: kernel_lengths(self.direction), name="length")
+        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+
+    @property
+    def kernel(self):
+        "The kernel that the layer computes with, shape (*window, n_inputs, units)."
+        return self.direction * (self.length / kernel_lengths(self.direction))
+
+    def call(self, x):
+        return ops.matmul(x, self.kernel) + self.bias
+
+    def get_config(self):
+        return super().get_config() | {"units": self.units}
+
+
+def kernel_lengths(
+    kernel,  # shape (..., n_inputs, n_outputs)
+):  # shape (n_outputs,)
+    "The Euclidean length of what leads to each output."
+    return ops.sqrt(ops.sum(ops.square(kernel), axis=tuple(range(len(kernel.shape) - 1))))
+
+# %% ../nbs/03_networks.ipynb #435fcd1b
+@keras.saving.register_keras_serializable(package="pumap")
+class WeightNormConv2D(WeightNormDense):
+    "A convolution with stride 1 whose kernel is a learned direction times a learned length, one for each filter."
+
+    def __init__(self, units: int, kernel_size: int, padding: str = "valid", **kwargs):
+        super().__init__(units, **kwargs)
+        self.window, self.padding = (kernel_size, kernel_size), padding
+
+    def call(self, x):
+        return ops.conv(x, self.kernel, padding=self.padding, data_format="channels_last") + self.bias
+
+    def get_config(self):
+        return super().get_config() | {"kernel_size": self.window[0], "padding": self.padding}
+
+# %% ../nbs/03_networks.ipynb #e15543c9
+def cnn13_encoder(
+    input_shape: tuple,  # shape of one row: (height, width) or (height, width, channels), at least 12 x 12
+    n_components: int,  # dimensions of the output
+    width: float = 1.0,  # factor on the number of filters
+) -> keras.Model:
+    "Nine weight-normalised convolutions with batch normalisation, dropout, linear output (the paper's network for semi-supervised images)."
+    if len(input_shape) not in (2, 3) or min(input_shape[:2]) < 12:
+        raise ValueError(
+            f"cnn13 is for images of at least 12 x 12, but a row has shape {tuple(input_shape)}: give rows of shape (height, width, channels), or use 'mlp_norm'."
+        )
+    filters = lambda n: max(1, round(n * width))
+    stack = [keras.Input(input_shape), layers.Reshape((*input_shape[:2], input_shape[2] if len(input_shape) == 3 else 1))]
+    for n in (128, 256):
+        for _ in range(3):
+            stack += _normed_convolution(filters(n), 3, "same")
+        stack += [layers.MaxPooling2D(2), layers.Dropout(0.5)]
+    for n, kernel_size in ((512, 3), (256, 1), (128, 1)):
+        stack += _normed_convolution(filters(n), kernel_size, "valid")
+    window = tuple(3 if side // 4 - 2 == 5 else side // 4 - 2 for side in input_shape[:2])
+    stack += [layers.AveragePooling2D(window, strides=2), layers.Flatten(), layers.Dense(n_components, name="z")]
+    return keras.Sequential(stack, name="cnn13_encoder")
+
+
+def _normed_convolution(filters, kernel_size, padding):
+    return [WeightNormConv2D(filters, kernel_size, padding), layers.BatchNormalization(), layers.LeakyReLU(negative_slope=0.1)]
+
+
+def cnn13_narrow_encoder(
+    input_shape: tuple,  # shape of one row, as for `cnn13_encoder`
+    n_components: int,  # dimensions of the output
+) -> keras.Model:
+    "`cnn13_encoder` with a quarter of the filters, for small machines."
+    return cnn13_encoder(input_shape, n_components, width=0.25)

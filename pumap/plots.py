@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'COLUMN_WIDTH', 'GREY', 'FAINT', 'STYLE',
-           'CLASS_COLOURS', 'METRIC_LABELS', 'LOG_METRICS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'in_order', 'use_style',
-           'Picture', 'save_figure', 'procrustes_align', 'point_colours', 'is_class_label', 'square_window',
-           'draw_projection', 'wrap', 'draw_reason', 'projection_grid', 'published_table', 'records_frame',
-           'comparison_table', 'to_markdown', 'save_table', 'check_table', 'agreement_text', 'families_text',
-           'axis_limits', 'log_limits', 'dot_legend', 'draw_dots', 'metric_dots', 'draw_example', 'example_grid',
-           'fractions', 'strip', 'reconstruction_grid']
+           'CLASS_COLOURS', 'METRIC_LABELS', 'LOG_METRICS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'FULL_GAP', 'in_order',
+           'use_style', 'Picture', 'save_figure', 'procrustes_align', 'point_colours', 'is_class_label',
+           'square_window', 'draw_projection', 'wrap', 'draw_reason', 'projection_grid', 'published_table',
+           'record_title', 'records_frame', 'comparison_table', 'to_markdown', 'save_table', 'check_table',
+           'agreement_text', 'families_text', 'axis_limits', 'log_limits', 'dot_legend', 'draw_dots', 'metric_dots',
+           'draw_example', 'example_grid', 'fractions', 'strip', 'reconstruction_grid', 'ssl_table', 'label_places',
+           'draw_label_curves', 'label_curves', 'draw_labelled', 'last_layer_grid']
 
 # %% ../nbs/10_plots.ipynb #b4a4c8e6
 import io
@@ -21,7 +22,7 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from .datasets import describe
-from .experiments import UMAP_FAMILY, measured_on, published, root, write_atomic
+from .experiments import UMAP_FAMILY, label_order, measured_on, published, root, write_atomic
 
 try:
     import matplotlib as mpl
@@ -301,16 +302,23 @@ def published_table(
     return table.assign(method=[*map(measured_on, table.metric, table.method)]) if "metric" in table else table
 
 # %% ../nbs/10_plots.ipynb #b82f9ea3
+def record_title(
+    record: dict,  # of either grid
+) -> str:
+    "A data set's title; a stand-in says for what it stands."
+    data = record["data"]
+    return data["title"] + (f" (in place of {data['stand_in_for']})" if data.get("stand_in_for") else "")
+
+
 def records_frame(
     records,  # records of `pumap.experiments`
 ) -> pd.DataFrame:  # dataset, dim, method, seed, n_train, title, and a column for each metric
     "One row for each record, in the order given. A data set that stands in for another says so in its title."
     rows = []
     for record in records:
-        cell, data = record["cell"], record["data"]
-        stands_for = f" (in place of {data['stand_in_for']})" if data.get("stand_in_for") else ""
+        cell = record["cell"]
         row = {"dataset": cell["dataset"], "dim": cell["n_components"], "method": cell["method"], "seed": cell["seed"]}
-        rows.append({**row, "n_train": record["n_train"], "title": data["title"] + stands_for, **record["metrics"]})
+        rows.append({**row, "n_train": record["n_train"], "title": record_title(record), **record["metrics"]})
     frame = pd.DataFrame(rows, columns=None if rows else ["dataset", "dim", "method", "seed", "n_train", "title"])
     repeated = frame[frame.duplicated(["dataset", "dim", "method", "seed"])]
     if len(repeated):
@@ -651,3 +659,153 @@ def reconstruction_grid(
         for ax, method in zip(axes[:, 0], ["", *methods]):
             ax.set_ylabel(METHOD_LABELS.get(method, "Data"), rotation=0, ha="right", va="center", labelpad=4)
     return fig
+
+# %% ../nbs/10_plots.ipynb #03174591
+def ssl_table(
+    records,  # of the semi-supervised grid, all of one profile
+    published=(),  # the paper's numbers, as `experiments.published_accuracies` gives them
+) -> pd.DataFrame:  # dataset, method, n_labels, paper, ours, sd, n_seeds, n_train, difference (ours - paper)
+    """Mean accuracy over seeds beside the paper's value, one row for each data set, method and number of labels per class.
+
+    Numbers of labels that only the paper has are there, too, for the data sets and methods of the records; `ours` is then NaN. Raises `ValueError` without records."""
+    ours = {}
+    for record in records:
+        cell = record["cell"]
+        ours.setdefault((cell["dataset"], cell["method"], cell["n_labels"]), []).append((record["metrics"]["accuracy"], record["n_train"]))
+    if not ours:
+        raise ValueError("There is no record of the semi-supervised grid: run its cells first.")
+    paper = {(line["dataset"], line["method"], line["n_labels"]): line["accuracy"] for line in published}
+    pairs = {key[:2] for key in ours}
+    datasets, methods = list(dict.fromkeys(key[0] for key in ours)), in_order(key[1] for key in ours)
+    keys = sorted({*ours, *(key for key in paper if key[:2] in pairs)}, key=lambda k: (datasets.index(k[0]), methods.index(k[1]), label_order(k[2])))
+    rows = []
+    for key in keys:
+        values = pd.Series([value for value, _ in ours.get(key, ())], dtype=float)
+        n_train = ours[key][0][1] if key in ours else np.nan
+        rows.append((*key, paper.get(key, np.nan), values.mean(), values.std(ddof=1), len(values), n_train, values.mean() - paper.get(key, np.nan)))
+    table = pd.DataFrame(rows, columns=["dataset", "method", "n_labels", "paper", "ours", "sd", "n_seeds", "n_train", "difference"])
+    return table.astype({"n_train": "Int64"})
+
+# %% ../nbs/10_plots.ipynb #76a36572
+FULL_GAP = 1.3  # from the last number of labels to `full`, in steps of a factor of four
+
+
+def label_places(
+    counts,  # numbers of labels per class, "full" among them or not
+) -> dict:  # each -> its place on the axis
+    "Where the numbers of labels stand: a factor of four is a step, `full` comes behind a gap."
+    places = {n: np.log(n) / np.log(4) for n in counts if n != "full"}
+    last = max(places.values(), default=0.0)
+    return places | ({"full": last + FULL_GAP} if "full" in counts else {})
+
+
+def draw_label_curves(
+    ax,  # a matplotlib Axes
+    table: pd.DataFrame,  # rows of `ssl_table` for one data set
+    places: dict,  # from `label_places`
+) -> None:
+    "Draw the curves of one panel, a colour for each method."
+    methods = in_order(table.method)
+    for i, method in enumerate(methods):
+        rows, colour = table[table.method == method], METHOD_COLOURS[method]
+        aside = 0.05 * (i - (len(methods) - 1) / 2)  # so that bars of one place can be told apart
+        for full in (False, True):
+            part = rows[(rows.n_labels == "full") == full]
+            x = np.array([places[n] + aside for n in part.n_labels])
+            ax.plot(x, part.paper, color=colour, zorder=2, **(PAPER | {"ls": ":", "lw": 0.8, "ms": 5}))
+            there = part.ours.notna().to_numpy()
+            marker = OURS | {"ls": "-", "marker": METHOD_MARKERS[method]}
+            ax.errorbar(x[there], part.ours[there], part.sd[there].fillna(0), color=colour, elinewidth=1, zorder=3 + i, **marker)
+    sd = table.sd.fillna(0)
+    ax.set(ylim=axis_limits([*(table.ours - sd), *(table.ours + sd), *table.paper]))
+    ax.set_xticks(list(places.values()), [str(n) for n in places])
+    ax.grid(axis="y", color=FAINT, lw=0.5)
+    if "full" in places and len(places) > 1:
+        middle = places["full"] - FULL_GAP / 2
+        ax.plot([middle - 0.08, middle + 0.08], [0, 0], marker=[(-0.5, -1), (0.5, 1)], color="k", ls="none", ms=6, mew=0.6, transform=ax.get_xaxis_transform(), clip_on=False)
+
+# %% ../nbs/10_plots.ipynb #80493862
+def label_curves(
+    records,  # of the semi-supervised grid, all of one profile
+    published=(),  # as in `ssl_table`
+    missing: dict | None = None,  # data set -> why it has no curves, written in its place
+) -> Picture:
+    "A panel for each data set: accuracy against labels per class, a curve for each method; ValueError as `ssl_table`."
+    table, missing = ssl_table(records, published), missing or {}
+    titles = {r["cell"]["dataset"]: f"{record_title(r)}\n{r['n_train']:,} rows" for r in records}
+    datasets = [*titles, *(d for d in missing if d not in titles)]
+    width = min(TEXT_WIDTH, 1.9 + 1.9 * len(datasets))
+    with use_style():
+        fig = Picture(figsize=(width, 2.3), layout="constrained")
+        axes = fig.subplots(1, len(datasets), squeeze=False)[0]
+        for ax, dataset in zip(axes, datasets):
+            ax.set_title(wrap(titles.get(dataset) or describe(dataset)["title"], 28), loc="left")
+            sns.despine(ax=ax)
+            if dataset not in titles:
+                ax.set(xticks=[], yticks=[])
+                draw_reason(ax, missing[dataset])
+                continue
+            rows = table[table.dataset == dataset]
+            draw_label_curves(ax, rows, label_places(sorted(set(rows.n_labels), key=label_order)))
+            ax.set_xlabel("labels per class")
+        axes[0].set_ylabel("accuracy, test rows")
+        fig.legend(handles=dot_legend(table[table.ours.notna()], in_order(table.method)), loc="outside right upper", handletextpad=0.4, borderaxespad=0)
+    return fig
+
+# %% ../nbs/10_plots.ipynb #62681579
+def draw_labelled(
+    ax,  # a matplotlib Axes
+    embedding,  # shape (n, 2)
+    y,  # classes that give the colours, shape (n,)
+    labelled,  # which points had a label, bool, shape (n,)
+    classes,  # all classes
+) -> None:
+    "A panel of points with the labelled ones on top; where a quarter or more had a label they are not marked."
+    draw_projection(ax, embedding, y, classes)
+    if np.mean(labelled) < 0.25:
+        size = 14 if np.sum(labelled) < 100 else 5
+        ax.scatter(*embedding[labelled].T, s=size, color=point_colours(y, classes)[labelled], edgecolors="k", linewidths=0.5, rasterized=True)
+
+# %% ../nbs/10_plots.ipynb #3b71296e
+def last_layer_grid(
+    panels: dict,  # panels[data set][labels per class] = arrays of `experiments.last_layer`, or a sentence; under "pixels" (embedding, y) of the data's own UMAP, or a sentence
+    titles: dict | None = None,  # title of each data set; None: its name
+) -> Picture:
+    "Two rows for each data set, true and predicted classes; a column for the data and for each number of labels. ValueError if there are no panels."
+    counts = sorted({n for row in panels.values() for n in row if n != "pixels"}, key=label_order)
+    if not counts:
+        raise ValueError("There are no panels to draw: give panels[data set][labels per class] = arrays.")
+    side, left, top = min(1.3, (TEXT_WIDTH - 0.5) / (len(counts) + 1)), 0.5, 0.25  # inches
+    width, height = left + 0.02 + side * (len(counts) + 1), top + 0.02 + 2 * side * len(panels)
+    with use_style():
+        fig = Picture(figsize=(width, height))
+        box = {"left": left / width, "right": 1 - 0.02 / width, "bottom": 0.02 / height, "top": 1 - top / height}
+        axes = fig.subplots(2 * len(panels), len(counts) + 1, squeeze=False, gridspec_kw={**box, "wspace": 0.05, "hspace": 0.05})
+        for i, (dataset, row) in enumerate(panels.items()):
+            _draw_last_layers(axes[2 * i : 2 * i + 2], row, counts)
+            for ax, word in zip(axes[2 * i : 2 * i + 2, 0], ("true", "predicted")):
+                ax.set_ylabel(f"{wrap((titles or {}).get(dataset, dataset), 20)}\n{word}", linespacing=1.1)
+        for ax, word in zip(axes[0], ["pixels", *("all labels" if n == "full" else f"{n} labels" for n in counts)]):
+            ax.set_title(word)
+    return fig
+
+
+def _draw_last_layers(axes, row, counts):
+    pixels = row.get("pixels", "not in this run")
+    found = [arrays for arrays in row.values() if isinstance(arrays, dict)]
+    classes = np.unique(np.concatenate([arrays["y"] for arrays in found])) if found else None
+    for column, n in enumerate(["pixels", *counts]):
+        panel = row.get(n, "not in this run")
+        for ax, key in zip(axes[:, column], ("y", "predicted")):
+            ax.set(xticks=[], yticks=[], box_aspect=1)
+            ax.spines[:].set_color(FAINT)
+            if n == "pixels" and key == "predicted":
+                ax.spines[:].set_visible(False)
+            elif isinstance(panel, str):
+                draw_reason(ax, panel)
+            elif n == "pixels":
+                draw_projection(ax, *panel, classes=classes)
+            else:
+                same = not isinstance(pixels, str) and len(pixels[0]) == len(panel["embedding"])
+                points = procrustes_align(pixels[0], panel["embedding"]) if same else panel["embedding"]
+                draw_labelled(ax, points, panel[key], panel["labelled"], classes)

@@ -1444,7 +1444,8 @@ def joint_step(
                 head, tail = ops.split(z[n_labelled:], 2)
                 attraction, repulsion = umap_cross_entropy(head, tail, negatives, a, b, loss, repulsion_strength)
                 total += umap_weight * total_loss(attraction, repulsion, "mean")
-        gradients = tape.gradient(total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        sources = [variable.value for variable in variables]  # TensorFlow makes zeros only for its own variables
+        gradients = tape.gradient(total, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         optimizer.apply(gradients, variables)
         return ops.mean(attraction), ops.mean(repulsion), classification
 

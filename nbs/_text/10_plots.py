@@ -31,7 +31,7 @@ from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_blobs, make_moons
 
-from pumap.experiments import Cell, Gathered, profile
+from pumap.experiments import Cell, Gathered, profile, published_accuracies
 
 # %%
 #| export
@@ -44,7 +44,7 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from pumap.datasets import describe
-from pumap.experiments import UMAP_FAMILY, measured_on, published, root, write_atomic
+from pumap.experiments import UMAP_FAMILY, label_order, measured_on, published, root, write_atomic
 
 try:
     import matplotlib as mpl
@@ -587,16 +587,23 @@ def made_up_records(dims=(2,), seeds=3, datasets=("digits", "mnist"), methods=("
 
 # %%
 #| export
+def record_title(
+    record: dict,  # of either grid
+) -> str:
+    "A data set's title; a stand-in says for what it stands."
+    data = record["data"]
+    return data["title"] + (f" (in place of {data['stand_in_for']})" if data.get("stand_in_for") else "")
+
+
 def records_frame(
     records,  # records of `pumap.experiments`
 ) -> pd.DataFrame:  # dataset, dim, method, seed, n_train, title, and a column for each metric
     "One row for each record, in the order given. A data set that stands in for another says so in its title."
     rows = []
     for record in records:
-        cell, data = record["cell"], record["data"]
-        stands_for = f" (in place of {data['stand_in_for']})" if data.get("stand_in_for") else ""
+        cell = record["cell"]
         row = {"dataset": cell["dataset"], "dim": cell["n_components"], "method": cell["method"], "seed": cell["seed"]}
-        rows.append({**row, "n_train": record["n_train"], "title": data["title"] + stands_for, **record["metrics"]})
+        rows.append({**row, "n_train": record["n_train"], "title": record_title(record), **record["metrics"]})
     frame = pd.DataFrame(rows, columns=None if rows else ["dataset", "dim", "method", "seed", "n_train", "title"])
     repeated = frame[frame.duplicated(["dataset", "dim", "method", "seed"])]
     if len(repeated):
@@ -1152,3 +1159,239 @@ for wrong in ({2: {"pca": bars[:4]}}, {2: {}}):
     else:
         raise AssertionError("no error")
 fig
+
+
+# %% [markdown]
+# ## Few labels
+#
+# Figures 15, 16 and 18 show one thing: accuracy on the test rows against the number of labels per class, for some of the six semi-supervised methods. So they share a table and a drawing. Records of this grid have numbers of labels in place of dimensions.
+
+# %%
+def made_up_ssl_records(methods=("baseline", "umap_euclidean"), counts=(4, 64, "full"), datasets=("mnist",)):
+    "Records of the semi-supervised grid: three seeds at the fewest labels, one at the others."
+    level, draw = {4: 0.8, 64: 0.95, "full": 0.97}, np.random.default_rng(0)
+    return [
+        {
+            "cell": {"dataset": dataset, "method": method, "n_labels": n, "seed": seed},
+            "n_train": 10_000,
+            "metrics": {"accuracy": level[n] + 0.02 * ("umap" in method) + 0.01 * draw.normal()},
+            "data": {"title": dataset.upper(), "stand_in_for": None},
+        }
+        for dataset in datasets
+        for method in methods
+        for n in counts
+        for seed in (range(3) if n == 4 else (0,))
+    ]
+
+
+# %%
+#| export
+def ssl_table(
+    records,  # of the semi-supervised grid, all of one profile
+    published=(),  # the paper's numbers, as `experiments.published_accuracies` gives them
+) -> pd.DataFrame:  # dataset, method, n_labels, paper, ours, sd, n_seeds, n_train, difference (ours - paper)
+    """Mean accuracy over seeds beside the paper's value, one row for each data set, method and number of labels per class.
+
+    Numbers of labels that only the paper has are there, too, for the data sets and methods of the records; `ours` is then NaN. Raises `ValueError` without records."""
+    ours = {}
+    for record in records:
+        cell = record["cell"]
+        ours.setdefault((cell["dataset"], cell["method"], cell["n_labels"]), []).append((record["metrics"]["accuracy"], record["n_train"]))
+    if not ours:
+        raise ValueError("There is no record of the semi-supervised grid: run its cells first.")
+    paper = {(line["dataset"], line["method"], line["n_labels"]): line["accuracy"] for line in published}
+    pairs = {key[:2] for key in ours}
+    datasets, methods = list(dict.fromkeys(key[0] for key in ours)), in_order(key[1] for key in ours)
+    keys = sorted({*ours, *(key for key in paper if key[:2] in pairs)}, key=lambda k: (datasets.index(k[0]), methods.index(k[1]), label_order(k[2])))
+    rows = []
+    for key in keys:
+        values = pd.Series([value for value, _ in ours.get(key, ())], dtype=float)
+        n_train = ours[key][0][1] if key in ours else np.nan
+        rows.append((*key, paper.get(key, np.nan), values.mean(), values.std(ddof=1), len(values), n_train, values.mean() - paper.get(key, np.nan)))
+    table = pd.DataFrame(rows, columns=["dataset", "method", "n_labels", "paper", "ours", "sd", "n_seeds", "n_train", "difference"])
+    return table.astype({"n_train": "Int64"})
+
+
+# %%
+few = ssl_table(made_up_ssl_records(), published_accuracies())
+assert list(few[few.ours.notna()].n_labels) == [4, 64, "full"] * 2 and list(few.n_labels[:6]) == [4, 16, 64, 256, 1024, "full"]
+assert list(few[few.n_labels == 4].n_seeds) == [3, 3] and few.sd.notna().sum() == 2
+assert few[(few.method == "baseline") & (few.n_labels == 4)].paper.item() == 0.8143
+assert few[(few.method == "baseline") & (few.n_labels == 16)].paper.item() == 0.9548  # not in Table 8
+print(to_markdown(few[few.ours.notna()]))
+
+# %% [markdown]
+# The axis of labels is logarithmic. `full` is no number on it, so it stands apart, behind a break. Filled markers and lines are ours, with one standard deviation over seeds; rings and dotted lines are the paper's.
+
+# %%
+#| export
+FULL_GAP = 1.3  # from the last number of labels to `full`, in steps of a factor of four
+
+
+def label_places(
+    counts,  # numbers of labels per class, "full" among them or not
+) -> dict:  # each -> its place on the axis
+    "Where the numbers of labels stand: a factor of four is a step, `full` comes behind a gap."
+    places = {n: np.log(n) / np.log(4) for n in counts if n != "full"}
+    last = max(places.values(), default=0.0)
+    return places | ({"full": last + FULL_GAP} if "full" in counts else {})
+
+
+def draw_label_curves(
+    ax,  # a matplotlib Axes
+    table: pd.DataFrame,  # rows of `ssl_table` for one data set
+    places: dict,  # from `label_places`
+) -> None:
+    "Draw the curves of one panel, a colour for each method."
+    methods = in_order(table.method)
+    for i, method in enumerate(methods):
+        rows, colour = table[table.method == method], METHOD_COLOURS[method]
+        aside = 0.05 * (i - (len(methods) - 1) / 2)  # so that bars of one place can be told apart
+        for full in (False, True):
+            part = rows[(rows.n_labels == "full") == full]
+            x = np.array([places[n] + aside for n in part.n_labels])
+            ax.plot(x, part.paper, color=colour, zorder=2, **(PAPER | {"ls": ":", "lw": 0.8, "ms": 5}))
+            there = part.ours.notna().to_numpy()
+            marker = OURS | {"ls": "-", "marker": METHOD_MARKERS[method]}
+            ax.errorbar(x[there], part.ours[there], part.sd[there].fillna(0), color=colour, elinewidth=1, zorder=3 + i, **marker)
+    sd = table.sd.fillna(0)
+    ax.set(ylim=axis_limits([*(table.ours - sd), *(table.ours + sd), *table.paper]))
+    ax.set_xticks(list(places.values()), [str(n) for n in places])
+    ax.grid(axis="y", color=FAINT, lw=0.5)
+    if "full" in places and len(places) > 1:
+        middle = places["full"] - FULL_GAP / 2
+        ax.plot([middle - 0.08, middle + 0.08], [0, 0], marker=[(-0.5, -1), (0.5, 1)], color="k", ls="none", ms=6, mew=0.6, transform=ax.get_xaxis_transform(), clip_on=False)
+
+
+# %%
+#| export
+def label_curves(
+    records,  # of the semi-supervised grid, all of one profile
+    published=(),  # as in `ssl_table`
+    missing: dict | None = None,  # data set -> why it has no curves, written in its place
+) -> Picture:
+    "A panel for each data set: accuracy against labels per class, a curve for each method; ValueError as `ssl_table`."
+    table, missing = ssl_table(records, published), missing or {}
+    titles = {r["cell"]["dataset"]: f"{record_title(r)}\n{r['n_train']:,} rows" for r in records}
+    datasets = [*titles, *(d for d in missing if d not in titles)]
+    width = min(TEXT_WIDTH, 1.9 + 1.9 * len(datasets))
+    with use_style():
+        fig = Picture(figsize=(width, 2.3), layout="constrained")
+        axes = fig.subplots(1, len(datasets), squeeze=False)[0]
+        for ax, dataset in zip(axes, datasets):
+            ax.set_title(wrap(titles.get(dataset) or describe(dataset)["title"], 28), loc="left")
+            sns.despine(ax=ax)
+            if dataset not in titles:
+                ax.set(xticks=[], yticks=[])
+                draw_reason(ax, missing[dataset])
+                continue
+            rows = table[table.dataset == dataset]
+            draw_label_curves(ax, rows, label_places(sorted(set(rows.n_labels), key=label_order)))
+            ax.set_xlabel("labels per class")
+        axes[0].set_ylabel("accuracy, test rows")
+        fig.legend(handles=dot_legend(table[table.ours.notna()], in_order(table.method)), loc="outside right upper", handletextpad=0.4, borderaxespad=0)
+    return fig
+
+
+# %%
+fig = label_curves(made_up_ssl_records(("baseline", "aug", "umap_learned", "aug_umap_learned"), datasets=("mnist", "cifar10")), published_accuracies(), {"fmnist": "Data not found: put them into PUMAP_DATA."})
+fig
+
+# %%
+ax = fig.axes[0]
+assert [tick.get_text() for tick in ax.get_xticklabels()] == ["4", "16", "64", "256", "1024", "full"]
+assert np.ptp(np.diff(ax.get_xticks())[:4]) < 1e-9 < np.diff(ax.get_xticks())[-1] - 1  # even steps, and a gap
+assert "Data not" in fig.axes[2].texts[0].get_text() and [a.get_title(loc="left").split("\n")[0] for a in fig.axes] == ["MNIST", "CIFAR10", "Fashion-MNIST"]
+assert "the paper" in [text.get_text() for text in fig.legends[0].get_texts()]
+assert set(label_places([4, 64])) == {4, 64} and label_places(["full"]) == {"full": FULL_GAP}
+try:
+    ssl_table([])
+except ValueError as error:
+    print(error)
+else:
+    raise AssertionError("no error")
+
+
+# %% [markdown]
+# Figure 17 shows what a classifier's last layer reads, as a 2-D UMAP for each number of labels: once in the colours of the true classes, once in those of the predicted ones. What was labelled lies on top. The first column is the UMAP of the data themselves, and all others are laid over it.
+
+# %%
+#| export
+def draw_labelled(
+    ax,  # a matplotlib Axes
+    embedding,  # shape (n, 2)
+    y,  # classes that give the colours, shape (n,)
+    labelled,  # which points had a label, bool, shape (n,)
+    classes,  # all classes
+) -> None:
+    "A panel of points with the labelled ones on top; where a quarter or more had a label they are not marked."
+    draw_projection(ax, embedding, y, classes)
+    if np.mean(labelled) < 0.25:
+        size = 14 if np.sum(labelled) < 100 else 5
+        ax.scatter(*embedding[labelled].T, s=size, color=point_colours(y, classes)[labelled], edgecolors="k", linewidths=0.5, rasterized=True)
+
+
+# %%
+#| export
+def last_layer_grid(
+    panels: dict,  # panels[data set][labels per class] = arrays of `experiments.last_layer`, or a sentence; under "pixels" (embedding, y) of the data's own UMAP, or a sentence
+    titles: dict | None = None,  # title of each data set; None: its name
+) -> Picture:
+    "Two rows for each data set, true and predicted classes; a column for the data and for each number of labels. ValueError if there are no panels."
+    counts = sorted({n for row in panels.values() for n in row if n != "pixels"}, key=label_order)
+    if not counts:
+        raise ValueError("There are no panels to draw: give panels[data set][labels per class] = arrays.")
+    side, left, top = min(1.3, (TEXT_WIDTH - 0.5) / (len(counts) + 1)), 0.5, 0.25  # inches
+    width, height = left + 0.02 + side * (len(counts) + 1), top + 0.02 + 2 * side * len(panels)
+    with use_style():
+        fig = Picture(figsize=(width, height))
+        box = {"left": left / width, "right": 1 - 0.02 / width, "bottom": 0.02 / height, "top": 1 - top / height}
+        axes = fig.subplots(2 * len(panels), len(counts) + 1, squeeze=False, gridspec_kw={**box, "wspace": 0.05, "hspace": 0.05})
+        for i, (dataset, row) in enumerate(panels.items()):
+            _draw_last_layers(axes[2 * i : 2 * i + 2], row, counts)
+            for ax, word in zip(axes[2 * i : 2 * i + 2, 0], ("true", "predicted")):
+                ax.set_ylabel(f"{wrap((titles or {}).get(dataset, dataset), 20)}\n{word}", linespacing=1.1)
+        for ax, word in zip(axes[0], ["pixels", *("all labels" if n == "full" else f"{n} labels" for n in counts)]):
+            ax.set_title(word)
+    return fig
+
+
+def _draw_last_layers(axes, row, counts):
+    pixels = row.get("pixels", "not in this run")
+    found = [arrays for arrays in row.values() if isinstance(arrays, dict)]
+    classes = np.unique(np.concatenate([arrays["y"] for arrays in found])) if found else None
+    for column, n in enumerate(["pixels", *counts]):
+        panel = row.get(n, "not in this run")
+        for ax, key in zip(axes[:, column], ("y", "predicted")):
+            ax.set(xticks=[], yticks=[], box_aspect=1)
+            ax.spines[:].set_color(FAINT)
+            if n == "pixels" and key == "predicted":
+                ax.spines[:].set_visible(False)
+            elif isinstance(panel, str):
+                draw_reason(ax, panel)
+            elif n == "pixels":
+                draw_projection(ax, *panel, classes=classes)
+            else:
+                same = not isinstance(pixels, str) and len(pixels[0]) == len(panel["embedding"])
+                points = procrustes_align(pixels[0], panel["embedding"]) if same else panel["embedding"]
+                draw_labelled(ax, points, panel[key], panel["labelled"], classes)
+
+
+# %%
+def made_up_layer(n_labelled):
+    X, y = make_blobs(300, centers=3, cluster_std=0.8, random_state=0)
+    wrong = np.random.default_rng(0).random(300) < 0.2
+    return {"embedding": X[:, ::-1], "y": y, "predicted": np.where(wrong, (y + 1) % 3, y), "labelled": np.arange(300) < n_labelled}
+
+
+blobs, blob = make_blobs(300, centers=3, cluster_std=0.8, random_state=0)
+layers = {"blobs": {"pixels": (blobs, blob), 4: made_up_layer(12), "full": made_up_layer(300)}, "elsewhere": {4: "Data not found."}}
+fig = last_layer_grid(layers, {"blobs": "Three blobs"})
+fig
+
+# %%
+assert len(fig.axes) == 4 * 3 and [ax.get_title() for ax in fig.axes[:3]] == ["pixels", "4 labels", "all labels"]
+points = [[len(c.get_offsets()) for c in ax.collections] for ax in fig.axes[:6]]
+assert points == [[300], [300, 12], [300], [], [300, 12], [300]]  # labelled points on top, but not where all are labelled
+assert_allclose(np.sort(fig.axes[1].collections[0].get_offsets(), axis=0), np.sort(blobs, axis=0), atol=1e-6)  # mirrored, and laid over the data
+assert "Data not" in fig.axes[7].texts[0].get_text() and "not in this" in fig.axes[6].texts[0].get_text().replace("\n", " ")

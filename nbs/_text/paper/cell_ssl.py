@@ -1,0 +1,105 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # One cell of the semi-supervised grid
+#
+# > One classifier learns from some labels and, if it may, from where all the other rows lie; its accuracy on the test becomes one record.
+#
+# Figures 15 to 18 of the paper, and Table 8, are questions put to a grid: data sets by methods by numbers of labels. This notebook is what happens in one
+# cell of that grid. `pumap run` runs it once for each cell a figure needs, with other parameters each time, and keeps the executed copy in
+# `figures/<profile>/cells`. Here you can read it, change a parameter, and run it yourself.
+
+# %%
+import numpy as np
+
+from pumap import experiments as ex
+from pumap import plots
+
+# %% [markdown]
+# ## Parameters
+#
+# As they stand, they make a run of seconds: a few hundred digits and a few steps. The number of labels is *per class*, as in the paper, whose figures do not say so.
+
+# %% tags=["parameters"]
+dataset = "digits"  # paper: mnist, fmnist, cifar10
+method = "umap_euclidean"  # baseline, aug, umap_euclidean, umap_learned, aug_umap_euclidean, aug_umap_learned
+n_labels = 4  # per class; paper: 4, 16, 64, 256, 1024 and "full"
+seed = 0  # of the choice of labels and of the network; paper: none, one run each
+profile = "smoke"  # smoke, quick, laptop, paper
+results_dir = ""  # where the record goes; "" is a temporary folder
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+
+# %%
+cell = ex.check_ssl_cell(ex.SSLCell(dataset, method, n_labels, seed))
+size = ex.profile(profile)
+results = ex.results_folder(results_dir)
+print(f"{cell.id}, profile {size.name}: {size.title}")
+
+# %% [markdown]
+# ## Load, and choose the labels
+#
+# All training rows are there for the graph; only some keep their label.
+
+# %%
+data = ex.load_data(cell, profile, data_dir, stand_ins)
+settings = ex.settings_for(cell, profile)
+y = ex.choose_labels(data.y_train, n_labels, seed, settings["labels"])
+print(f"{data.title}: {len(data.X_train):,} rows to train, {(y >= 0).sum():,} of them with a label; {len(data.X_test):,} to test; from {data.source}")
+
+# %% [markdown]
+# ## Fit
+#
+# The classifier, with the UMAP loss on the edges of all rows where the method has it. Where a validation split is used, the weights of its best round are the ones that are tested.
+
+# %%
+print("settings:", settings)
+classifier, labels, accuracy, seconds = ex.fit_ssl_cell(cell, data, profile)
+assert np.array_equal(labels, y)
+print(f"fit {seconds['fit']:.1f} s; {classifier.history_['step'][-1]} steps; accuracy on the test rows {accuracy:.4f}")
+
+# %% [markdown]
+# ## Look
+#
+# The two losses as the training goes on. Label smoothing puts a floor under the classification loss, the lowest value that it can have. Without the UMAP loss, there is one line.
+
+# %%
+history = classifier.history_
+smoothed = np.full(len(classifier.classes_), settings["label_smoothing"] / len(classifier.classes_))
+smoothed[0] += 1 - settings["label_smoothing"]
+floor = -np.sum(smoothed * np.log(smoothed))
+with plots.use_style():
+    fig = plots.Picture(figsize=(plots.COLUMN_WIDTH, 2), layout="constrained")
+    ax = fig.subplots()
+    ax.axhline(floor, color=plots.FAINT, lw=1)
+    ax.plot(history["step"], history["classification"], color=plots.METHOD_COLOURS["baseline"], label="classification")
+    if classifier.umap_weight:
+        ax.plot(history["step"], history["umap"], color=plots.METHOD_COLOURS["umap_euclidean"], label="UMAP")
+    ax.set(xlabel="step", ylabel="loss", ylim=(0, None))
+    ax.legend()
+fig
+
+# %% [markdown]
+# ## Write down
+#
+# The record is the last thing, and it is written in one step: a run that is killed before this leaves nothing behind, a run that came here is not done again. For the baseline, what Figure 17 shows is kept beside it.
+
+# %%
+record = ex.make_record(cell, profile, data, {"accuracy": accuracy}, seconds, stand_ins)
+record = ex.save_ssl_cell(cell, record, classifier, data, y, results)
+assert ex.read_record(ex.record_path(cell, profile, results)) == record
+record

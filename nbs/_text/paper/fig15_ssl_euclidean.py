@@ -1,0 +1,81 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 15: few labels and the UMAP loss
+#
+# > What the UMAP loss of all rows adds to a classifier that has few labels.
+#
+# Two classifiers have the same network and the same labels. One has nothing else. The other pays, besides, for every edge of the data's neighbour graph that it pulls apart: it learns from all rows, labelled or not. The graph is that of the pixels, Euclidean, and of the known labels: edges
+# between rows with different labels are cut, as in the original.
+
+# %%
+from pumap import experiments as ex
+from pumap import plots
+
+# %% [markdown]
+# ## Parameters
+#
+# As they stand, a few hundred digits and a few steps show that everything works. With `profile = "laptop"` the records of the repository are read, or made where they are out of date.
+
+# %% tags=["parameters"]
+profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
+results_dir = ""  # where the records are; "": figures/<profile> of the repository, for smoke a temporary folder
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+save_to = ""  # folder for the picture; "" draws without writing
+
+# %% [markdown]
+# ## Records
+#
+# A cell is one method, on one data set, with so many labels per class, and a seed that decides which rows these are. `cell_ssl` is what happens in one cell.
+
+# %%
+found = ex.gather("fig15", profile, results_dir, data_dir, stand_ins)
+print(found)
+
+# %%
+table = plots.ssl_table(found.records, ex.published_accuracies())
+asked = {(c.dataset, c.method, c.n_labels) for c in found.cells if c not in found.reasons}
+assert {tuple(row[:3]) for row in table[table.ours.notna()].itertuples(index=False)} == asked
+assert table.ours.dropna().between(0, 1).all()
+
+# %% [markdown]
+# ## Figure 15
+#
+# Labels are counted *per class* (the paper's axis says "training examples"). Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. The paper has the whole network and up to 60,000 rows; so compare the
+# distance between the two curves with that of the paper's two, not their heights. The insets of the paper's panels, the UMAP of the pixels, are the first column of Figure 17.
+
+# %%
+fig = plots.label_curves(found.records, ex.published_accuracies(), found.missing)
+fig
+
+# %% [markdown]
+# The paper finds that on MNIST and Fashion-MNIST the UMAP loss helps, most where labels are few, and that on CIFAR10 it harms: there neighbours in pixels are often of different classes. In this profile:
+
+# %%
+print(ex.gain_text(ex.gains(found.records, "umap_euclidean", "baseline")))
+print(ex.claims_text(found.records, "C22", "C23"))
+
+# %% [markdown]
+# ## Write
+#
+# The figure as `fig15_ssl_euclidean.png` and `.pdf`. The numbers are in Table 8, which the notebook of Figure 18 makes.
+
+# %%
+if save_to:
+    for path in plots.save_figure(fig, f"{save_to}/fig15_ssl_euclidean"):
+        print(path)

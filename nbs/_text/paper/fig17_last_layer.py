@@ -1,0 +1,105 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Figure 17: what the last layer has learned
+#
+# > The classifier's last hidden layer as a picture: what it knows of the classes with few labels, and with all.
+#
+# The classifier without the UMAP loss (`baseline`) is trained on so many labels per class. What its last layer reads, some dozens to hundreds of numbers for each row, is embedded in two dimensions by UMAP. The paper reads from it that such a graph largely agrees with what the network
+# has decided already, right or wrong: the groups follow the predicted classes rather than the true ones. That would explain why a graph of this layer teaches little without augmentation (Figure 18).
+
+# %%
+import numpy as np
+
+from pumap import experiments as ex
+from pumap import plots
+from pumap.metrics import silhouette
+
+# %% [markdown]
+# ## Parameters
+#
+# As they stand, a few hundred digits and a few steps show that everything works. With `profile = "laptop"` the records of the repository are read, or made where they are out of date.
+
+# %% tags=["parameters"]
+profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
+results_dir = ""  # where the records are; "": figures/<profile> of the repository, for smoke a temporary folder
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+save_to = ""  # folder for the picture; "" draws without writing
+
+# %% [markdown]
+# ## Records
+#
+# The points are kept beside the records of the baseline, for the first 10,000 training rows. The UMAP of the pixels is a cell of the other grid, where the profile has it.
+
+# %%
+found = ex.gather("fig17", profile, results_dir, data_dir, stand_ins)
+print(found)
+
+# %%
+panels, titles = {}, {}
+for cell in found.cells:
+    if cell in found.reasons:
+        panels.setdefault(cell.dataset, {})[cell.n_labels if cell.kind == "ssl" else "pixels"] = found.reasons[cell]
+for record in found.records:
+    cell = record["cell"]
+    read = ex.read_last_layer if "n_labels" in cell else ex.read_embedding
+    panels.setdefault(cell["dataset"], {})[cell.get("n_labels", "pixels")] = read(record, found.results)
+    titles[cell["dataset"]] = plots.record_title(record)
+
+# %% [markdown]
+# The pixels' UMAP may be of more rows than the classifier was trained on; the first of both are the same rows. So it is cut to them, and the labels must agree.
+
+# %%
+for row in panels.values():
+    layers = [arrays for arrays in row.values() if isinstance(arrays, dict)]
+    if layers and isinstance(row.get("pixels"), tuple):
+        points, y = (values[: len(layers[0]["y"])] for values in row["pixels"])
+        row["pixels"] = (points, y)
+        assert all(np.array_equal(arrays["y"], y) for arrays in layers)
+
+# %% [markdown]
+# ## Figure 17
+#
+# Upper row: true classes; lower row: predicted ones. Points with a black edge had a label. Each panel is turned, mirrored and scaled to lie over the UMAP of the pixels as well as it can.
+
+# %%
+fig = plots.last_layer_grid(panels, titles)
+fig
+
+# %% [markdown]
+# The same in numbers: how many of these training rows are predicted rightly, and how well the *predicted* classes are apart in the picture (silhouette), beside the true ones.
+
+# %%
+for dataset, row in panels.items():
+    for n, arrays in row.items():
+        if isinstance(arrays, dict):
+            right = np.mean(arrays["y"] == arrays["predicted"])
+            apart = [silhouette(arrays["embedding"], arrays[key]) if np.ptp(arrays[key]) else np.nan for key in ("predicted", "y")]
+            print(f"{dataset}, {n} labels per class: {right:.3f} right; silhouette of the predicted classes {apart[0]:.2f}, of the true ones {apart[1]:.2f}")
+
+# %% [markdown]
+# If the paper is right, the first silhouette is the higher one where labels are few, and both are alike where all rows have one.
+#
+# ## Write
+#
+# The figure as `fig17_last_layer.png` and `.pdf`.
+
+# %%
+if save_to:
+    for path in plots.save_figure(fig, f"{save_to}/fig17_last_layer"):
+        print(path)
