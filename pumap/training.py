@@ -914,7 +914,8 @@ def joint_step(
                 head, tail = ops.split(z[n_labelled:], 2)
                 attraction, repulsion = umap_cross_entropy(head, tail, negatives, a, b, loss, repulsion_strength)
                 total += umap_weight * total_loss(attraction, repulsion, "mean")
-        gradients = tape.gradient(total, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients = zip(tape.gradient(total, variables), variables)
+        gradients = [ops.zeros_like(v) if gradient is None else gradient for gradient, v in gradients]  # None: labels alone do not reach the embedding's head
         optimizer.apply(gradients, variables)
         return ops.mean(attraction), ops.mean(repulsion), classification
 

@@ -527,6 +527,14 @@ accuracies = {name: accuracy(fitted.get(name) or SemiSupervisedClassifier(**quic
 pd.Series(accuracies, name="accuracy").round(3).to_frame()
 
 # %% [markdown]
+# A Y learns from labels alone, too. Its UMAP head is then never trained.
+
+# %%
+y_alone = SemiSupervisedClassifier(n_shared=64, head_layers=(64,), umap_weight=0, n_steps=20, random_state=0).fit(X, y)
+untrained = joint_network("mlp_norm", (2,), 2, 64, 64, (64,), random_state=0)
+assert_array_equal(y_alone.network_.get_layer("embedding").get_weights()[0], untrained.get_layer("embedding").get_weights()[0])
+
+# %% [markdown]
 # ## Words, pictures, other graphs
 #
 # Labels in words come back as words. Images stay images for the network and for an augmentation, which here moves them by a pixel. With enough labels, some of them are kept back, and the weights of the best round are used.
