@@ -102,6 +102,8 @@ assert (again.transform(X[1500:]) == z_new).all()
 #
 # | figure or table | notebook | command |
 # |---|---|---|
+# | Figure 1: overview | [fig01_overview](paper/fig01_overview.ipynb) | `pumap run fig01 --profile laptop` |
+# | Figure 2: variants, with their gradients measured | [fig02_variants](paper/fig02_variants.ipynb) | `pumap run fig02 --profile laptop` |
 # | Table 1: the data sets | [table01_datasets](paper/table01_datasets.ipynb) | `pumap run table1 --profile laptop` |
 # | Figure 3: moons with three labels per class | [fig03_moons_ssl](paper/fig03_moons_ssl.ipynb) | `pumap run fig03 --profile laptop` |
 # | Figure 4: projections | [fig04_projections](paper/fig04_projections.ipynb) | `pumap run fig04 --profile laptop` |
@@ -117,7 +119,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | Figure 13, Table 7: error of the reconstructions | [fig13_reconstruction](paper/fig13_reconstruction.ipynb) | `pumap run fig13 table7 --profile laptop` |
 # | Figure 14: attributes of faces | [fig14_latent_algebra](paper/fig14_latent_algebra.ipynb) | `pumap run fig14 --profile laptop --stand-ins` |
 #
-# The other figures (1, 2 and 15 to 18) and Table 8 are not here yet. After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
+# The other figures (15 to 18) and Table 8 are not here yet. After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
 # number beside the paper's, `pumap data` says where each data set comes from. `pumap run` goes on where it was stopped: a cell that is done is not run again.
 #
 # A *profile* sets the sizes, and by which loop a loss is minimised; never the protocol:
@@ -144,7 +146,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | PCA | 0.7434 | 0.7433 | -0.0001 | 0.9126 | 0.9126 | -0.0000 |
 #
 # UMAP, t-SNE and PCA agree with the paper to 0.001. P. UMAP, with the paper's convolutional network, is trained here by the fast solver for 0.12 passes over the edges in place of the original's five, and lies 0.01 below its
-# published values; `pumap run fig05 --profile paper` is the full training, which has not been run yet. Of the paper's 18 figures and 8 tables, nine figures and five tables have their notebooks here.
+# published values; `pumap run fig05 --profile paper` is the full training, which has not been run yet. Of the paper's 18 figures and 8 tables, fourteen figures and seven tables have their notebooks here.
 
 # %% [markdown]
 # ## Speed
