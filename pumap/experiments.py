@@ -252,6 +252,8 @@ INVERTIBLE = ("umap", "umap_ae", "pumap_decoder", "vae", "ae", "pca")  # methods
 FIGURES = {
     f.id: f
     for f in (
+        Figure("fig01", "From rows to a graph to an embedding, in two ways", "fig01_overview", ()),
+        Figure("fig02", "The variants, their networks and gradients", "fig02_variants", ()),
         Figure("table1", "The data sets and their parts", "table01_datasets", ()),
         Figure("fig03", "Two moons with three labels per class", "fig03_moons_ssl", ()),
         Figure("fig04", "Projections of each data set by each method", "fig04_projections", (2,), True),

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'COLUMN_WIDTH', 'GREY', 'FAINT', 'STYLE',
-           'CLASS_COLOURS', 'METRIC_LABELS', 'LOG_METRICS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'FULL_GAP', 'in_order',
-           'use_style', 'Picture', 'save_figure', 'procrustes_align', 'point_colours', 'is_class_label',
+           'CLASS_COLOURS', 'METRIC_LABELS', 'LOG_METRICS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'FULL_GAP', 'DASHED',
+           'in_order', 'use_style', 'Picture', 'save_figure', 'procrustes_align', 'point_colours', 'is_class_label',
            'square_window', 'draw_projection', 'wrap', 'draw_reason', 'projection_grid', 'published_table',
            'record_title', 'records_frame', 'comparison_table', 'to_markdown', 'save_table', 'check_table',
            'agreement_text', 'families_text', 'axis_limits', 'log_limits', 'dot_legend', 'draw_dots', 'metric_dots',
            'draw_example', 'example_grid', 'fractions', 'strip', 'reconstruction_grid', 'ssl_table', 'label_places',
-           'draw_label_curves', 'label_curves', 'draw_labelled', 'last_layer_grid']
+           'draw_label_curves', 'label_curves', 'draw_labelled', 'last_layer_grid', 'kernel_layers', 'network_shapes',
+           'inch_axes', 'draw_network', 'draw_arrow']
 
 # %% ../nbs/10_plots.ipynb #b4a4c8e6
 import io
@@ -809,3 +810,80 @@ def _draw_last_layers(axes, row, counts):
                 same = not isinstance(pixels, str) and len(pixels[0]) == len(panel["embedding"])
                 points = procrustes_align(pixels[0], panel["embedding"]) if same else panel["embedding"]
                 draw_labelled(ax, points, panel[key], panel["labelled"], classes)
+
+# %% ../nbs/10_plots.ipynb #8342bd3b
+def kernel_layers(
+    layers: list,  # of Keras layers, as `model.layers` has them
+) -> list:  # of Keras layers
+    "The layers with a kernel (a weight of two or more axes), in their order."
+    found = []
+    for layer in layers:
+        if hasattr(layer, "layers"):
+            found += kernel_layers(layer.layers)
+        elif any(len(weight.shape) > 1 for weight in layer.weights):
+            found.append(layer)
+    return found
+
+
+def network_shapes(
+    model,  # Keras model with one input
+) -> list:  # of tuples: the shape of a row, then that of each such layer's output
+    "What a row looks like on its way through a network."
+    return [tuple(model.input_shape[1:]), *(tuple(layer.output.shape[1:]) for layer in kernel_layers(model.layers))]
+
+# %% ../nbs/10_plots.ipynb #ee9c478f
+DASHED = (0, (3, 1.8))
+
+
+def inch_axes(
+    fig,  # a Picture
+):  # a matplotlib Axes
+    "Axes over the whole figure, without a frame, whose units are inches from the lower left corner."
+    width, height = fig.get_size_inches()
+    ax = fig.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, width), ylim=(0, height))
+    ax.set_axis_off()
+    return ax
+
+
+def draw_network(
+    ax,  # Axes in inches, see `inch_axes`
+    shapes: list,  # shape of each layer, as `network_shapes` gives them
+    left: float,  # of the middle of the first bar
+    middle: float,  # height of the network's axis
+    step: float = 0.25,  # from bar to bar
+    height: float = 0.7,  # of a bar of `widest` units
+    widest: int | None = None,  # None: the widest of these layers
+    colour: str = GREY,
+    label_at: float | None = None,  # height of the numbers of units; None: just below the network
+    first_label: int = 0,  # bars before this one get no number
+) -> list:  # of (place from left to right, half the height) for each bar
+    "Draw a bar for each layer, with what joins them in a lighter tone; ValueError for a layer without a fixed width."
+    if not shapes or any(size is None for shape in shapes for size in shape):
+        raise ValueError(f"The layers have the shapes {shapes}: give at least one, and none with an axis of any length (None).")
+    units = np.array([np.prod(shape) for shape in shapes])
+    places = left + step * np.arange(len(units))
+    halves = np.maximum(0.5 * height * np.sqrt(units / (widest or units.max())), 0.03)
+    ax.fill_between(places, middle - halves, middle + halves, color=colour, alpha=0.22, lw=0, zorder=1)
+    label_at = middle - halves.max() - 0.03 if label_at is None else label_at
+    for i, (x, half, shape) in enumerate(zip(places, halves, shapes)):
+        ax.fill_between([x - 0.03, x + 0.03], middle - half, middle + half, color=colour, lw=0, zorder=2)
+        if i >= first_label:
+            ax.text(x, label_at, "×".join(map(str, shape)), ha="center", va="top", fontsize=7, color=GREY)
+    return list(zip(places, halves))
+
+
+def draw_arrow(
+    ax,  # a matplotlib Axes
+    points,  # corners of the way, shape (n >= 2, 2); the head is at the last
+    colour: str = "black",
+    linestyle="-",  # DASHED for gradients
+    linewidth: float = 0.9,
+) -> None:
+    "Draw an arrow along a way with corners."
+    points = np.asarray(points, dtype="float64")
+    if points.ndim != 2 or len(points) < 2 or points.shape[1] != 2:
+        raise ValueError(f"The way has shape {points.shape}: an arrow needs at least two points (x, y).")
+    ax.plot(*points.T, color=colour, ls=linestyle, lw=linewidth, solid_capstyle="butt", dash_capstyle="butt", zorder=3)
+    head = {"arrowstyle": "-|>", "lw": 0, "fc": colour, "ec": colour, "mutation_scale": 7, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", points[-1], points[-2], arrowprops=head, zorder=3)

@@ -32,6 +32,7 @@ from numpy.testing import assert_allclose
 from sklearn.datasets import make_blobs, make_moons
 
 from pumap.experiments import Cell, Gathered, profile, published_accuracies
+from pumap.networks import build_decoder, build_encoder, mlp_norm_encoder
 
 # %%
 #| export
@@ -1395,3 +1396,122 @@ points = [[len(c.get_offsets()) for c in ax.collections] for ax in fig.axes[:6]]
 assert points == [[300], [300, 12], [300], [], [300, 12], [300]]  # labelled points on top, but not where all are labelled
 assert_allclose(np.sort(fig.axes[1].collections[0].get_offsets(), axis=0), np.sort(blobs, axis=0), atol=1e-6)  # mirrored, and laid over the data
 assert "Data not" in fig.axes[7].texts[0].get_text() and "not in this" in fig.axes[6].texts[0].get_text().replace("\n", " ")
+
+
+# %% [markdown]
+# ## Diagrams of networks
+#
+# A diagram of a network is drawn from the network itself, so that it cannot show one that does not exist. A bar is a layer with a kernel; layers that only reshape, normalise or activate leave the width as it is, and are left out. Models within models are opened.
+
+# %%
+#| export
+def kernel_layers(
+    layers: list,  # of Keras layers, as `model.layers` has them
+) -> list:  # of Keras layers
+    "The layers with a kernel (a weight of two or more axes), in their order."
+    found = []
+    for layer in layers:
+        if hasattr(layer, "layers"):
+            found += kernel_layers(layer.layers)
+        elif any(len(weight.shape) > 1 for weight in layer.weights):
+            found.append(layer)
+    return found
+
+
+def network_shapes(
+    model,  # Keras model with one input
+) -> list:  # of tuples: the shape of a row, then that of each such layer's output
+    "What a row looks like on its way through a network."
+    return [tuple(model.input_shape[1:]), *(tuple(layer.output.shape[1:]) for layer in kernel_layers(model.layers))]
+
+
+# %%
+encoder, decoder = build_encoder("mlp", (8, 8), 2), build_decoder("mlp", (8, 8), 2)
+assert network_shapes(encoder) == [(8, 8), (100,), (100,), (100,), (2,)]
+assert network_shapes(decoder) == [(2,), (100,), (100,), (100,), (64,)]
+assert network_shapes(build_encoder(mlp_norm_encoder, (8, 8), 2)) == network_shapes(encoder)
+assert network_shapes(build_encoder("conv28", (784,), 2)) == [(784,), (13, 13, 64), (6, 6, 128), (512,), (512,), (2,)]
+
+# %% [markdown]
+# Diagrams have their places in inches, so that letters and boxes can be laid out beside each other. The height of a bar is the square root of the number of units: 2 and 100 can then stand side by side.
+
+# %%
+#| export
+DASHED = (0, (3, 1.8))
+
+
+def inch_axes(
+    fig,  # a Picture
+):  # a matplotlib Axes
+    "Axes over the whole figure, without a frame, whose units are inches from the lower left corner."
+    width, height = fig.get_size_inches()
+    ax = fig.add_axes((0, 0, 1, 1))
+    ax.set(xlim=(0, width), ylim=(0, height))
+    ax.set_axis_off()
+    return ax
+
+
+def draw_network(
+    ax,  # Axes in inches, see `inch_axes`
+    shapes: list,  # shape of each layer, as `network_shapes` gives them
+    left: float,  # of the middle of the first bar
+    middle: float,  # height of the network's axis
+    step: float = 0.25,  # from bar to bar
+    height: float = 0.7,  # of a bar of `widest` units
+    widest: int | None = None,  # None: the widest of these layers
+    colour: str = GREY,
+    label_at: float | None = None,  # height of the numbers of units; None: just below the network
+    first_label: int = 0,  # bars before this one get no number
+) -> list:  # of (place from left to right, half the height) for each bar
+    "Draw a bar for each layer, with what joins them in a lighter tone; ValueError for a layer without a fixed width."
+    if not shapes or any(size is None for shape in shapes for size in shape):
+        raise ValueError(f"The layers have the shapes {shapes}: give at least one, and none with an axis of any length (None).")
+    units = np.array([np.prod(shape) for shape in shapes])
+    places = left + step * np.arange(len(units))
+    halves = np.maximum(0.5 * height * np.sqrt(units / (widest or units.max())), 0.03)
+    ax.fill_between(places, middle - halves, middle + halves, color=colour, alpha=0.22, lw=0, zorder=1)
+    label_at = middle - halves.max() - 0.03 if label_at is None else label_at
+    for i, (x, half, shape) in enumerate(zip(places, halves, shapes)):
+        ax.fill_between([x - 0.03, x + 0.03], middle - half, middle + half, color=colour, lw=0, zorder=2)
+        if i >= first_label:
+            ax.text(x, label_at, "×".join(map(str, shape)), ha="center", va="top", fontsize=7, color=GREY)
+    return list(zip(places, halves))
+
+
+def draw_arrow(
+    ax,  # a matplotlib Axes
+    points,  # corners of the way, shape (n >= 2, 2); the head is at the last
+    colour: str = "black",
+    linestyle="-",  # DASHED for gradients
+    linewidth: float = 0.9,
+) -> None:
+    "Draw an arrow along a way with corners."
+    points = np.asarray(points, dtype="float64")
+    if points.ndim != 2 or len(points) < 2 or points.shape[1] != 2:
+        raise ValueError(f"The way has shape {points.shape}: an arrow needs at least two points (x, y).")
+    ax.plot(*points.T, color=colour, ls=linestyle, lw=linewidth, solid_capstyle="butt", dash_capstyle="butt", zorder=3)
+    head = {"arrowstyle": "-|>", "lw": 0, "fc": colour, "ec": colour, "mutation_scale": 7, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", points[-1], points[-2], arrowprops=head, zorder=3)
+
+
+# %%
+with use_style():
+    fig = Picture(figsize=(3.0, 1.1))
+    ax = inch_axes(fig)
+    there = draw_network(ax, network_shapes(encoder), 0.4, 0.6, widest=100)
+    back = draw_network(ax, network_shapes(decoder), there[-1][0], 0.6, widest=100, colour=METHOD_COLOURS["ae"], first_label=1)
+    draw_arrow(ax, [(2.4, 0.6), (2.8, 0.6)])
+    draw_arrow(ax, [(2.8, 1.05), (0.9, 1.05), (0.9, 0.97)], METHOD_COLOURS["pumap"], DASHED)
+fig
+
+# %%
+# The widths are written once each, the bar of 2 units is lower than that of 100, and the mirrored network comes back to the height it began with.
+assert [text.get_text() for text in ax.texts if text.get_text()] == ["8×8", "100", "100", "100", "2", "100", "100", "100", "64"]
+assert there[1][1] == 0.35 > there[0][1] > there[-1][1] and back[-1][1] == there[0][1]
+for wrong in ([], [(2,), (None, 4)]):
+    try:
+        draw_network(ax, wrong, 0, 0)
+    except ValueError as error:
+        assert "shapes" in str(error)
+    else:
+        raise AssertionError("no error")

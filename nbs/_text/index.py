@@ -102,6 +102,8 @@ assert (again.transform(X[1500:]) == z_new).all()
 #
 # | figure or table | notebook | command |
 # |---|---|---|
+# | Figure 1: overview | [fig01_overview](paper/fig01_overview.ipynb) | `pumap run fig01 --profile laptop` |
+# | Figure 2: variants, with their gradients measured | [fig02_variants](paper/fig02_variants.ipynb) | `pumap run fig02 --profile laptop` |
 # | Table 1: the data sets | [table01_datasets](paper/table01_datasets.ipynb) | `pumap run table1 --profile laptop` |
 # | Figure 3: moons with three labels per class | [fig03_moons_ssl](paper/fig03_moons_ssl.ipynb) | `pumap run fig03 --profile laptop` |
 # | Figure 4: projections | [fig04_projections](paper/fig04_projections.ipynb) | `pumap run fig04 --profile laptop` |
@@ -121,7 +123,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | Figure 17: the classifier's last layer | [fig17_last_layer](paper/fig17_last_layer.ipynb) | `pumap run fig17 --profile laptop --stand-ins` |
 # | Figure 18, Table 8: few labels and the learned graph | [fig18_ssl_learned](paper/fig18_ssl_learned.ipynb) | `pumap run fig18 table8 --profile laptop --stand-ins` |
 #
-# The other figures (1 and 2) are not here yet. After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
+# After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
 # number beside the paper's, `pumap data` says where each data set comes from. `pumap run` goes on where it was stopped: a cell that is done is not run again.
 #
 # A *profile* sets the sizes, and by which loop a loss is minimised; never the protocol:
@@ -148,7 +150,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | PCA | 0.7434 | 0.7433 | -0.0001 | 0.9126 | 0.9126 | -0.0000 |
 #
 # UMAP, t-SNE and PCA agree with the paper to 0.001. P. UMAP, with the paper's convolutional network, is trained here by the fast solver for 0.12 passes over the edges in place of the original's five, and lies 0.01 below its
-# published values; `pumap run fig05 --profile paper` is the full training, which has not been run yet. Of the paper's 18 figures and 8 tables, sixteen figures and all tables have their notebooks here.
+# published values; `pumap run fig05 --profile paper` is the full training, which has not been run yet. All of the paper's 18 figures and 8 tables have their notebooks here.
 
 # %% [markdown]
 # ## Speed
