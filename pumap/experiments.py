@@ -12,9 +12,11 @@ __all__ = ['METHODS', 'WITHOUT_DECODERS', 'PROTOCOL', 'NETWORKS', 'PARAMETRIC', 
            'settings_used', 'fit_cell', 'measure', 'versions', 'device', 'peak_memory_mb', 'make_record', 'save_cell',
            'run_cell', 'collect', 'Gathered', 'gather', 'turned_only', 'NotebookFailed', 'check_parameters',
            'clean_copy', 'run_notebook', 'cells_of_notebook', 'is_drawn', 'training_name', 'training_runs', 'Timing',
-           'time_call', 'published', 'records_of', 'summary', 'table_rows', 'means_of', 'claim_c01', 'claim_c02',
-           'family_means', 'claim_c04', 'spearman', 'claim_c06', 'claim_c07', 'errata', 'judged_claims', 'claims_text',
-           'scorecard', 'scorecard_text', 'scorecard_markdown']
+           'time_call', 'Measurements', 'write_measurements', 'read_measurements', 'measurements', 'title_of',
+           'first_rows', 'speed_line', 'timed_encoders', 'timed_devices', 'placed', 'timed_umap', 'published',
+           'records_of', 'summary', 'table_rows', 'means_of', 'claim_c01', 'claim_c02', 'family_means', 'claim_c04',
+           'spearman', 'claim_c06', 'claim_c07', 'errata', 'judged_claims', 'claims_text', 'scorecard',
+           'scorecard_text', 'scorecard_markdown']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -856,6 +858,153 @@ def time_call(
 
     warmup = tuple(map(once, range(warmups)))
     return Timing(tuple(map(once, range(repeats))), warmup)
+
+# %% ../nbs/09_experiments.ipynb #74f5a3b3
+@dataclass(frozen=True)
+class Measurements:
+    "A table that an earlier run of a notebook kept, or the place for it."
+
+    path: Path  # the CSV file
+    wanted: tuple  # names of the data sets that it should be about
+    lines: list | None  # of dict, one for each measurement; None: nothing is kept
+
+    @property
+    def to_measure(self) -> tuple:
+        "Names of the data sets to measure now: all or none."
+        return self.wanted if self.lines is None else ()
+
+    def __str__(self):
+        if self.lines is None:
+            return "nothing measured yet, so it will be now"
+        absent = sorted(set(self.wanted) - {line.get("dataset") for line in self.lines})
+        return f"read from {portable(self.path)}; delete the file to measure anew" + (f"\nnot in that file: {', '.join(absent)}" if absent else "")
+
+
+def write_measurements(
+    lines: list,  # of dict, all with the same keys
+    path: Path,  # the CSV file
+):
+    "Writes a table of measurements in one step; numbers with six digits."
+    from io import StringIO
+
+    buffer = StringIO()
+    table = csv.DictWriter(buffer, lines[0] if lines else (), lineterminator="\n")
+    table.writeheader()
+    table.writerows({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in line.items()} for line in lines)
+    write_atomic(path, buffer.getvalue().encode())
+
+# %% ../nbs/09_experiments.ipynb #2871999b
+def read_measurements(
+    path: Path,  # the CSV file
+) -> list | None:  # of dict: whole numbers, other numbers, and text; None if there is no such file
+    "The lines of a table of measurements; ValueError if it is damaged."
+    def value(text):
+        for kind in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                pass
+        return text
+
+    if not Path(path).is_file():
+        return None
+    with open(path, encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    if any(None in line or None in line.values() for line in lines):
+        raise ValueError(f"{path} has lines with more or fewer values than its first; delete the file to measure anew.")
+    return [{key: value(text) for key, text in line.items()} for line in lines]
+
+
+def measurements(
+    name: str,  # file stem of the table, such as "fig11_embedding_speed"
+    wanted: tuple,  # names of the data sets that it should be about
+    profile_name: str,  # which profile
+    results_dir="",  # where it is; "" stands for figures/<profile>, for smoke a temporary folder
+    save_to="",  # where it will be written; "": it is not, and is looked for in `results_dir`
+) -> Measurements:  # print it to tell what is there
+    "The measurements of a notebook, if an earlier run kept them."
+    folder = save_to or results_folder(results_dir or (figures_dir(profile_name) if profile_name != "smoke" else ""))
+    path = Path(folder) / f"{name}.csv"
+    return Measurements(path, tuple(wanted), read_measurements(path))
+
+# %% ../nbs/09_experiments.ipynb #20f479df
+def title_of(
+    title: str,  # name for people
+    stand_in_for: str | None,  # name of the data set that it replaces, if it does
+) -> str:
+    "The name of a data set, and what it stands in for."
+    return title + (f" (in place of {stand_in_for})" if stand_in_for else "")
+
+
+def first_rows(
+    names: tuple,  # of data sets
+    n_train: int,  # training rows at most
+    n_test: int,  # test rows at most
+    data_dir="",  # as in `load_data`
+    reasons: dict | None = None,  # filled with name -> why it is left out; None raises the error instead
+) -> dict:  # name -> pumap.datasets.Dataset
+    "The first rows of some data sets, as many as are asked for and are there."
+    from pumap.datasets import load, take
+
+    loaded = {}
+    for name in names:
+        try:
+            data = load(name, data_dir or None)
+            loaded[name] = take(data, n_train=min(n_train, len(data.X_train)), n_test=min(n_test, len(data.X_test)))
+        except (FileNotFoundError, ValueError) as error:
+            if reasons is None:
+                raise
+            reasons[name] = str(error)
+    return loaded
+
+
+def speed_line(
+    data,  # from `first_rows`
+    method: str,  # slug of the method
+    encoder: str,  # name of its network, "" if it has none
+    device: str,  # "CPU:0" or "GPU:0"
+) -> dict:  # the first columns of a line
+    "What was timed: the beginning of a line in the tables of Figures 11 and 12."
+    return {"dataset": data.name, "title": title_of(data.title, data.stand_in_for), "n_train": len(data.X_train), "method": method, "encoder": encoder, "device": device[:3]}
+
+# %% ../nbs/09_experiments.ipynb #3f8e461e
+def timed_encoders(
+    dataset: str,  # name of a data set
+) -> tuple:  # names of networks
+    "The networks that are timed on a data set."
+    return tuple(dict.fromkeys(("mlp", NETWORKS.get(dataset, "mlp"))))
+
+
+def timed_devices() -> tuple:
+    "TensorFlow's names of the devices on which networks are timed."
+    import tensorflow as tf
+
+    return ("CPU:0", *(["GPU:0"] if tf.config.list_physical_devices("GPU") else []))
+
+
+def placed(
+    network,  # a Keras model
+    device: str,  # from `timed_devices`
+):  # a Keras model
+    "A copy of a network with its weights on a device."
+    import keras
+    import tensorflow as tf
+
+    with tf.device(device):
+        copy = keras.models.clone_model(network)
+        copy.set_weights(network.get_weights())
+    return copy
+
+
+def timed_umap(
+    data,  # from `first_rows`
+):  # a fitted transformer of `pumap.baselines`
+    "UMAP on all training rows, laid out for 10 epochs only."
+    from pumap import import_quietly
+
+    model = import_quietly("pumap.baselines").make_method("umap", n_epochs=10).fit(data.X_train)
+    model.umap_.n_epochs = None  # so that new rows get as many epochs as they do by default
+    return model
 
 # %% ../nbs/09_experiments.ipynb #64760fa6
 TOLERANCE = {"trustworthiness": 0.02, "knn1_accuracy": 0.05, "knn5_accuracy": 0.05}  # what a reader of the paper would call "the same"; measures without an entry are not judged

@@ -8,7 +8,7 @@ __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'C
            'save_figure', 'procrustes_align', 'point_colours', 'is_class_label', 'square_window', 'draw_projection',
            'wrap', 'draw_reason', 'projection_grid', 'published_table', 'records_frame', 'comparison_table',
            'to_markdown', 'save_table', 'check_table', 'agreement_text', 'families_text', 'axis_limits', 'dot_legend',
-           'draw_dots', 'metric_dots', 'draw_example', 'example_grid']
+           'draw_dots', 'metric_dots', 'draw_example', 'example_grid', 'number_text', 'range_text', 'runs_text']
 
 # %% ../nbs/10_plots.ipynb #b4a4c8e6
 import io
@@ -20,7 +20,7 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from .datasets import describe
-from .experiments import UMAP_FAMILY, published, root, write_atomic
+from .experiments import UMAP_FAMILY, published, root, title_of, write_atomic
 
 try:
     import matplotlib as mpl
@@ -305,9 +305,8 @@ def records_frame(
     rows = []
     for record in records:
         cell, data = record["cell"], record["data"]
-        stands_for = f" (in place of {data['stand_in_for']})" if data.get("stand_in_for") else ""
         row = {"dataset": cell["dataset"], "dim": cell["n_components"], "method": cell["method"], "seed": cell["seed"]}
-        rows.append({**row, "n_train": record["n_train"], "title": data["title"] + stands_for, **record["metrics"]})
+        rows.append({**row, "n_train": record["n_train"], "title": title_of(data["title"], data.get("stand_in_for")), **record["metrics"]})
     frame = pd.DataFrame(rows, columns=None if rows else ["dataset", "dim", "method", "seed", "n_train", "title"])
     repeated = frame[frame.duplicated(["dataset", "dim", "method", "seed"])]
     if len(repeated):
@@ -584,3 +583,26 @@ def example_grid(
         for ax in axes[len(examples) :]:
             ax.remove()
     return fig
+
+# %% ../nbs/10_plots.ipynb #5bee90af
+def number_text(
+    value: float,  # above 0
+) -> str:
+    "A number for a sentence: whole from 10 on, below with two digits."
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def range_text(
+    values,  # whole numbers
+) -> str:
+    "A number, or the range of several."
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def runs_text(
+    repeats,  # how often it was timed, for each measurement; all the same in one figure
+) -> str:
+    "How often something was timed."
+    repeats = range_text(repeats)
+    return f"{repeats} run{'' if repeats == '1' else 's'}"

@@ -1198,6 +1198,198 @@ timing = time_call(lambda: time.sleep(next(waits)), repeats=3)
 assert timing.warmup[0] >= 0.2 > max(timing.seconds) and timing.median < 0.05  # neither the first call nor the odd one out counts
 assert cells_for("fig11", "paper") == ()  # speeds are not cells of the grid
 
+
+# %% [markdown]
+# ## Measurements that are kept
+#
+# Seconds belong to a machine and to what else it does, so they are not measured again each time a figure is drawn. The notebook that measured them keeps them as a CSV file beside its figure, and reads that file
+# the next time. Who wants to measure anew deletes it.
+
+# %%
+#| export
+@dataclass(frozen=True)
+class Measurements:
+    "A table that an earlier run of a notebook kept, or the place for it."
+
+    path: Path  # the CSV file
+    wanted: tuple  # names of the data sets that it should be about
+    lines: list | None  # of dict, one for each measurement; None: nothing is kept
+
+    @property
+    def to_measure(self) -> tuple:
+        "Names of the data sets to measure now: all or none."
+        return self.wanted if self.lines is None else ()
+
+    def __str__(self):
+        if self.lines is None:
+            return "nothing measured yet, so it will be now"
+        absent = sorted(set(self.wanted) - {line.get("dataset") for line in self.lines})
+        return f"read from {portable(self.path)}; delete the file to measure anew" + (f"\nnot in that file: {', '.join(absent)}" if absent else "")
+
+
+def write_measurements(
+    lines: list,  # of dict, all with the same keys
+    path: Path,  # the CSV file
+):
+    "Writes a table of measurements in one step; numbers with six digits."
+    from io import StringIO
+
+    buffer = StringIO()
+    table = csv.DictWriter(buffer, lines[0] if lines else (), lineterminator="\n")
+    table.writeheader()
+    table.writerows({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in line.items()} for line in lines)
+    write_atomic(path, buffer.getvalue().encode())
+
+
+# %%
+#| export
+def read_measurements(
+    path: Path,  # the CSV file
+) -> list | None:  # of dict: whole numbers, other numbers, and text; None if there is no such file
+    "The lines of a table of measurements; ValueError if it is damaged."
+    def value(text):
+        for kind in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                pass
+        return text
+
+    if not Path(path).is_file():
+        return None
+    with open(path, encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    if any(None in line or None in line.values() for line in lines):
+        raise ValueError(f"{path} has lines with more or fewer values than its first; delete the file to measure anew.")
+    return [{key: value(text) for key, text in line.items()} for line in lines]
+
+
+def measurements(
+    name: str,  # file stem of the table, such as "fig11_embedding_speed"
+    wanted: tuple,  # names of the data sets that it should be about
+    profile_name: str,  # which profile
+    results_dir="",  # where it is; "" stands for figures/<profile>, for smoke a temporary folder
+    save_to="",  # where it will be written; "": it is not, and is looked for in `results_dir`
+) -> Measurements:  # print it to tell what is there
+    "The measurements of a notebook, if an earlier run kept them."
+    folder = save_to or results_folder(results_dir or (figures_dir(profile_name) if profile_name != "smoke" else ""))
+    path = Path(folder) / f"{name}.csv"
+    return Measurements(path, tuple(wanted), read_measurements(path))
+
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    nothing = measurements("speed", ("digits", "moons"), "smoke", save_to=folder)
+    assert nothing.lines is None and nothing.to_measure == ("digits", "moons")
+    write_measurements([{"dataset": "digits", "encoder": "", "n_rows": 1000, "seconds": 1 / 3}], nothing.path)
+    assert nothing.path.read_text() == "dataset,encoder,n_rows,seconds\ndigits,,1000,0.333333\n"
+    there = measurements("speed", ("digits", "moons"), "smoke", save_to=folder)
+    assert there.lines == [{"dataset": "digits", "encoder": "", "n_rows": 1000, "seconds": 0.333333}] and there.to_measure == ()
+    assert str(there).endswith("not in that file: moons")
+    there.path.write_text("a,b\n1\n")
+    try: read_measurements(there.path)
+    except ValueError as error: assert "delete the file" in str(error)
+    else: assert False
+
+
+# %% [markdown]
+# Figures 11 and 12 time the same kinds of model on the same rows. New rows are test rows, which no method has seen. Speed does not depend on how good a model is, so none is trained to the end.
+
+# %%
+#| export
+def title_of(
+    title: str,  # name for people
+    stand_in_for: str | None,  # name of the data set that it replaces, if it does
+) -> str:
+    "The name of a data set, and what it stands in for."
+    return title + (f" (in place of {stand_in_for})" if stand_in_for else "")
+
+
+def first_rows(
+    names: tuple,  # of data sets
+    n_train: int,  # training rows at most
+    n_test: int,  # test rows at most
+    data_dir="",  # as in `load_data`
+    reasons: dict | None = None,  # filled with name -> why it is left out; None raises the error instead
+) -> dict:  # name -> pumap.datasets.Dataset
+    "The first rows of some data sets, as many as are asked for and are there."
+    from pumap.datasets import load, take
+
+    loaded = {}
+    for name in names:
+        try:
+            data = load(name, data_dir or None)
+            loaded[name] = take(data, n_train=min(n_train, len(data.X_train)), n_test=min(n_test, len(data.X_test)))
+        except (FileNotFoundError, ValueError) as error:
+            if reasons is None:
+                raise
+            reasons[name] = str(error)
+    return loaded
+
+
+def speed_line(
+    data,  # from `first_rows`
+    method: str,  # slug of the method
+    encoder: str,  # name of its network, "" if it has none
+    device: str,  # "CPU:0" or "GPU:0"
+) -> dict:  # the first columns of a line
+    "What was timed: the beginning of a line in the tables of Figures 11 and 12."
+    return {"dataset": data.name, "title": title_of(data.title, data.stand_in_for), "n_train": len(data.X_train), "method": method, "encoder": encoder, "device": device[:3]}
+
+
+# %% [markdown]
+# The networks are the MLP and, where the protocol has another one for the data set, that one too. They are timed on the CPU, and on the GPU as well where TensorFlow has one: a copy of the network then has its weights there.
+# UMAP lays out the graph of all training rows for 10 epochs in place of 200 or more; how it places new rows is left at its defaults. No seed is set for it, since umap-learn would then use one core only.
+
+# %%
+#| export
+def timed_encoders(
+    dataset: str,  # name of a data set
+) -> tuple:  # names of networks
+    "The networks that are timed on a data set."
+    return tuple(dict.fromkeys(("mlp", NETWORKS.get(dataset, "mlp"))))
+
+
+def timed_devices() -> tuple:
+    "TensorFlow's names of the devices on which networks are timed."
+    import tensorflow as tf
+
+    return ("CPU:0", *(["GPU:0"] if tf.config.list_physical_devices("GPU") else []))
+
+
+def placed(
+    network,  # a Keras model
+    device: str,  # from `timed_devices`
+):  # a Keras model
+    "A copy of a network with its weights on a device."
+    import keras
+    import tensorflow as tf
+
+    with tf.device(device):
+        copy = keras.models.clone_model(network)
+        copy.set_weights(network.get_weights())
+    return copy
+
+
+def timed_umap(
+    data,  # from `first_rows`
+):  # a fitted transformer of `pumap.baselines`
+    "UMAP on all training rows, laid out for 10 epochs only."
+    from pumap import import_quietly
+
+    model = import_quietly("pumap.baselines").make_method("umap", n_epochs=10).fit(data.X_train)
+    model.umap_.n_epochs = None  # so that new rows get as many epochs as they do by default
+    return model
+
+
+# %%
+assert timed_encoders("digits") == ("mlp",) and timed_encoders("mnist") == ("mlp", "conv28")
+reasons = {}
+few = first_rows(("digits", "nowhere"), 100, 10**6, reasons=reasons)
+assert list(few) == ["digits"] and len(few["digits"].X_train) == 100 and len(few["digits"].X_test) > 100
+print(reasons["nowhere"])
+assert speed_line(few["digits"], "pumap", "mlp", "GPU:0")["device"] == "GPU" and title_of("Cells", "retina") == "Cells (in place of retina)"
+
 # %% [markdown]
 # ## The scorecard
 #

@@ -44,7 +44,7 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from pumap.datasets import describe
-from pumap.experiments import UMAP_FAMILY, published, root, write_atomic
+from pumap.experiments import UMAP_FAMILY, published, root, title_of, write_atomic
 
 try:
     import matplotlib as mpl
@@ -590,9 +590,8 @@ def records_frame(
     rows = []
     for record in records:
         cell, data = record["cell"], record["data"]
-        stands_for = f" (in place of {data['stand_in_for']})" if data.get("stand_in_for") else ""
         row = {"dataset": cell["dataset"], "dim": cell["n_components"], "method": cell["method"], "seed": cell["seed"]}
-        rows.append({**row, "n_train": record["n_train"], "title": data["title"] + stands_for, **record["metrics"]})
+        rows.append({**row, "n_train": record["n_train"], "title": title_of(data["title"], data.get("stand_in_for")), **record["metrics"]})
     frame = pd.DataFrame(rows, columns=None if rows else ["dataset", "dim", "method", "seed", "n_train", "title"])
     repeated = frame[frame.duplicated(["dataset", "dim", "method", "seed"])]
     if len(repeated):
@@ -1041,3 +1040,39 @@ for wrong, word in (({"a": np.zeros((3, 1))}, "cannot be drawn"), ({"a": np.zero
     else:
         raise AssertionError("no error")
 fig
+
+
+# %% [markdown]
+# ## Numbers in a sentence
+#
+# The notebooks that measure speed tell how they measured it below the figure, and what they found in sentences.
+
+# %%
+#| export
+def number_text(
+    value: float,  # above 0
+) -> str:
+    "A number for a sentence: whole from 10 on, below with two digits."
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def range_text(
+    values,  # whole numbers
+) -> str:
+    "A number, or the range of several."
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def runs_text(
+    repeats,  # how often it was timed, for each measurement; all the same in one figure
+) -> str:
+    "How often something was timed."
+    repeats = range_text(repeats)
+    return f"{repeats} run{'' if repeats == '1' else 's'}"
+
+
+# %%
+assert [number_text(value) for value in (1234.5, 10, 9.87, 0.0312)] == ["1,234", "10", "9.9", "0.031"]
+assert range_text([1000, 1000]) == "1,000" and range_text([5, 1000]) == "5 to 1,000"
+assert runs_text([1]) == "1 run" and runs_text([3, 3]) == "3 runs"
