@@ -5,18 +5,19 @@
 # %% auto #0
 __all__ = ['METHODS', 'WITHOUT_DECODERS', 'PROTOCOL', 'NETWORKS', 'PARAMETRIC', 'DECODING', 'PROTOCOL_VERSION', 'SCALE_SETTINGS',
            'PROFILES', 'FIGURES', 'STAND_INS', 'RECORD_KEYS', 'METRICS', 'TRUSTWORTHINESS_ROWS', 'N_COLUMNS',
-           'TOLERANCE', 'UMAP_FAMILY', 'TSNE_FAMILY', 'WITHOUT_NEIGHBOURS', 'ERRATA', 'CLAIM_RULES', 'unknown', 'Cell',
-           'check_cell', 'Block', 'Profile', 'profile', 'settings_for', 'Figure', 'figure', 'cells_for', 'root',
-           'figures_dir', 'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged',
-           'record_path', 'write_record', 'read_record', 'read_embedding', 'cell_state', 'set_aside', 'load_data',
-           'settings_used', 'fit_cell', 'measure', 'versions', 'device', 'peak_memory_mb', 'make_record', 'save_cell',
-           'run_cell', 'collect', 'Gathered', 'gather', 'turned_only', 'NotebookFailed', 'check_parameters',
-           'clean_copy', 'run_notebook', 'cells_of_notebook', 'is_drawn', 'training_name', 'training_runs', 'Timing',
-           'time_call', 'Measurements', 'write_measurements', 'read_measurements', 'measurements', 'title_of',
-           'first_rows', 'speed_line', 'timed_encoders', 'timed_devices', 'placed', 'timed_umap', 'published',
-           'records_of', 'summary', 'table_rows', 'means_of', 'claim_c01', 'claim_c02', 'family_means', 'claim_c04',
-           'spearman', 'claim_c06', 'claim_c07', 'errata', 'judged_claims', 'claims_text', 'scorecard',
-           'scorecard_text', 'scorecard_markdown']
+           'TOLERANCE', 'UMAP_FAMILY', 'TSNE_FAMILY', 'WITHOUT_NEIGHBOURS', 'ERRATA', 'CLAIM_RULES', 'MEASURED_CLAIMS',
+           'unknown', 'Cell', 'check_cell', 'Block', 'Profile', 'profile', 'settings_for', 'Figure', 'figure',
+           'cells_for', 'root', 'figures_dir', 'notebook_path', 'results_folder', 'portable', 'inputs_hash',
+           'write_atomic', 'RecordDamaged', 'record_path', 'write_record', 'read_record', 'read_embedding',
+           'cell_state', 'set_aside', 'load_data', 'settings_used', 'fit_cell', 'measure', 'versions', 'device',
+           'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered', 'gather', 'turned_only',
+           'NotebookFailed', 'check_parameters', 'clean_copy', 'run_notebook', 'cells_of_notebook', 'is_drawn',
+           'training_name', 'training_runs', 'Timing', 'time_call', 'Measurements', 'write_measurements',
+           'read_measurements', 'measurements', 'title_of', 'first_rows', 'speed_line', 'timed_encoders',
+           'timed_devices', 'placed', 'timed_umap', 'published', 'records_of', 'summary', 'table_rows', 'means_of',
+           'claim_c01', 'claim_c02', 'family_means', 'claim_c04', 'spearman', 'claim_c06', 'claim_c07', 'ratio_text',
+           'claim_c12', 'claim_of_speed', 'claim_c13', 'claim_c14', 'claim_c15', 'claim_c16', 'errata', 'kept_tables',
+           'answer_of', 'judged_claims', 'claims_text', 'scorecard', 'scorecard_text', 'scorecard_markdown']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -1187,6 +1188,79 @@ def claim_c07(
     text = "; ".join(f"{d}: UMAP {u:.4f}, t-SNE {t:.4f}, the rest {rest:.4f}" for d, (u, t, rest) in order.items())
     return (all(u > t > rest for u, t, rest in order.values()), text) if order else None
 
+# %% ../nbs/09_experiments.ipynb #73db8ec9
+def ratio_text(
+    ratio: float | None,  # of two times; None: one of them was never reached
+) -> str:
+    "A ratio to read: whole from 10 on, below with three digits."
+    if ratio is None:
+        return "not reached"
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.3g}"
+
+
+def claim_c12(
+    lines: list,  # of figure 10's table
+):  # (holds, evidence), or None if too little was measured
+    """P. UMAP reaches the loss of UMAP's layout (within 3%) later than that, but within ten times its seconds: the soonest of its solvers on each data set.
+
+    UMAP's time counts once for each data set, with the graph left out in both."""
+    holds, told = [], []
+    for dataset in dict.fromkeys(line["dataset"] for line in lines):
+        ratios = {line["solver"]: line["ratio"] or None for line in lines if line["dataset"] == dataset and line["solver"] in ("fast", "paper", "umap-learn")}
+        if ratios:
+            soonest = min((r for r in ratios.values() if r is not None), default=None)
+            holds.append(soonest is not None and 1 <= soonest <= 10)
+            told.append(f"{dataset}: " + ", ".join(f"{solver} {ratio_text(r)}" for solver, r in ratios.items()))
+    return (all(holds), "P. UMAP's seconds to the loss of UMAP, over UMAP's, by solver: " + "; ".join(told)) if holds else None
+
+# %% ../nbs/09_experiments.ipynb #c82eb8f6
+def claim_of_speed(
+    lines: list,  # of figure 11's or 12's table
+    ours: str,  # slug of the method with networks
+    others: dict,  # methods it is compared with: slug -> name in the evidence
+    column: str,  # which seconds
+    least: float = 0,  # the others may not be fewer times as slow as this
+    most: float = float("inf"),  # nor may it be more times as slow as they
+):  # (holds, evidence), or None if too little was measured
+    "Compares seconds per thousand rows, data set by data set and network by network."
+    holds, told = [], []
+    for mine in (line for line in lines if line["method"] == ours):
+        theirs = {line["method"]: line[column] for line in lines if line["dataset"] == mine["dataset"] and line["method"] in others}
+        ratios = {m: theirs[m] / mine[column] for m in others if m in theirs}
+        holds += [ratio >= least and 1 / ratio <= most for ratio in ratios.values()]
+        words = [f"{others[m]} takes {ratio_text(r)} times as long" if least else f"{ratio_text(1 / r)} times {others[m]}'s time" for m, r in ratios.items()]
+        if words:
+            told.append(f"{mine['title']}, {mine['encoder']} on the {mine['device']}: {', '.join(words)}")
+    return (all(holds), "; ".join(told)) if holds else None
+
+# %% ../nbs/09_experiments.ipynb #e23adf81
+def claim_c13(
+    lines: list,  # of figure 11's table
+):  # (holds, evidence), or None if too little was measured
+    "P. UMAP embeds new rows at least a hundred times as fast as UMAP and t-SNE."
+    return claim_of_speed(lines, "pumap", {"umap": "UMAP", "tsne": "t-SNE"}, "seconds_per_1000", least=100)
+
+
+def claim_c14(
+    lines: list,  # of figure 11's table
+):  # (holds, evidence), or None if too little was measured
+    "P. UMAP takes at most ten times as long as PCA to embed new rows."
+    return claim_of_speed(lines, "pumap", {"pca": "PCA"}, "seconds_per_1000", most=10)
+
+
+def claim_c15(
+    lines: list,  # of figure 12's table
+):  # (holds, evidence), or None if too little was measured
+    "The decoder reconstructs at least a hundred times as fast as UMAP's inverse transform."
+    return claim_of_speed(lines, "pumap_decoder", {"umap": "UMAP"}, "reconstruct_per_1000", least=100)
+
+
+def claim_c16(
+    lines: list,  # of figure 12's table
+):  # (holds, evidence), or None if too little was measured
+    "The decoder takes at most ten times as long as PCA to reconstruct."
+    return claim_of_speed(lines, "pumap_decoder", {"pca": "PCA"}, "reconstruct_per_1000", most=10)
+
 # %% ../nbs/09_experiments.ipynb #520b81e5
 ERRATA = (
     ("E01", "Table 1 gives Retina 30.33K/4.81K/10K rows; its code makes 30,327 for training, 10,000 for validation and 4,481 for testing: two columns are swapped and one digit is mistyped.", "Table 1"),
@@ -1215,13 +1289,43 @@ def errata() -> list:  # of dict: id, text, source
 CLAIM_RULES = {"C01": claim_c01, "C02": claim_c02, "C04": claim_c04, "C06": claim_c06, "C07": claim_c07}
 
 
+MEASURED_CLAIMS = {  # claim -> (the table that it rests on, the rule for its lines)
+    "C12": ("fig10_training_curves", claim_c12),
+    "C13": ("fig11_embedding_speed", claim_c13),
+    "C14": ("fig11_embedding_speed", claim_c14),
+    "C15": ("fig12_reconstruction_speed", claim_c15),
+    "C16": ("fig12_reconstruction_speed", claim_c16),
+}
+
+
+def kept_tables(
+    folder: Path,  # figures/<profile>
+) -> dict:  # name -> lines, without those that are not there
+    "The tables of measurements that claims rest on."
+    tables = {name: read_measurements(Path(folder) / f"{name}.csv") for name in dict.fromkeys(name for name, _ in MEASURED_CLAIMS.values())}
+    return {name: lines for name, lines in tables.items() if lines}
+
+
+def answer_of(
+    claim_id: str,  # such as "C01"
+    records: list,  # from `records_of`
+    tables: dict,  # from `kept_tables`
+):  # (holds, evidence), or None if too little was measured
+    "What the rule of a claim says; None for a claim without a rule."
+    if claim_id in MEASURED_CLAIMS:
+        name, rule = MEASURED_CLAIMS[claim_id]
+        return rule(tables[name]) if name in tables else None
+    return CLAIM_RULES[claim_id](records) if claim_id in CLAIM_RULES else None
+
+
 def judged_claims(
     records: list,  # from `records_of`
+    tables: dict | None = None,  # from `kept_tables`; None: none
 ) -> list:  # of dict: id, text, source, measured_as, holds (None: not measured), evidence
     "Each claim of the paper with the answer of its rule."
     claims = []
     for line in published("claims"):
-        holds, evidence = CLAIM_RULES.get(line["id"], lambda _: None)(records) or (None, "not measured")
+        holds, evidence = answer_of(line["id"], records, tables or {}) or (None, "not measured")
         told = {"id": line["id"], "text": line["claim"], "source": f"section {line['section']}", "measured_as": line["measured_as"]}
         claims.append(told | {"holds": holds, "evidence": evidence})
     return claims
@@ -1230,10 +1334,11 @@ def judged_claims(
 def claims_text(
     records: list,  # from `records_of`
     *ids: str,  # such as "C01"
+    tables: dict | None = None,  # name of a table -> its lines, for the claims about speed
 ) -> str:  # two lines for each claim
     "Some claims to read, each with its answer and what that rests on."
     answer = {True: "holds here", False: "does not hold here", None: "cannot be decided here"}
-    claims = [claim for claim in judged_claims(records) if claim["id"] in ids]
+    claims = [claim for claim in judged_claims(records, tables) if claim["id"] in ids]
     return "\n".join(f"{c['id']}: {c['text']}\n  {answer[c['holds']]}: {c['evidence']}" for c in claims)
 
 
@@ -1243,7 +1348,8 @@ def scorecard(
 ) -> dict:  # cells, claims, errata
     "Each number of tables 2 to 8 beside ours, each claim of the paper with its evidence, and the paper's errors."
     records = records_of(profile_name, results_dir)
-    claims = [claim | {"profile": profile_name} for claim in judged_claims(records)]
+    tables = kept_tables(results_dir or figures_dir(profile_name))
+    claims = [claim | {"profile": profile_name} for claim in judged_claims(records, tables)]
     cells = [row for number in range(2, 9) for row in table_rows(number, records, profile_name)]
     return {"profile": profile_name, "cells": cells, "claims": claims, "errata": errata()}
 

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'COLUMN_WIDTH', 'GREY', 'FAINT', 'STYLE',
-           'CLASS_COLOURS', 'METRIC_LABELS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'in_order', 'use_style', 'Picture',
-           'save_figure', 'procrustes_align', 'point_colours', 'is_class_label', 'square_window', 'draw_projection',
-           'wrap', 'draw_reason', 'projection_grid', 'published_table', 'records_frame', 'comparison_table',
-           'to_markdown', 'save_table', 'check_table', 'agreement_text', 'families_text', 'axis_limits', 'dot_legend',
-           'draw_dots', 'metric_dots', 'draw_example', 'example_grid', 'number_text', 'range_text', 'runs_text']
+           'CLASS_COLOURS', 'METRIC_LABELS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'SOLVER_LABELS', 'SOLVER_LOOKS',
+           'in_order', 'use_style', 'Picture', 'save_figure', 'procrustes_align', 'point_colours', 'is_class_label',
+           'square_window', 'draw_projection', 'wrap', 'draw_reason', 'projection_grid', 'published_table',
+           'records_frame', 'comparison_table', 'to_markdown', 'save_table', 'check_table', 'agreement_text',
+           'families_text', 'axis_limits', 'dot_legend', 'draw_dots', 'metric_dots', 'draw_example', 'example_grid',
+           'range_text', 'runs_text']
 
 # %% ../nbs/10_plots.ipynb #b4a4c8e6
 import io
@@ -446,11 +447,11 @@ METRIC_LABELS = {
 def axis_limits(
     values,  # all values on the axis, NaN allowed
 ) -> tuple:  # (low, high)
-    "Limits that use the axis: from 0 only if the values come near it, and not beyond 1 if they do not pass it."
+    "Limits that use the axis: from 0 if the values come near it, and beyond the values by what a marker needs."
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    pad = 0.07 * (high - low) or 0.05 * max(abs(high), 0.1)
-    bottom = 0.0 if 0 <= low < 0.3 * high else low - pad
-    return bottom, min(high + pad, 1.0 + 0.015 * (1.0 - bottom)) if high <= 1 else high + pad
+    pad = 0.08 * (high - low) or 0.05 * max(abs(high), 0.1)
+    bottom = 0.0 if 0.08 * high <= low < 0.3 * high else low - pad
+    return bottom, high + 0.08 * (high - bottom)
 
 # %% ../nbs/10_plots.ipynb #b0d87afd
 OURS = {"ls": "none", "ms": 4.5, "mew": 0}
@@ -585,13 +586,6 @@ def example_grid(
     return fig
 
 # %% ../nbs/10_plots.ipynb #5bee90af
-def number_text(
-    value: float,  # above 0
-) -> str:
-    "A number for a sentence: whole from 10 on, below with two digits."
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
 def range_text(
     values,  # whole numbers
 ) -> str:
@@ -606,3 +600,19 @@ def runs_text(
     "How often something was timed."
     repeats = range_text(repeats)
     return f"{repeats} run{'' if repeats == '1' else 's'}"
+
+# %% ../nbs/10_plots.ipynb #c37494e1
+SOLVER_LABELS = {
+    "layout": "UMAP (umap-learn)",
+    "umap_tf": "UMAP (TF)",
+    "fast": "P. UMAP, fast",
+    "paper": "P. UMAP, paper's loop",
+    "umap-learn": "P. UMAP (umap-learn)",
+}
+SOLVER_LOOKS = {
+    "layout": {"color": METHOD_COLOURS["umap"], "marker": "*", "ms": 9, "ls": "none"},
+    "umap_tf": {"color": METHOD_COLOURS["umap_tf"], "ls": "-"},
+    "fast": {"color": METHOD_COLOURS["pumap"], "ls": "-", "lw": 1.6},
+    "paper": {"color": METHOD_COLOURS["pumap"], "ls": "--"},
+    "umap-learn": {"color": METHOD_COLOURS["pumap"], "ls": ":", "lw": 1.6},
+}

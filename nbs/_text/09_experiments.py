@@ -1473,7 +1473,7 @@ def table_rows(
 # %% [markdown]
 # ## Claims
 #
-# A claim of the paper is a sentence with a rule that decides it from records. The rules that are here concern Figures 5 to 8. The other claims say `None`: not measured. (Claims about speed are looked at in the notebooks of Figures 10 to 12.)
+# A claim of the paper is a sentence with a rule that decides it from records. The rules that are here concern Figures 5 to 8. The other claims say `None`: not measured. (Those about seconds rest on the tables that Figures 10 to 12 keep.)
 # The UMAP family is UMAP, its TensorFlow twin, parametric UMAP and UMAP/AE. A rule takes the methods of a family that are there, so in the smaller profiles it stands on fewer than the paper's.
 
 # %%
@@ -1675,6 +1675,114 @@ assert claim_c07([r for r in theirs if r["cell"]["dataset"] != "retina"])[0] is 
 for rule in (claim_c04, claim_c06, claim_c07):
     print(rule(theirs)[1])
 
+
+# %% [markdown]
+# Five claims are about seconds. No record holds these: they stand in the tables that the notebooks of Figures 10 to 12 keep. A rule for them gets the lines of one table. A claim holds if it holds for each network on each data set,
+# and the evidence tells them apart: a dense network and a convolutional one may have different answers.
+
+# %%
+#| export
+def ratio_text(
+    ratio: float | None,  # of two times; None: one of them was never reached
+) -> str:
+    "A ratio to read: whole from 10 on, below with three digits."
+    if ratio is None:
+        return "not reached"
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.3g}"
+
+
+def claim_c12(
+    lines: list,  # of figure 10's table
+):  # (holds, evidence), or None if too little was measured
+    """P. UMAP reaches the loss of UMAP's layout (within 3%) later than that, but within ten times its seconds: the soonest of its solvers on each data set.
+
+    UMAP's time counts once for each data set, with the graph left out in both."""
+    holds, told = [], []
+    for dataset in dict.fromkeys(line["dataset"] for line in lines):
+        ratios = {line["solver"]: line["ratio"] or None for line in lines if line["dataset"] == dataset and line["solver"] in ("fast", "paper", "umap-learn")}
+        if ratios:
+            soonest = min((r for r in ratios.values() if r is not None), default=None)
+            holds.append(soonest is not None and 1 <= soonest <= 10)
+            told.append(f"{dataset}: " + ", ".join(f"{solver} {ratio_text(r)}" for solver, r in ratios.items()))
+    return (all(holds), "P. UMAP's seconds to the loss of UMAP, over UMAP's, by solver: " + "; ".join(told)) if holds else None
+
+
+# %%
+#| export
+def claim_of_speed(
+    lines: list,  # of figure 11's or 12's table
+    ours: str,  # slug of the method with networks
+    others: dict,  # methods it is compared with: slug -> name in the evidence
+    column: str,  # which seconds
+    least: float = 0,  # the others may not be fewer times as slow as this
+    most: float = float("inf"),  # nor may it be more times as slow as they
+):  # (holds, evidence), or None if too little was measured
+    "Compares seconds per thousand rows, data set by data set and network by network."
+    holds, told = [], []
+    for mine in (line for line in lines if line["method"] == ours):
+        theirs = {line["method"]: line[column] for line in lines if line["dataset"] == mine["dataset"] and line["method"] in others}
+        ratios = {m: theirs[m] / mine[column] for m in others if m in theirs}
+        holds += [ratio >= least and 1 / ratio <= most for ratio in ratios.values()]
+        words = [f"{others[m]} takes {ratio_text(r)} times as long" if least else f"{ratio_text(1 / r)} times {others[m]}'s time" for m, r in ratios.items()]
+        if words:
+            told.append(f"{mine['title']}, {mine['encoder']} on the {mine['device']}: {', '.join(words)}")
+    return (all(holds), "; ".join(told)) if holds else None
+
+
+# %%
+#| export
+def claim_c13(
+    lines: list,  # of figure 11's table
+):  # (holds, evidence), or None if too little was measured
+    "P. UMAP embeds new rows at least a hundred times as fast as UMAP and t-SNE."
+    return claim_of_speed(lines, "pumap", {"umap": "UMAP", "tsne": "t-SNE"}, "seconds_per_1000", least=100)
+
+
+def claim_c14(
+    lines: list,  # of figure 11's table
+):  # (holds, evidence), or None if too little was measured
+    "P. UMAP takes at most ten times as long as PCA to embed new rows."
+    return claim_of_speed(lines, "pumap", {"pca": "PCA"}, "seconds_per_1000", most=10)
+
+
+def claim_c15(
+    lines: list,  # of figure 12's table
+):  # (holds, evidence), or None if too little was measured
+    "The decoder reconstructs at least a hundred times as fast as UMAP's inverse transform."
+    return claim_of_speed(lines, "pumap_decoder", {"umap": "UMAP"}, "reconstruct_per_1000", least=100)
+
+
+def claim_c16(
+    lines: list,  # of figure 12's table
+):  # (holds, evidence), or None if too little was measured
+    "The decoder takes at most ten times as long as PCA to reconstruct."
+    return claim_of_speed(lines, "pumap_decoder", {"pca": "PCA"}, "reconstruct_per_1000", most=10)
+
+
+# %%
+def fake_times(column, **seconds):
+    "Lines with just enough in them for a claim; a method with two numbers has two networks."
+    about = {"dataset": "a", "title": "A", "device": "CPU"}
+    return [about | {"method": m, "encoder": encoder, column: value} for m, values in seconds.items() for encoder, value in zip(("mlp", "conv28"), np.atleast_1d(values))]
+
+fast, slow = (fake_times("seconds_per_1000", pca=0.001, pumap=pumap, umap=1.0, tsne=2.0) for pumap in ((0.002, 0.004), (0.002, 0.02)))
+print(claim_c13(slow)[1], claim_c14(slow)[1], sep="\n")
+assert claim_c13(fast)[0] is True and claim_c14(fast)[0] is True
+assert claim_c13(slow)[0] is False and claim_c14(slow)[0] is False  # one of the two networks does not do
+assert claim_c13(fake_times("seconds_per_1000", pca=1, umap=1)) is None and claim_c14(fake_times("seconds_per_1000", pumap=1, umap=1)) is None
+
+back = fake_times("reconstruct_per_1000", pca=0.001, pumap_decoder=0.005, umap=0.4)
+assert claim_c15(back)[0] is False and claim_c16(back)[0] is True  # 80 times as fast as UMAP, 5 times PCA's time
+
+def fake_curves(dataset, **ratios):
+    return [{"dataset": dataset, "solver": solver, "ratio": ratio} for solver, ratio in ratios.items()]
+
+curves = fake_curves("a", layout=1, fast=3.8, paper="") + fake_curves("b", layout=1, fast=2.5, umap_tf=0.5)
+print(claim_c12(curves)[1])
+assert claim_c12(curves)[0] is True and claim_c12(fake_curves("a", layout=1, umap_tf=2.0)) is None
+for ratio in (0.9, 12.0, ""):  # sooner than UMAP, too late, never
+    assert claim_c12(curves + fake_curves("c", layout=1, fast=ratio))[0] is False
+
 # %% [markdown]
 # ## The paper's own errors
 #
@@ -1712,13 +1820,43 @@ def errata() -> list:  # of dict: id, text, source
 CLAIM_RULES = {"C01": claim_c01, "C02": claim_c02, "C04": claim_c04, "C06": claim_c06, "C07": claim_c07}
 
 
+MEASURED_CLAIMS = {  # claim -> (the table that it rests on, the rule for its lines)
+    "C12": ("fig10_training_curves", claim_c12),
+    "C13": ("fig11_embedding_speed", claim_c13),
+    "C14": ("fig11_embedding_speed", claim_c14),
+    "C15": ("fig12_reconstruction_speed", claim_c15),
+    "C16": ("fig12_reconstruction_speed", claim_c16),
+}
+
+
+def kept_tables(
+    folder: Path,  # figures/<profile>
+) -> dict:  # name -> lines, without those that are not there
+    "The tables of measurements that claims rest on."
+    tables = {name: read_measurements(Path(folder) / f"{name}.csv") for name in dict.fromkeys(name for name, _ in MEASURED_CLAIMS.values())}
+    return {name: lines for name, lines in tables.items() if lines}
+
+
+def answer_of(
+    claim_id: str,  # such as "C01"
+    records: list,  # from `records_of`
+    tables: dict,  # from `kept_tables`
+):  # (holds, evidence), or None if too little was measured
+    "What the rule of a claim says; None for a claim without a rule."
+    if claim_id in MEASURED_CLAIMS:
+        name, rule = MEASURED_CLAIMS[claim_id]
+        return rule(tables[name]) if name in tables else None
+    return CLAIM_RULES[claim_id](records) if claim_id in CLAIM_RULES else None
+
+
 def judged_claims(
     records: list,  # from `records_of`
+    tables: dict | None = None,  # from `kept_tables`; None: none
 ) -> list:  # of dict: id, text, source, measured_as, holds (None: not measured), evidence
     "Each claim of the paper with the answer of its rule."
     claims = []
     for line in published("claims"):
-        holds, evidence = CLAIM_RULES.get(line["id"], lambda _: None)(records) or (None, "not measured")
+        holds, evidence = answer_of(line["id"], records, tables or {}) or (None, "not measured")
         told = {"id": line["id"], "text": line["claim"], "source": f"section {line['section']}", "measured_as": line["measured_as"]}
         claims.append(told | {"holds": holds, "evidence": evidence})
     return claims
@@ -1727,10 +1865,11 @@ def judged_claims(
 def claims_text(
     records: list,  # from `records_of`
     *ids: str,  # such as "C01"
+    tables: dict | None = None,  # name of a table -> its lines, for the claims about speed
 ) -> str:  # two lines for each claim
     "Some claims to read, each with its answer and what that rests on."
     answer = {True: "holds here", False: "does not hold here", None: "cannot be decided here"}
-    claims = [claim for claim in judged_claims(records) if claim["id"] in ids]
+    claims = [claim for claim in judged_claims(records, tables) if claim["id"] in ids]
     return "\n".join(f"{c['id']}: {c['text']}\n  {answer[c['holds']]}: {c['evidence']}" for c in claims)
 
 
@@ -1740,7 +1879,8 @@ def scorecard(
 ) -> dict:  # cells, claims, errata
     "Each number of tables 2 to 8 beside ours, each claim of the paper with its evidence, and the paper's errors."
     records = records_of(profile_name, results_dir)
-    claims = [claim | {"profile": profile_name} for claim in judged_claims(records)]
+    tables = kept_tables(results_dir or figures_dir(profile_name))
+    claims = [claim | {"profile": profile_name} for claim in judged_claims(records, tables)]
     cells = [row for number in range(2, 9) for row in table_rows(number, records, profile_name)]
     return {"profile": profile_name, "cells": cells, "claims": claims, "errata": errata()}
 
@@ -1778,10 +1918,12 @@ def scorecard_markdown(
 # %%
 with tempfile.TemporaryDirectory() as folder:
     run_cell(Cell("digits", "pca", 2), "smoke", folder)
+    write_measurements(slow, Path(folder, "fig11_embedding_speed.csv"))
     card = scorecard("smoke", folder)
 mine = [row for row in card["cells"] if row["dataset"] == "digits" and row["table"] == 2]
 theirs = [row for row in card["cells"] if row["dataset"] == "mnist" and row["method"] == "umap" and row["table"] == 2]
 assert [row["paper"] for row in mine] == [None] and mine[0]["seeds"] == 1
 assert [(row["dim"], row["paper"], row["ours"], row["within"]) for row in theirs] == [(2, 0.9601, None, None), (64, 0.9895, None, None)]
 assert len(card["claims"]) == 28 and card["claims"][0]["holds"] is None
+assert {claim["id"]: claim["holds"] for claim in card["claims"] if claim["id"] in MEASURED_CLAIMS} == {"C12": None, "C13": False, "C14": False, "C15": None, "C16": None}
 print(scorecard_markdown(card)[:600])

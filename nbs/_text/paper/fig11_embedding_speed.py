@@ -222,14 +222,7 @@ fig
 # than PCA (we take: ten times at most). A ratio is of medians per 1,000 rows, and is told for each network apart. With few training rows, as in the smoke profile, UMAP and t-SNE have little to search.
 
 # %%
-for name, group in times.groupby("dataset", sort=False):
-    other = group[group.method != "pumap"].set_index("method").seconds_per_1000
-    for line in group[group.method == "pumap"].itertuples():
-        ratios = {m: other[m] / line.seconds_per_1000 for m in ("umap", "tsne")}
-        against_pca = line.seconds_per_1000 / other["pca"]
-        print(f"{line.title}, {line.encoder} on the {line.device}, {plots.number_text(1000 * line.seconds_per_1000)} ms for 1,000 rows: "
-              + ", ".join(f"{plots.number_text(r)} times as fast as {plots.METHOD_LABELS[m]} ({'at least' if r >= 100 else 'NOT'} 100)" for m, r in ratios.items())
-              + f"; {plots.number_text(against_pca)} times PCA's time ({'at most' if against_pca <= 10 else 'NOT within'} 10)")  # fmt: skip
+print(ex.claims_text([], "C13", "C14", tables={"fig11_embedding_speed": lines}))
 
 # %% [markdown]
 # ## Write
