@@ -99,9 +99,10 @@ def seed_of(random_state):  # an int, or None
 class UMAP(Invertible):
     "Non-parametric UMAP, by umap-learn."
 
-    def __init__(self, n_components: int = 2, *, n_neighbors: int = 15, min_dist: float = 0.1, n_epochs: int | None = None, random_state=None):
+    def __init__(self, n_components: int = 2, *, n_neighbors: int = 15, min_dist: float = 0.1, metric="euclidean", n_epochs: int | None = None, random_state=None):
         self.n_components = n_components
         self.n_neighbors = n_neighbors
+        self.metric = metric
         self.min_dist = min_dist
         self.n_epochs = n_epochs
         self.random_state = random_state
@@ -128,20 +129,23 @@ def umap_model(settings, rows, n_epochs):
         n_neighbors=settings.n_neighbors,
         n_components=settings.n_components,
         min_dist=settings.min_dist,
+        metric=settings.metric,
         n_epochs=n_epochs,
         random_state=seed_of(settings.random_state),
     )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="n_jobs value")  # said for each seeded fit, and wanted
+        warnings.filterwarnings("ignore", message="custom distance metric")  # it has no way back, which `inverse_transform` says when asked
         return model.fit(rows)
 
 # %% ../nbs/06_baselines.ipynb #d446cf48
 class UMAPEmbedding(Baseline):
     "UMAP without a network but with Parametric UMAP's loss and sampling: `umap_tf`."
 
-    def __init__(self, n_components: int = 2, *, n_neighbors: int = 15, min_dist: float = 0.1, n_training_epochs: float = 100, random_state=None):
+    def __init__(self, n_components: int = 2, *, n_neighbors: int = 15, min_dist: float = 0.1, metric="euclidean", n_training_epochs: float = 100, random_state=None):
         self.n_components = n_components
         self.n_neighbors = n_neighbors
+        self.metric = metric
         self.min_dist = min_dist
         self.n_training_epochs = n_training_epochs
         self.random_state = random_state

@@ -236,6 +236,7 @@ def find_clusters(
 ) -> tuple:  # (labels int32 of shape (n,), their silhouette)
     "The best of several k-means clusterings, by their silhouette over all rows; the first of equals."
     from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
 
     embedding = _rows(embedding, "embedding")
     n_distinct, n_clusters, random_states = len(np.unique(embedding, axis=0)), list(n_clusters), list(random_states)
@@ -245,7 +246,8 @@ def find_clusters(
         _check_whole(k, "n_clusters")
         if not 2 <= k <= min(n_distinct, len(embedding) - 1):
             raise ValueError(f"n_clusters is {k}, but embedding has {len(embedding)} rows, {n_distinct} of them distinct; it must be from 2 to {min(n_distinct, len(embedding) - 1)}.")
-    labelings = [KMeans(k, n_init=n_init, random_state=seed).fit(embedding).labels_ for k in n_clusters for seed in random_states]
+    with threadpool_limits(1 if len(embedding) < 5_000 else None):  # with few rows, threads wait for each other more than they work
+        labelings = [KMeans(k, n_init=n_init, random_state=seed).fit(embedding).labels_ for k in n_clusters for seed in random_states]
     values = silhouettes(embedding, labelings, max_memory)
     return labelings[values.argmax()], float(values.max())
 

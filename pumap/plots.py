@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'COLUMN_WIDTH', 'GREY', 'FAINT', 'STYLE',
-           'CLASS_COLOURS', 'METRIC_LABELS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'SOLVER_LABELS', 'SOLVER_LOOKS',
-           'in_order', 'use_style', 'Picture', 'save_figure', 'procrustes_align', 'point_colours', 'is_class_label',
-           'square_window', 'draw_projection', 'wrap', 'draw_reason', 'projection_grid', 'published_table',
-           'records_frame', 'comparison_table', 'to_markdown', 'save_table', 'check_table', 'agreement_text',
-           'families_text', 'axis_limits', 'dot_legend', 'draw_dots', 'metric_dots', 'draw_example', 'example_grid',
-           'range_text', 'runs_text']
+           'CLASS_COLOURS', 'METRIC_LABELS', 'LOG_METRICS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'SOLVER_LABELS',
+           'SOLVER_LOOKS', 'in_order', 'use_style', 'Picture', 'save_figure', 'procrustes_align', 'point_colours',
+           'is_class_label', 'square_window', 'draw_projection', 'wrap', 'draw_reason', 'projection_grid',
+           'published_table', 'records_frame', 'comparison_table', 'to_markdown', 'save_table', 'check_table',
+           'agreement_text', 'families_text', 'axis_limits', 'log_limits', 'dot_legend', 'draw_dots', 'metric_dots',
+           'draw_example', 'example_grid', 'fractions', 'strip', 'reconstruction_grid', 'range_text', 'runs_text']
 
 # %% ../nbs/10_plots.ipynb #b4a4c8e6
 import io
@@ -21,11 +21,12 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from .datasets import describe
-from .experiments import UMAP_FAMILY, published, root, title_of, write_atomic
+from .experiments import UMAP_FAMILY, measured_on, published, root, title_of, write_atomic
 
 try:
     import matplotlib as mpl
     import matplotlib.style
+    import matplotlib.ticker
     import pandas as pd
     import seaborn as sns
     from matplotlib.figure import Figure
@@ -296,7 +297,8 @@ def published_table(
     "One table of the paper. Source: Sainburg, McInnes and Gentner, Parametric UMAP (2020)."
     if isinstance(n, bool) or n not in range(1, 9):
         raise ValueError(f"The paper has no table {n!r}: its tables are 1 to 8.")
-    return pd.read_csv(root() / "nbs" / "paper" / "published" / f"table{n}.csv")
+    table = pd.read_csv(root() / "nbs" / "paper" / "published" / f"table{n}.csv")
+    return table.assign(method=[*map(measured_on, table.metric, table.method)]) if "metric" in table else table
 
 # %% ../nbs/10_plots.ipynb #b82f9ea3
 def records_frame(
@@ -400,7 +402,7 @@ def check_table(
     asked = {(cell.dataset, cell.n_components, cell.method) for cell in found.cells if cell not in found.reasons}
     if wrong := asked ^ set(zip(table.dataset, table.dim, table.method)):
         raise ValueError(f"Cells and rows of the table differ by {', '.join('-'.join(map(str, key)) for key in sorted(wrong))}.")
-    printed = {(line["dataset"], int(line["dim"]), line["method"]): line["value"] for line in published(name)}
+    printed = {(line["dataset"], int(line["dim"]), measured_on(line["metric"], line["method"])): line["value"] for line in published(name)}
     for row in table.itertuples():
         value = float(printed.get((row.dataset, row.dim, row.method)) or "nan")
         if not (row.paper == value or np.isnan(row.paper) and np.isnan(value)):
@@ -453,6 +455,19 @@ def axis_limits(
     bottom = 0.0 if 0.08 * high <= low < 0.3 * high else low - pad
     return bottom, high + 0.08 * (high - bottom)
 
+
+LOG_METRICS = ("reconstruction_mse",)
+
+
+def log_limits(
+    values,  # all values on the axis, above 0 where they are to be seen; NaN allowed
+) -> tuple:  # (low, high)
+    "Limits of a logarithmic axis: a fifth more room than the values need, and a factor of three at least."
+    values = np.asarray(values, dtype="float64")
+    low, high = np.nanmin(values[values > 0]), np.nanmax(values)
+    room = max(1.2, np.sqrt(3 * low / high))
+    return float(low / room), float(high * room)
+
 # %% ../nbs/10_plots.ipynb #b0d87afd
 OURS = {"ls": "none", "ms": 4.5, "mew": 0}
 PAPER = {"ls": "none", "marker": "o", "ms": 7.5, "mew": 0.9, "mfc": "white"}
@@ -479,6 +494,7 @@ def draw_dots(
     datasets: list,  # groups, from left to right
     methods: list,  # places within a group, from left to right
     missing: dict,  # data set -> why it has no numbers
+    log: bool = False,  # a logarithmic axis
 ) -> None:
     "Draw the dots of one panel: every method keeps its place in the group, also where it has no value."
     step = 0.84 / len(methods)
@@ -502,7 +518,10 @@ def draw_dots(
         sd = row.sd if row.sd > 0 else None
         ax.errorbar(x, row.ours, sd, color=colour, marker=METHOD_MARKERS[row.method], elinewidth=1, zorder=4, **OURS)
     sd = table.sd.fillna(0)
-    ax.set(xlim=(-0.5, len(datasets) - 0.5), ylim=axis_limits([*(table.ours - sd), *(table.ours + sd), *table.paper]))
+    values = [*(table.ours - sd), *(table.ours + sd), *table.paper]
+    ax.set(xlim=(-0.5, len(datasets) - 0.5), yscale="log" if log else "linear", ylim=log_limits(values) if log else axis_limits(values))
+    if log:
+        ax.yaxis.set(major_locator=mpl.ticker.LogLocator(subs=(1, 2, 5)), minor_locator=mpl.ticker.NullLocator(), major_formatter="{x:g}")
     ax.tick_params(axis="x", length=0)
 
 # %% ../nbs/10_plots.ipynb #5edaa755
@@ -527,7 +546,7 @@ def metric_dots(
         fig = Picture(figsize=(width, 0.45 + 1.75 * len(dims)), layout="constrained")
         axes = fig.subplots(len(dims), 1, sharex=True, squeeze=False)[:, 0]
         for ax, dim in zip(axes, dims):
-            draw_dots(ax, table[table.dim == dim], datasets, methods, missing)
+            draw_dots(ax, table[table.dim == dim], datasets, methods, missing, log=metric in LOG_METRICS)
             ax.set_ylabel(METRIC_LABELS.get(metric, metric))
             ax.set_title(f"{dim} dimensions", loc="left", fontweight="bold")
             sns.despine(ax=ax, bottom=True)
@@ -585,7 +604,54 @@ def example_grid(
             ax.remove()
     return fig
 
-# %% ../nbs/10_plots.ipynb #5bee90af
+# %% ../nbs/10_plots.ipynb #ae6157c7
+def fractions(
+    images,  # from 0 to 255 if uint8, else from 0 to 1
+) -> np.ndarray:  # from 0 to 1, the same shape
+    "Images as numbers from 0 to 1; what leaves the range is cut off."
+    images = np.asarray(images)
+    return images / 255.0 if images.dtype == np.uint8 else np.clip(images.astype("float64"), 0, 1)
+
+
+def strip(
+    images,  # shape (n, height, width, 1 or 3), as `fractions` takes them
+) -> np.ndarray:  # one image, from 0 to 1: height, n * (width + 1) - 1, and 3 if in colour
+    "Images side by side, with a white line between them."
+    padded = np.pad(fractions(images), [(0, 0), (0, 0), (0, 1), (0, 0)], constant_values=1.0)
+    row = np.concatenate(list(padded), axis=1)[:, :-1]
+    return row[..., 0] if row.shape[-1] == 1 else row
+
+
+def reconstruction_grid(
+    originals,  # the rows, shape (n, height, width, 1 or 3), as `fractions` takes them
+    shown: dict,  # shown[number of components][method] = what came back, of the same shape
+) -> Picture:
+    "A line for each method, below one with the rows themselves; a block for each number of components. ValueError if a shape differs."
+    methods = in_order(m for block in shown.values() for m in block)
+    wrong = [f"{METHOD_LABELS[m]}, {dim}-D" for dim, block in shown.items() for m, images in block.items() if np.shape(images) != np.shape(originals)]
+    if wrong or not methods or np.ndim(originals) != 4:
+        raise ValueError(f"Give images (n, height, width, 1 or 3) and reconstructions of the same shape; wrong here: {', '.join(wrong) or 'there are none'}.")
+    one = strip(originals)
+    left, gap, above = 1.0, 0.12, 0.22  # inches
+    across = min((TEXT_WIDTH - left - gap * len(shown)) / len(shown), 0.42 * len(originals))
+    tall, space = across * one.shape[0] / one.shape[1], 0.04
+    width, height = left + (across + gap) * len(shown), above + (tall + space) * (1 + len(methods))
+    box = {"left": left / width, "right": 1 - gap / width, "bottom": space / height, "top": 1 - above / height}
+    with use_style():
+        fig = Picture(figsize=(width, height))
+        axes = fig.subplots(1 + len(methods), len(shown), squeeze=False, gridspec_kw={**box, "wspace": gap / across, "hspace": space / tall})
+        for column, dim in zip(axes.T, sorted(shown)):
+            column[0].set_title(f"{dim} dimensions", loc="left", fontweight="bold")
+            for ax, method in zip(column, ["", *methods]):
+                images = one if not method else strip(shown[dim][method]) if method in shown[dim] else np.ones_like(one)
+                ax.imshow(images, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+                ax.set(xticks=[], yticks=[])
+                ax.spines[:].set_visible(False)
+        for ax, method in zip(axes[:, 0], ["", *methods]):
+            ax.set_ylabel(METHOD_LABELS.get(method, "Data"), rotation=0, ha="right", va="center", labelpad=4)
+    return fig
+
+# %% ../nbs/10_plots.ipynb #2af02a66
 def range_text(
     values,  # whole numbers
 ) -> str:
@@ -601,7 +667,7 @@ def runs_text(
     repeats = range_text(repeats)
     return f"{repeats} run{'' if repeats == '1' else 's'}"
 
-# %% ../nbs/10_plots.ipynb #c37494e1
+# %% ../nbs/10_plots.ipynb #37295d29
 SOLVER_LABELS = {
     "layout": "UMAP (umap-learn)",
     "umap_tf": "UMAP (TF)",

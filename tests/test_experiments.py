@@ -56,16 +56,19 @@ def test_the_paper_profile_has_the_original_settings():
     "Neighbours, perplexities, networks, epochs and sizes of the authors' code."
     size = ex.profile("paper")
     assert size.n_train is None and size.n_test is None and set(size.n_components) == {2, 64}
-    for dataset, encoder, epochs in (("mnist", "conv28", 5), ("fmnist", "conv28", 5), ("moons", "mlp", 100)):
+    for dataset, encoder, epochs in (("mnist", "conv28", 5), ("fmnist", "conv28", 5), ("cifar10", "conv32", 5), ("retina", "mlp", 5), ("moons", "mlp", 100)):
         pumap = ex.settings_for(ex.Cell(dataset, "pumap", 2), "paper")
         assert pumap == {"n_neighbors": 15, "min_dist": 0.1, "encoder": encoder, "solver": "paper", "n_training_epochs": epochs}
         assert ex.settings_for(ex.Cell(dataset, "umap", 2), "paper") == {"n_neighbors": 15, "min_dist": 0.1}
         assert ex.settings_for(ex.Cell(dataset, "umap_tf", 2), "paper")["n_training_epochs"] == 100
         assert ex.settings_for(ex.Cell(dataset, "tsne", 2), "paper") == {"perplexity": 500 if dataset == "moons" else 30}
+    song, bison = (ex.settings_for(ex.Cell(dataset, "pumap", 2), "paper") for dataset in ("cassins", "bison"))
+    assert (song["metric"], song["encoder"], bison["n_neighbors"]) == ("dtw", "song", 150)
+    assert ex.settings_for(ex.Cell("retina", "vae", 64), "paper") == {"encoder": "mlp", "weighting": "elbo", "unit_range": True, "n_training_epochs": 30}
 
 
 def test_the_protocol_does_not_depend_on_the_profile():
-    for dataset in ("digits", "moons", "mnist", "fmnist"):
+    for dataset in ("digits", *ex.profile("paper").datasets):
         for method in ex.METHODS:
             found = [ex.settings_for(ex.Cell(dataset, method, 2), name) for name in ex.PROFILES]
             assert len({json.dumps({k: v for k, v in s.items() if k not in ex.SCALE_SETTINGS}) for s in found}) == 1
@@ -135,7 +138,7 @@ def test_the_hash_follows_the_inputs_only():
 
 def test_a_record_comes_back(place, tmp_path):
     points = np.random.default_rng(0).normal(size=(30, 2)).astype("float32")
-    written = ex.write_record(RECORD, place, points, np.arange(30))
+    written = ex.write_record(RECORD, place, embedding=points, y=np.arange(30))
     assert ex.read_record(place) == written and written["embedding"] == "digits-pca-2d-seed0.npz"
     embedding, y = ex.read_embedding(written, tmp_path)
     np.testing.assert_array_equal(embedding, points)
@@ -154,7 +157,7 @@ def test_damaged_records_are_told(place, tmp_path, content):
 
 @pytest.mark.parametrize("harm", ["truncate", "flip", "remove"])
 def test_damaged_embeddings_are_told(place, tmp_path, harm):
-    ex.write_record(RECORD, place, np.random.default_rng(0).normal(size=(99, 2)), np.zeros(99))
+    ex.write_record(RECORD, place, embedding=np.random.default_rng(0).normal(size=(99, 2)), y=np.zeros(99))
     points = place.with_suffix(".npz")
     content = bytearray(points.read_bytes())
     if harm == "remove":
@@ -168,7 +171,7 @@ def test_damaged_embeddings_are_told(place, tmp_path, harm):
 
 
 def test_setting_aside_deletes_nothing(place, tmp_path):
-    ex.write_record(RECORD | {"inputs": "old"}, place, np.eye(2), [0, 1])
+    ex.write_record(RECORD | {"inputs": "old"}, place, embedding=np.eye(2), y=[0, 1])
     assert ex.cell_state(CELL, "smoke", tmp_path) == "stale"
     before = sorted(f.read_bytes() for f in place.parent.iterdir())
     kept = ex.set_aside(place, "stale")
@@ -206,7 +209,7 @@ def test_collect_tells_why_data_are_missing(tmp_path, monkeypatch):
 def test_nan_embeddings_are_refused():
     import types
 
-    data = types.SimpleNamespace(X_train=np.zeros((9, 2)), y_train=np.zeros(9), X_test=np.zeros((3, 2)), y_test=np.zeros(3))
+    data = types.SimpleNamespace(X_train=np.zeros((9, 2)), y_train=np.zeros(9, int), X_test=np.zeros((3, 2)), y_test=np.zeros(3))
     with pytest.raises(ValueError, match="NaN"):
         ex.measure(data, np.full((9, 2), np.nan), np.zeros((3, 2)))
 
@@ -215,7 +218,7 @@ def test_nan_embeddings_are_refused():
 
 
 def test_a_full_disk_leaves_what_is_there(place, monkeypatch):
-    ex.write_record(RECORD, place, np.eye(2), [0, 1])
+    ex.write_record(RECORD, place, embedding=np.eye(2), y=[0, 1])
     before = {f.name: f.read_bytes() for f in place.parent.iterdir()}
 
     def full(_):
@@ -223,7 +226,7 @@ def test_a_full_disk_leaves_what_is_there(place, monkeypatch):
 
     monkeypatch.setattr(ex.os, "fsync", full)
     with pytest.raises(OSError, match="No space left.*make room") as caught:
-        ex.write_record(RECORD | {"profile": "other"}, place, np.zeros((5, 2)), np.zeros(5))
+        ex.write_record(RECORD | {"profile": "other"}, place, embedding=np.zeros((5, 2)), y=np.zeros(5))
     assert caught.value.errno == errno.ENOSPC and place.with_suffix(".npz").name in str(caught.value)
     assert {f.name: f.read_bytes() for f in place.parent.iterdir()} == before
 

@@ -186,7 +186,7 @@ def write_made_up_records(folder, figure, without=()):
             "metrics": metrics,
             "n_test": 100,
         }
-        ex.write_record(record, ex.record_path(cell, "smoke", folder), *((turned, y) if cell.n_components == 2 else ()))
+        ex.write_record(record, ex.record_path(cell, "smoke", folder), **({"embedding": turned, "y": y} if cell.n_components == 2 else {}))
 
 
 DRAWN = {  # notebook -> figure, table
@@ -195,6 +195,8 @@ DRAWN = {  # notebook -> figure, table
     "fig06_knn1": ("fig06", "table03"),
     "fig07_knn5": ("fig07", "table04"),
     "fig08_silhouette": ("fig08", "table05"),
+    "fig09_clustering": ("fig09", "table06"),
+    "fig13_reconstruction": ("fig13", "table07"),
 }
 
 
@@ -237,7 +239,7 @@ def test_a_record_that_is_not_of_its_points_ends_the_silhouettes_notebook(tmp_pa
     path = ex.record_path(ex.Cell("digits", "umap", 2), "smoke", tmp_path)
     record = ex.read_record(path)
     points, y = ex.read_embedding(record, tmp_path)
-    ex.write_record({**record, "metrics": {**record["metrics"], "silhouette": 0.9}}, path, points, y)
+    ex.write_record({**record, "metrics": {**record["metrics"], "silhouette": 0.9}}, path, embedding=points, y=y)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         run_cells("fig08_silhouette", results_dir=str(tmp_path))
 
@@ -250,6 +252,20 @@ def test_an_accuracy_that_is_no_count_ends_the_notebook(name, metric, tmp_path):
     ex.write_record({**record, "metrics": {**record["metrics"], metric: 0.955}}, path)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         run_cells(name, results_dir=str(tmp_path))
+
+
+@pytest.mark.parametrize("value, told", [(1.0, True), (0.1, False)])
+def test_reconstructions_are_drawn_and_must_be_of_their_record(value, told, tmp_path):
+    write_made_up_records(tmp_path, "fig13")
+    path = ex.record_path(ex.Cell("digits", "umap", 2), "smoke", tmp_path)
+    rows = np.zeros((8, 8, 8, 1), dtype="float16")
+    ex.write_record(ex.read_record(path), path, shown=rows, reconstructed=rows + np.float16(value))  # the record says 0.95
+    if not told:
+        with pytest.raises(AssertionError):
+            run_cells("fig13_reconstruction", results_dir=str(tmp_path))
+        return
+    run_cells("fig13_reconstruction", results_dir=str(tmp_path), save_to=str(tmp_path / "out"))
+    assert {p.name for p in (tmp_path / "out").glob("*.png")} == {"fig13_reconstruction.png", "fig13_reconstruction_examples.png"}
 
 
 # Table 1: which data sets are here differs from machine to machine

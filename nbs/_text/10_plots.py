@@ -44,11 +44,12 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from pumap.datasets import describe
-from pumap.experiments import UMAP_FAMILY, published, root, title_of, write_atomic
+from pumap.experiments import UMAP_FAMILY, measured_on, published, root, title_of, write_atomic
 
 try:
     import matplotlib as mpl
     import matplotlib.style
+    import matplotlib.ticker
     import pandas as pd
     import seaborn as sns
     from matplotlib.figure import Figure
@@ -541,7 +542,8 @@ for panels, word in (({}, "no panels"), ({"a": {"lda": ""}}, "lda"), ({"a": {"pc
 # ## The paper's numbers beside ours
 #
 # The paper's tables stand in the repository as plain files, one row for each number, as printed. They belong to the notebooks of the
-# paper and not to the library, so they are there only where the repository is. `experiments.published` reads the same files as text; here they come as data frames.
+# paper and not to the library, so they are there only where the repository is. `experiments.published` reads the same files as text; here they come as data frames. Methods have the names of our records
+# (`experiments.measured_on` says where these are not the paper's).
 
 # %%
 #| export
@@ -551,7 +553,8 @@ def published_table(
     "One table of the paper. Source: Sainburg, McInnes and Gentner, Parametric UMAP (2020)."
     if isinstance(n, bool) or n not in range(1, 9):
         raise ValueError(f"The paper has no table {n!r}: its tables are 1 to 8.")
-    return pd.read_csv(root() / "nbs" / "paper" / "published" / f"table{n}.csv")
+    table = pd.read_csv(root() / "nbs" / "paper" / "published" / f"table{n}.csv")
+    return table.assign(method=[*map(measured_on, table.metric, table.method)]) if "metric" in table else table
 
 
 # %%
@@ -560,6 +563,7 @@ assert list(table2.columns) == ["dataset", "dim", "method", "metric", "value"] a
 assert table2[(table2.method == "tsne") & (table2.dim == 64)].value.isna().all()  # the paper has no t-SNE in 64 dimensions
 assert table2.value.dropna().between(0.5, 1).all()
 assert table2.set_index(["dataset", "dim", "method"]).loc[("mnist", 2, "umap"), "value"] == 0.9601
+assert "pumap" in set(table2.method) and {"pumap", "pumap_decoder"} & set(published_table(7).method) == {"pumap_decoder"}
 
 
 # %%
@@ -748,7 +752,7 @@ def check_table(
     asked = {(cell.dataset, cell.n_components, cell.method) for cell in found.cells if cell not in found.reasons}
     if wrong := asked ^ set(zip(table.dataset, table.dim, table.method)):
         raise ValueError(f"Cells and rows of the table differ by {', '.join('-'.join(map(str, key)) for key in sorted(wrong))}.")
-    printed = {(line["dataset"], int(line["dim"]), line["method"]): line["value"] for line in published(name)}
+    printed = {(line["dataset"], int(line["dim"]), measured_on(line["metric"], line["method"])): line["value"] for line in published(name)}
     for row in table.itertuples():
         value = float(printed.get((row.dataset, row.dim, row.method)) or "nan")
         if not (row.paper == value or np.isnan(row.paper) and np.isnan(value)):
@@ -811,7 +815,8 @@ assert families_text(table).splitlines()[1].startswith("mnist, 2-D: UMAP methods
 #
 # The paper draws its metrics as bars. A bar's length is read from zero, and from zero a difference of 0.01 cannot be seen; a dot
 # is read by its position, so its axis may begin where the values do. A filled marker is our mean, with a bar of one standard deviation over
-# seeds; a ring of the same colour is the paper's value, and a thin line joins the two. Some of the metrics named here are not in the records yet (`experiments.METRICS` says which are).
+# seeds; a ring of the same colour is the paper's value, and a thin line joins the two. An error has no upper end and differs from data set to data set by powers of ten: its axis is logarithmic, so that
+# equal distances are equal ratios.
 
 # %%
 #| export
@@ -835,12 +840,27 @@ def axis_limits(
     return bottom, high + 0.08 * (high - bottom)
 
 
+LOG_METRICS = ("reconstruction_mse",)
+
+
+def log_limits(
+    values,  # all values on the axis, above 0 where they are to be seen; NaN allowed
+) -> tuple:  # (low, high)
+    "Limits of a logarithmic axis: a fifth more room than the values need, and a factor of three at least."
+    values = np.asarray(values, dtype="float64")
+    low, high = np.nanmin(values[values > 0]), np.nanmax(values)
+    room = max(1.2, np.sqrt(3 * low / high))
+    return float(low / room), float(high * room)
+
+
 # %%
 low, high = axis_limits([0.95, 0.99, np.nan])
 assert 0.94 < low < 0.95 and 0.99 < high < 1.0
 assert axis_limits([0.1, 0.9])[0] == 0 > axis_limits([0.0, 0.9])[0]
 assert axis_limits([-0.2, 0.5])[0] < -0.2
 assert axis_limits([0.5, 0.5])[0] < 0.5 < axis_limits([0.5, 0.5])[1]
+assert_allclose(log_limits([0.1, 0.001, np.nan, -1]), (0.001 / 1.2, 0.12))
+assert_allclose(np.divide(*log_limits([0.02, 0.021])), 1 / 3)
 
 # %%
 #| export
@@ -871,6 +891,7 @@ def draw_dots(
     datasets: list,  # groups, from left to right
     methods: list,  # places within a group, from left to right
     missing: dict,  # data set -> why it has no numbers
+    log: bool = False,  # a logarithmic axis
 ) -> None:
     "Draw the dots of one panel: every method keeps its place in the group, also where it has no value."
     step = 0.84 / len(methods)
@@ -894,7 +915,10 @@ def draw_dots(
         sd = row.sd if row.sd > 0 else None
         ax.errorbar(x, row.ours, sd, color=colour, marker=METHOD_MARKERS[row.method], elinewidth=1, zorder=4, **OURS)
     sd = table.sd.fillna(0)
-    ax.set(xlim=(-0.5, len(datasets) - 0.5), ylim=axis_limits([*(table.ours - sd), *(table.ours + sd), *table.paper]))
+    values = [*(table.ours - sd), *(table.ours + sd), *table.paper]
+    ax.set(xlim=(-0.5, len(datasets) - 0.5), yscale="log" if log else "linear", ylim=log_limits(values) if log else axis_limits(values))
+    if log:
+        ax.yaxis.set(major_locator=mpl.ticker.LogLocator(subs=(1, 2, 5)), minor_locator=mpl.ticker.NullLocator(), major_formatter="{x:g}")
     ax.tick_params(axis="x", length=0)
 
 
@@ -921,7 +945,7 @@ def metric_dots(
         fig = Picture(figsize=(width, 0.45 + 1.75 * len(dims)), layout="constrained")
         axes = fig.subplots(len(dims), 1, sharex=True, squeeze=False)[:, 0]
         for ax, dim in zip(axes, dims):
-            draw_dots(ax, table[table.dim == dim], datasets, methods, missing)
+            draw_dots(ax, table[table.dim == dim], datasets, methods, missing, log=metric in LOG_METRICS)
             ax.set_ylabel(METRIC_LABELS.get(metric, metric))
             ax.set_title(f"{dim} dimensions", loc="left", fontweight="bold")
             sns.despine(ax=ax, bottom=True)
@@ -979,6 +1003,15 @@ signed = [{**record, "metrics": {"silhouette": 0.5 - 0.3 * i}} for i, record in 
 fig = metric_dots(signed, "silhouette")
 zero = [line for line in fig.axes[0].lines if list(line.get_ydata()) == [0, 0]]
 assert len(zero) == 1 and fig.axes[0].get_ylim()[0] < -0.4
+
+# %% [markdown]
+# Errors of two data sets, one with a tenth of the other's.
+
+# %%
+errors = [{**record, "metrics": {"reconstruction_mse": 0.05 / 10 ** (i // 4) / (1 + i % 4)}} for i, record in enumerate(made_up_records(seeds=1))]
+fig = metric_dots(errors, "reconstruction_mse", published_table(7))
+assert fig.axes[0].get_yscale() == "log" and 0.0005 < fig.axes[0].get_ylim()[0] < 0.00125
+fig
 
 
 # %% [markdown]
@@ -1050,6 +1083,84 @@ for wrong, word in (({"a": np.zeros((3, 1))}, "cannot be drawn"), ({"a": np.zero
         example_grid(wrong)
     except ValueError as error:
         assert word in str(error)
+    else:
+        raise AssertionError("no error")
+fig
+
+
+# %% [markdown]
+# ## Reconstructions
+#
+# What comes back from an embedding, image by image: the first line has the rows as they are, each line below what a method makes of their places. Records keep a few such rows, as whole numbers of 0 to 255 or as
+# fractions.
+
+# %%
+#| export
+def fractions(
+    images,  # from 0 to 255 if uint8, else from 0 to 1
+) -> np.ndarray:  # from 0 to 1, the same shape
+    "Images as numbers from 0 to 1; what leaves the range is cut off."
+    images = np.asarray(images)
+    return images / 255.0 if images.dtype == np.uint8 else np.clip(images.astype("float64"), 0, 1)
+
+
+def strip(
+    images,  # shape (n, height, width, 1 or 3), as `fractions` takes them
+) -> np.ndarray:  # one image, from 0 to 1: height, n * (width + 1) - 1, and 3 if in colour
+    "Images side by side, with a white line between them."
+    padded = np.pad(fractions(images), [(0, 0), (0, 0), (0, 1), (0, 0)], constant_values=1.0)
+    row = np.concatenate(list(padded), axis=1)[:, :-1]
+    return row[..., 0] if row.shape[-1] == 1 else row
+
+
+def reconstruction_grid(
+    originals,  # the rows, shape (n, height, width, 1 or 3), as `fractions` takes them
+    shown: dict,  # shown[number of components][method] = what came back, of the same shape
+) -> Picture:
+    "A line for each method, below one with the rows themselves; a block for each number of components. ValueError if a shape differs."
+    methods = in_order(m for block in shown.values() for m in block)
+    wrong = [f"{METHOD_LABELS[m]}, {dim}-D" for dim, block in shown.items() for m, images in block.items() if np.shape(images) != np.shape(originals)]
+    if wrong or not methods or np.ndim(originals) != 4:
+        raise ValueError(f"Give images (n, height, width, 1 or 3) and reconstructions of the same shape; wrong here: {', '.join(wrong) or 'there are none'}.")
+    one = strip(originals)
+    left, gap, above = 1.0, 0.12, 0.22  # inches
+    across = min((TEXT_WIDTH - left - gap * len(shown)) / len(shown), 0.42 * len(originals))
+    tall, space = across * one.shape[0] / one.shape[1], 0.04
+    width, height = left + (across + gap) * len(shown), above + (tall + space) * (1 + len(methods))
+    box = {"left": left / width, "right": 1 - gap / width, "bottom": space / height, "top": 1 - above / height}
+    with use_style():
+        fig = Picture(figsize=(width, height))
+        axes = fig.subplots(1 + len(methods), len(shown), squeeze=False, gridspec_kw={**box, "wspace": gap / across, "hspace": space / tall})
+        for column, dim in zip(axes.T, sorted(shown)):
+            column[0].set_title(f"{dim} dimensions", loc="left", fontweight="bold")
+            for ax, method in zip(column, ["", *methods]):
+                images = one if not method else strip(shown[dim][method]) if method in shown[dim] else np.ones_like(one)
+                ax.imshow(images, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+                ax.set(xticks=[], yticks=[])
+                ax.spines[:].set_visible(False)
+        for ax, method in zip(axes[:, 0], ["", *methods]):
+            ax.set_ylabel(METHOD_LABELS.get(method, "Data"), rotation=0, ha="right", va="center", labelpad=4)
+    return fig
+
+
+# %% [markdown]
+# Made-up images, and two "methods": one blurs, the other adds noise. One of them was run in 64 dimensions, too.
+
+# %%
+bars = np.zeros((8, 12, 12, 1))
+for i, image in enumerate(bars):
+    image[:, i + 2] = image[i + 1] = 1
+blurred, noisy = (bars + np.roll(bars, 1, axis=2)) / 2, np.clip(bars + 0.2 * draw.normal(size=bars.shape), 0, 1)
+fig = reconstruction_grid(bars, {2: {"umap_ae": blurred, "pca": (255 * noisy).astype("uint8")}, 64: {"pca": bars}})
+assert [ax.get_ylabel() for ax in fig.axes[::2]] == ["Data", "UMAP/AE", "PCA"] and [ax.get_title(loc="left") for ax in fig.axes[:2]] == ["2 dimensions", "64 dimensions"]
+assert strip(bars).shape == (12, 8 * 13 - 1) and strip(np.zeros((2, 4, 4, 3))).shape == (4, 9, 3)
+assert_allclose(strip((255 * bars).astype("uint8")), strip(bars))
+assert (strip(bars)[:, 12] == 1).all() and strip(3 * bars).max() == 1
+for wrong in ({2: {"pca": bars[:4]}}, {2: {}}):
+    try:
+        reconstruction_grid(bars, wrong)
+    except ValueError as error:
+        assert "of the same shape" in str(error)
     else:
         raise AssertionError("no error")
 fig

@@ -171,7 +171,7 @@ def data_sets(
 # %% [markdown]
 # ## report
 #
-# What has been measured, beside the paper's numbers: tables on the terminal, and the whole scorecard in two files.
+# What has been measured, beside the paper's numbers: tables on the terminal, and the whole scorecard in three files, for programs, for readers and for a browser.
 
 # %%
 #| export
@@ -191,12 +191,13 @@ def report_table(
 #| export
 @app.command()
 def report(profile: ProfileOption = "quick", as_json: JsonOption = False, results: ResultsOption = None) -> int:
-    "The scorecard: each number of tables 2 to 8 beside ours, and each claim of the paper. Also written to scorecard.json and scorecard.md."
+    "The scorecard: each number of tables 2 to 8 beside ours, and each claim of the paper. Also written to scorecard.json, scorecard.md and scorecard.html."
     ex.profile(profile)
     folder = folder_of(profile, results)
     card = ex.scorecard(profile, folder)
     ex.write_atomic(folder / "scorecard.json", (json.dumps(card, indent=1) + "\n").encode())
     ex.write_atomic(folder / "scorecard.md", ex.scorecard_markdown(card).encode())
+    ex.write_atomic(folder / "scorecard.html", ex.scorecard_html(card, ex.pictures_of(folder)).encode())
     if as_json:
         print_json(card)
         return 0
@@ -208,7 +209,7 @@ def report(profile: ProfileOption = "quick", as_json: JsonOption = False, result
             console.print(f"{claim['id']} {'holds' if claim['holds'] else 'DOES NOT HOLD'}: {claim['text']} ({claim['evidence']})", highlight=False)
     open_claims = sum(claim["holds"] is None for claim in card["claims"])
     measured = sum(row["ours"] is not None for row in card["cells"])
-    console.print(f"{measured} of {len(card['cells'])} numbers measured, {open_claims} claims not measured, {len(card['errata'])} errors of the paper known: {ex.portable(folder)}/scorecard.md", highlight=False)
+    console.print(f"{measured} of {len(card['cells'])} numbers measured, {open_claims} claims not measured, {len(card['errata'])} errors of the paper known: {ex.portable(folder)}/scorecard.md and .html", highlight=False)
     return 0
 
 

@@ -110,11 +110,13 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | Figure 6, Table 3: accuracy of the nearest neighbour | [fig06_knn1](paper/fig06_knn1.ipynb) | `pumap run fig06 table3 --profile laptop` |
 # | Figure 7, Table 4: accuracy of five neighbours | [fig07_knn5](paper/fig07_knn5.ipynb) | `pumap run fig07 table4 --profile laptop` |
 # | Figure 8, Table 5: silhouette of the classes | [fig08_silhouette](paper/fig08_silhouette.ipynb) | `pumap run fig08 table5 --profile laptop` |
+# | Figure 9, Table 6: clusters and labels | [fig09_clustering](paper/fig09_clustering.ipynb) | `pumap run fig09 table6 --profile laptop` |
 # | Figure 10: training curves | [fig10_training_curves](paper/fig10_training_curves.ipynb) | `pumap run fig10 --profile laptop --stand-ins` |
 # | Figure 11: speed of embedding | [fig11_embedding_speed](paper/fig11_embedding_speed.ipynb) | `pumap run fig11 --profile laptop --stand-ins` |
 # | Figure 12: speed of reconstruction | [fig12_reconstruction_speed](paper/fig12_reconstruction_speed.ipynb) | `pumap run fig12 --profile laptop --stand-ins` |
+# | Figure 13, Table 7: error of the reconstructions | [fig13_reconstruction](paper/fig13_reconstruction.ipynb) | `pumap run fig13 table7 --profile laptop` |
 #
-# The other figures (1, 2, 9 and 13 to 18) and tables (6 to 8) are not here yet. After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
+# The other figures (1, 2 and 14 to 18) and Table 8 are not here yet. After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
 # number beside the paper's, `pumap data` says where each data set comes from. `pumap run` goes on where it was stopped: a cell that is done is not run again.
 #
 # A *profile* sets the sizes, and by which loop a loss is minimised; never the protocol:

@@ -81,13 +81,15 @@ print(f"fit {seconds['fit']:.1f} s, transform {seconds['transform']:.2f} s")
 # ## Measure
 #
 # *Trustworthiness*: are neighbours in the embedding neighbours in the data? *kNN accuracy*: does a neighbour classifier that learnt from embedded training
-# rows know the class of embedded test rows? *Silhouette*: how well apart do the true classes lie? The first is about nearness, the others about classes.
+# rows know the class of embedded test rows? *Silhouette*: how well apart do the true classes lie? *Clustering NMI*: do clusters of the embedding agree with the classes? *Reconstruction MSE*: how far are the test rows from what comes
+# back, where there is a way back? The first is about nearness, the next about classes, the last about what the embedding keeps.
 
 # %%
-metrics, seconds["metrics"] = ex.measure(data, embedding, embedding_test)
+reconstruction, seconds["inverse"] = ex.reconstruct(cell, fitted, data, embedding_test)
+metrics, seconds["metrics"] = ex.measure(data, embedding, embedding_test, reconstruction, size.n_clustered)
 assert 0 <= metrics["trustworthiness"] <= 1
 for name, value in metrics.items():
-    print(f"{name:16} {value:.4f}")
+    print(f"{name:18} " + ("not here" if value is None else f"{value:.4f}"))
 
 # %% [markdown]
 # ## Look
@@ -113,6 +115,6 @@ plt.show()
 
 # %%
 record = ex.make_record(cell, profile, data, metrics, seconds, stand_ins)
-record = ex.save_cell(cell, record, embedding, data.y_train, results)
+record = ex.save_cell(cell, record, data, embedding, reconstruction, results)
 assert ex.read_record(ex.record_path(cell, profile, results)) == record
 record

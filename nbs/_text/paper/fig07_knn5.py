@@ -47,7 +47,7 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # As in Figure 6, the classifier learns from the embedded training rows and is tested on embedded test rows.
 
 # %%
-found = ex.gather("fig07", profile, results_dir, data_dir, stand_ins)
+found = ex.gather("fig07", profile, results_dir, data_dir, stand_ins).having("knn5_accuracy")
 print(found)
 
 # %% [markdown]
