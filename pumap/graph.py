@@ -499,7 +499,7 @@ def dtw_lanes(
         above, row = row, above
     return above[n * LANES :]
 
-
+# %% ../nbs/01_graph.ipynb #c63e006d
 def _dtw_coordinates(
     frames: np.ndarray,  # shape (n_rows, n_frames, n_bands), float32
     n_coordinates: int = 8,  # to keep, a multiple of 4

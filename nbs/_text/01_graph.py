@@ -872,6 +872,8 @@ def dtw_lanes(
     return above[n * LANES :]
 
 
+# %%
+#| export
 def _dtw_coordinates(
     frames: np.ndarray,  # shape (n_rows, n_frames, n_bands), float32
     n_coordinates: int = 8,  # to keep, a multiple of 4
