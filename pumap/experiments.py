@@ -250,6 +250,7 @@ FIGURES = {
         Figure("fig12", "Speed of embedding and reconstruction", "fig12_reconstruction_speed", ()),
         Figure("fig13", "Error of the reconstructions", "fig13_reconstruction", methods=INVERTIBLE),
         Figure("table7", "Error of the reconstructions, in numbers", "fig13_reconstruction", methods=INVERTIBLE),
+        Figure("fig14", "Attributes of faces, added and taken away", "fig14_latent_algebra", ()),
     )
 }
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['GREY_28', 'SONG_SHAPES', 'seeded_initializers', 'mlp_encoder', 'mlp_decoder', 'conv28_encoder', 'conv28_decoder',
-           'conv32_encoder', 'conv32_decoder', 'song_encoder', 'song_decoder', 'build_encoder', 'build_decoder',
-           'mlp_norm_encoder']
+           'conv32_encoder', 'conv32_decoder', 'song_encoder', 'song_decoder', 'munit_filters', 'residual_blocks',
+           'munit_encoder', 'munit_decoder', 'build_encoder', 'build_decoder', 'mlp_norm_encoder']
 
 # %% ../nbs/03_networks.ipynb #1a1f85bf
 import contextlib
@@ -199,26 +199,85 @@ def song_decoder(
         name="song_decoder",
     )
 
+# %% ../nbs/03_networks.ipynb #db629305
+def munit_filters(
+    shape: tuple,  # shape of one row: (side, side, channels)
+    width: int,  # filters at the full size
+    role: str,  # "encoder" or "decoder", for the error
+) -> list:  # filters at the full size, at half of it, and so on down to 4 x 4
+    "How many filters `munit` has at each size; a `ValueError` for rows that cannot be halved down to 4 x 4."
+    side = shape[0]
+    if len(shape) != 3 or shape[1] != side or side < 8 or side & (side - 1):
+        raise ValueError(
+            f"{role}='munit' is for square images with 8, 16, 32, 64, 128 or more pixels to a side and a last axis of channels, "
+            f"but a row has shape {tuple(shape)}: give rows of such a shape, or use 'mlp', a Keras model or a function that builds one."
+        )
+    return [width * min(2**i, 4) for i in range(side.bit_length() - 2)]
+
+
+def residual_blocks(
+    x,  # Keras tensor (batch, height, width, filters)
+    n_blocks: int,
+):  # Keras tensor of the same shape
+    "Blocks that add to their input what two convolutions make of it."
+    for _ in range(n_blocks):
+        change = layers.Conv2D(x.shape[-1], 3, padding="same", activation="relu")(x)
+        x = layers.Add()([x, layers.Conv2D(x.shape[-1], 3, padding="same")(change)])
+    return x
+
+# %% ../nbs/03_networks.ipynb #4efe2b86
+def munit_encoder(
+    input_shape: tuple,  # shape of one row: (side, side, channels)
+    n_components: int,  # dimensions of the embedding
+    width: int = 64,  # filters at the full size
+    n_blocks: int = 4,  # residual blocks
+) -> keras.Model:
+    "Strided convolutions down to 4 x 4, residual blocks, linear output (after MUNIT, for the paper's faces)."
+    filters = munit_filters(input_shape, width, "encoder")
+    image = keras.Input(input_shape)
+    x = layers.Conv2D(filters[0], 7, padding="same", activation="relu")(image)
+    for n in filters[1:]:
+        x = layers.Conv2D(n, 4, strides=2, padding="same", activation="relu")(x)
+    x = layers.Flatten()(residual_blocks(x, n_blocks))
+    return keras.Model(image, layers.Dense(n_components, name="z")(x), name="munit_encoder")
+
+
+def munit_decoder(
+    output_shape: tuple,  # shape of one row: (side, side, channels)
+    n_components: int,  # dimensions of the embedding
+    width: int = 64,  # filters at the full size
+    n_blocks: int = 4,  # residual blocks
+) -> keras.Model:
+    "Residual blocks at 4 x 4, then doubling and convolution up to the full size, and a sigmoid (after MUNIT)."
+    filters = munit_filters(output_shape, width, "decoder")
+    z = keras.Input((n_components,))
+    x = layers.Reshape((4, 4, filters[-1]))(layers.Dense(4 * 4 * filters[-1], activation="relu")(z))
+    x = residual_blocks(x, n_blocks)
+    for n in filters[-2::-1]:
+        x = layers.Conv2D(n, 5, padding="same", activation="relu")(layers.UpSampling2D()(x))
+    x = layers.Conv2D(output_shape[-1], 7, padding="same", activation="sigmoid")(x)
+    return keras.Model(z, x, name="munit_decoder")
+
 # %% ../nbs/03_networks.ipynb #cd8906d0
 def build_encoder(
-    encoder,  # "mlp", "conv28", "conv32", "song", a Keras model, or a function (input_shape, n_components) -> model
+    encoder,  # "mlp", "conv28", "conv32", "song", "munit", a Keras model, or a function (input_shape, n_components) -> model
     input_shape: tuple,  # shape of one row
     n_components: int,  # dimensions of the embedding
     random_state=None,  # seeds the initial weights
 ) -> keras.Model:
     "A fresh encoder; a `ValueError` if it does not lead from a row's shape to `n_components`."
-    names = {"mlp": mlp_encoder, "conv28": conv28_encoder, "conv32": conv32_encoder, "song": song_encoder}
+    names = {"mlp": mlp_encoder, "conv28": conv28_encoder, "conv32": conv32_encoder, "song": song_encoder, "munit": munit_encoder}
     return _build("encoder", encoder, names, tuple(input_shape), n_components, (tuple(input_shape), (n_components,)), random_state)
 
 
 def build_decoder(
-    decoder,  # "mlp", "conv28", "conv32", "song", a Keras model, or a function (output_shape, n_components) -> model
+    decoder,  # "mlp", "conv28", "conv32", "song", "munit", a Keras model, or a function (output_shape, n_components) -> model
     output_shape: tuple,  # shape of one row
     n_components: int,  # dimensions of the embedding
     random_state=None,  # seeds the initial weights
 ) -> keras.Model:
     "A fresh decoder; a `ValueError` if it does not lead from `n_components` to a row's shape."
-    names = {"mlp": mlp_decoder, "conv28": conv28_decoder, "conv32": conv32_decoder, "song": song_decoder}
+    names = {"mlp": mlp_decoder, "conv28": conv28_decoder, "conv32": conv32_decoder, "song": song_decoder, "munit": munit_decoder}
     return _build("decoder", decoder, names, tuple(output_shape), n_components, ((n_components,), tuple(output_shape)), random_state)
 
 # %% ../nbs/03_networks.ipynb #27236f25

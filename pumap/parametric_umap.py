@@ -138,7 +138,7 @@ class ParametricUMAPSettings(BaseEstimator):
         spread: float = 1.0,  # scale of distances in the embedding
         metric="euclidean",  # a name umap-learn knows, or a numba function of two rows
         metric_kwds: dict | None = None,  # keyword arguments of the metric
-        encoder="mlp",  # "mlp", "conv28", "conv32", "song", a Keras model, or a function (shape of a row, n_components) -> model
+        encoder="mlp",  # "mlp", "conv28", "conv32", "song", "munit", a Keras model, or a function (shape of a row, n_components) -> model
         decoder=None,  # None, or as for `encoder`; makes `inverse_transform` possible
         dims: tuple | None = None,  # shape of a row as the networks see it; None = as in X
         solver: str = "fast",  # the training loop: "fast", or "paper", step for step the original's

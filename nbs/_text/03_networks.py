@@ -320,6 +320,103 @@ assert changed[-1] > 1e-3 and (changed[:4] == 0).all()
 
 
 # %% [markdown]
+# **`munit`**: for square images of any size, after the autoencoder of MUNIT (Huang et al. 2018), on which the paper based its network for faces. The encoder looks through a window of 7 x 7, halves the image by strided convolutions until 4 x 4 places
+# are left, with twice as many filters after each of the first two, and goes through residual blocks, each of which adds something to its input. The decoder goes through residual blocks first, and
+# then doubles the image again and again, each time with a convolution of 5 x 5 behind it.
+#
+# Two things are not MUNIT's. MUNIT keeps content and style of an image apart, in a map and a vector; an embedding is one vector, so a linear layer ends the encoder and begins the decoder. And there is no normalisation: that of an image's
+# values would take away how bright it is and of what colour, and MUNIT leaves it out of its encoder of styles for that reason.
+
+# %%
+#| export
+def munit_filters(
+    shape: tuple,  # shape of one row: (side, side, channels)
+    width: int,  # filters at the full size
+    role: str,  # "encoder" or "decoder", for the error
+) -> list:  # filters at the full size, at half of it, and so on down to 4 x 4
+    "How many filters `munit` has at each size; a `ValueError` for rows that cannot be halved down to 4 x 4."
+    side = shape[0]
+    if len(shape) != 3 or shape[1] != side or side < 8 or side & (side - 1):
+        raise ValueError(
+            f"{role}='munit' is for square images with 8, 16, 32, 64, 128 or more pixels to a side and a last axis of channels, "
+            f"but a row has shape {tuple(shape)}: give rows of such a shape, or use 'mlp', a Keras model or a function that builds one."
+        )
+    return [width * min(2**i, 4) for i in range(side.bit_length() - 2)]
+
+
+def residual_blocks(
+    x,  # Keras tensor (batch, height, width, filters)
+    n_blocks: int,
+):  # Keras tensor of the same shape
+    "Blocks that add to their input what two convolutions make of it."
+    for _ in range(n_blocks):
+        change = layers.Conv2D(x.shape[-1], 3, padding="same", activation="relu")(x)
+        x = layers.Add()([x, layers.Conv2D(x.shape[-1], 3, padding="same")(change)])
+    return x
+
+
+# %%
+assert munit_filters((32, 32, 3), 64, "encoder") == [64, 128, 256, 256]  # at 32, 16, 8 and 4 pixels to a side
+assert munit_filters((8, 8, 1), 10, "encoder") == [10, 20]
+image = keras.Input((4, 4, 6))
+blocks = keras.Model(image, residual_blocks(image, 3))
+for weight in blocks.weights:
+    weight.assign(0 * weight)
+assert_array_equal(blocks(np.ones((1, 4, 4, 6), "float32")), np.ones((1, 4, 4, 6)))  # with nothing to add, a block changes nothing
+
+
+# %%
+#| export
+def munit_encoder(
+    input_shape: tuple,  # shape of one row: (side, side, channels)
+    n_components: int,  # dimensions of the embedding
+    width: int = 64,  # filters at the full size
+    n_blocks: int = 4,  # residual blocks
+) -> keras.Model:
+    "Strided convolutions down to 4 x 4, residual blocks, linear output (after MUNIT, for the paper's faces)."
+    filters = munit_filters(input_shape, width, "encoder")
+    image = keras.Input(input_shape)
+    x = layers.Conv2D(filters[0], 7, padding="same", activation="relu")(image)
+    for n in filters[1:]:
+        x = layers.Conv2D(n, 4, strides=2, padding="same", activation="relu")(x)
+    x = layers.Flatten()(residual_blocks(x, n_blocks))
+    return keras.Model(image, layers.Dense(n_components, name="z")(x), name="munit_encoder")
+
+
+def munit_decoder(
+    output_shape: tuple,  # shape of one row: (side, side, channels)
+    n_components: int,  # dimensions of the embedding
+    width: int = 64,  # filters at the full size
+    n_blocks: int = 4,  # residual blocks
+) -> keras.Model:
+    "Residual blocks at 4 x 4, then doubling and convolution up to the full size, and a sigmoid (after MUNIT)."
+    filters = munit_filters(output_shape, width, "decoder")
+    z = keras.Input((n_components,))
+    x = layers.Reshape((4, 4, filters[-1]))(layers.Dense(4 * 4 * filters[-1], activation="relu")(z))
+    x = residual_blocks(x, n_blocks)
+    for n in filters[-2::-1]:
+        x = layers.Conv2D(n, 5, padding="same", activation="relu")(layers.UpSampling2D()(x))
+    x = layers.Conv2D(output_shape[-1], 7, padding="same", activation="sigmoid")(x)
+    return keras.Model(z, x, name="munit_decoder")
+
+
+# %% [markdown]
+# The size of the image and the number of filters are the network's only sizes. By its name it has MUNIT's 64 filters; a function of one's own gives another number.
+
+# %%
+for side in (8, 16, 32, 64, 128):
+    there, back = munit_encoder((side, side, 3), 5, width=2, n_blocks=1), munit_decoder((side, side, 3), 5, width=2, n_blocks=1)
+    assert back(there(np.zeros((1, side, side, 3), "float32"))).shape == (1, side, side, 3)
+for shape in ((28, 28, 1), (4, 4, 1), (16, 32, 3), (256,)):
+    try:
+        munit_encoder(shape, 2)
+    except ValueError as error:
+        assert str(shape) in str(error)
+    else:
+        raise AssertionError("no error")
+
+
+# %% [markdown]
 # ## By name, ready made, or by a function
 #
 # `build_encoder` takes whatever the user has: a name, a Keras model, or a function of the row's shape and the number of
@@ -328,24 +425,24 @@ assert changed[-1] > 1e-3 and (changed[:4] == 0).all()
 # %%
 #| export
 def build_encoder(
-    encoder,  # "mlp", "conv28", "conv32", "song", a Keras model, or a function (input_shape, n_components) -> model
+    encoder,  # "mlp", "conv28", "conv32", "song", "munit", a Keras model, or a function (input_shape, n_components) -> model
     input_shape: tuple,  # shape of one row
     n_components: int,  # dimensions of the embedding
     random_state=None,  # seeds the initial weights
 ) -> keras.Model:
     "A fresh encoder; a `ValueError` if it does not lead from a row's shape to `n_components`."
-    names = {"mlp": mlp_encoder, "conv28": conv28_encoder, "conv32": conv32_encoder, "song": song_encoder}
+    names = {"mlp": mlp_encoder, "conv28": conv28_encoder, "conv32": conv32_encoder, "song": song_encoder, "munit": munit_encoder}
     return _build("encoder", encoder, names, tuple(input_shape), n_components, (tuple(input_shape), (n_components,)), random_state)
 
 
 def build_decoder(
-    decoder,  # "mlp", "conv28", "conv32", "song", a Keras model, or a function (output_shape, n_components) -> model
+    decoder,  # "mlp", "conv28", "conv32", "song", "munit", a Keras model, or a function (output_shape, n_components) -> model
     output_shape: tuple,  # shape of one row
     n_components: int,  # dimensions of the embedding
     random_state=None,  # seeds the initial weights
 ) -> keras.Model:
     "A fresh decoder; a `ValueError` if it does not lead from `n_components` to a row's shape."
-    names = {"mlp": mlp_decoder, "conv28": conv28_decoder, "conv32": conv32_decoder, "song": song_decoder}
+    names = {"mlp": mlp_decoder, "conv28": conv28_decoder, "conv32": conv32_decoder, "song": song_decoder, "munit": munit_decoder}
     return _build("decoder", decoder, names, tuple(output_shape), n_components, ((n_components,), tuple(output_shape)), random_state)
 
 
@@ -385,12 +482,14 @@ assert_array_equal(copy.get_weights()[0], own.get_weights()[0])
 
 by_function = build_encoder(lambda shape, n: keras.Sequential([layers.Flatten(), layers.Dense(n)]), (8, 8), 3)
 assert by_function.output_shape == (None, 3) and by_function.input_shape == (None, 8, 8)
+narrow = build_encoder(lambda shape, n: munit_encoder(shape, n, width=8), (8, 8, 1), 2)
+assert narrow.count_params() < build_encoder("munit", (8, 8, 1), 2).count_params() / 50  # an eighth of the filters, some sixtieth of the weights
 
 # %% [markdown]
 # A network that does not fit is refused before any training.
 
 # %%
-for encoder, word in ((own, "output"), ("conv28", "(28, 28)"), ("conv32", "(32, 32, 3)"), ("song", "(32, 31)"), ("transformer", "mlp"), (lambda shape, n: None, "NoneType")):
+for encoder, word in ((own, "output"), ("conv28", "(28, 28)"), ("conv32", "(32, 32, 3)"), ("song", "(32, 31)"), ("munit", "square"), ("transformer", "mlp"), (lambda shape, n: None, "NoneType")):
     try:
         build_encoder(encoder, (8, 8), n_components=5)
     except ValueError as error:

@@ -67,7 +67,7 @@ assert KNeighborsClassifier(5).fit(z, y[:1500]).score(z_new, y[1500:]) > 0.8
 
 # %% [markdown]
 # `n_training_epochs` is the effort: passes over the edges of the graph. `solver="fast"` is the default, `solver="paper"` the original's loop, step for step; `early_stopping=True` ends a fit when held-out rows no longer gain. `encoder` is a
-# name (`"mlp"`, `"conv28"`, `"conv32"`, `"song"`), a Keras model, or a function that builds one; `decoder="mlp"` adds `inverse_transform`. A fitted model goes to one file and comes back in any other process:
+# name (`"mlp"`, `"conv28"`, `"conv32"`, `"song"`, `"munit"`), a Keras model, or a function that builds one; `decoder="mlp"` adds `inverse_transform`. A fitted model goes to one file and comes back in any other process:
 
 # %%
 import tempfile
@@ -115,8 +115,9 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | Figure 11: speed of embedding | [fig11_embedding_speed](paper/fig11_embedding_speed.ipynb) | `pumap run fig11 --profile laptop --stand-ins` |
 # | Figure 12: speed of reconstruction | [fig12_reconstruction_speed](paper/fig12_reconstruction_speed.ipynb) | `pumap run fig12 --profile laptop --stand-ins` |
 # | Figure 13, Table 7: error of the reconstructions | [fig13_reconstruction](paper/fig13_reconstruction.ipynb) | `pumap run fig13 table7 --profile laptop` |
+# | Figure 14: attributes of faces | [fig14_latent_algebra](paper/fig14_latent_algebra.ipynb) | `pumap run fig14 --profile laptop --stand-ins` |
 #
-# The other figures (1, 2 and 14 to 18) and Table 8 are not here yet. After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
+# The other figures (1, 2 and 15 to 18) and Table 8 are not here yet. After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
 # number beside the paper's, `pumap data` says where each data set comes from. `pumap run` goes on where it was stopped: a cell that is done is not run again.
 #
 # A *profile* sets the sizes, and by which loop a loss is minimised; never the protocol:
