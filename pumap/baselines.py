@@ -196,7 +196,8 @@ class TSNE(Baseline):
         return self.tsne_
 
     def _transform_rows(self, rows):
-        return self.tsne_.transform(rows)
+        start = self.tsne_.prepare_partial(rows, perplexity=5, initialization="median", k=25)
+        return start.optimize(n_iter=250, learning_rate=0.1, exaggeration=1.5, momentum=0.8, max_grad_norm=0.25, max_step_norm=None, negative_gradient_method="bh")
 
 # %% ../nbs/06_baselines.ipynb #24b1bff8
 def decoder_for(

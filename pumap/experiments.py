@@ -8,24 +8,27 @@ __all__ = ['METHODS', 'UMAP_METHODS', 'PARAMETRIC', 'DECODING', 'PROTOCOL', 'PRO
            'INVERTIBLE', 'FIGURES', 'STAND_INS', 'RECORD_KEYS', 'METRICS', 'UMAP_RECONSTRUCTED', 'TRUSTWORTHINESS_ROWS',
            'N_SHOWN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'TOLERANCE', 'MEASURED_ON',
            'UMAP_FAMILY', 'TSNE_FAMILY', 'WITHOUT_NEIGHBOURS', 'BESIDE_UMAP', 'IMAGES_IN_GREY', 'ERRATA', 'CLAIM_RULES',
-           'SSL_CLAIM_RULES', 'COLUMNS', 'PAGE', 'unknown', 'Cell', 'check_cell', 'Block', 'Profile', 'profile',
-           'settings_for', 'rows_of', 'Figure', 'figure', 'cells_for', 'root', 'figures_dir', 'notebook_path',
-           'results_folder', 'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged', 'record_path', 'write_record',
-           'read_record', 'read_arrays', 'read_embedding', 'read_reconstructions', 'cell_state', 'set_aside',
-           'load_data', 'settings_used', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device',
-           'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered', 'gather', 'turned_only',
-           'NotebookFailed', 'check_parameters', 'clean_copy', 'run_notebook', 'cells_of_notebook', 'is_drawn',
-           'SSLCell', 'cell_of', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings', 'choose_labels',
-           'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer', 'read_last_layer', 'save_ssl_cell',
-           'run_ssl_cell', 'training_name', 'training_runs', 'Timing', 'time_call', 'published', 'records_of',
-           'of_grid', 'summary', 'summarise', 'measured_on', 'table_rows', 'published_accuracies', 'ssl_rows',
-           'means_of', 'claim_c01', 'claim_c02', 'family_values', 'family_means', 'claim_c04', 'spearman', 'claim_c06',
-           'claim_c07', 'verdict', 'claim_c03', 'claim_c05', 'claim_c08', 'claim_c11', 'claim_c09', 'claim_c10',
-           'below', 'claim_c17', 'claim_c18', 'claim_c19', 'claim_c28', 'ssl_count', 'label_order', 'gains',
-           'gain_text', 'mean_gain', 'gain_claim', 'at_fewest', 'claim_c22', 'claim_c23', 'claim_c24', 'claim_c25',
-           'claim_c26', 'claim_c27', 'errata', 'judged_claims', 'claims_text', 'conditions', 'scorecard',
-           'scorecard_text', 'row_text', 'scorecard_markdown', 'html_table', 'html_numbers', 'html_conditions',
-           'pictures_of', 'scorecard_html']
+           'SSL_CLAIM_RULES', 'MEASURED_CLAIMS', 'COLUMNS', 'PAGE', 'unknown', 'Cell', 'check_cell', 'Block', 'Profile',
+           'profile', 'settings_for', 'rows_of', 'Figure', 'figure', 'cells_for', 'root', 'figures_dir',
+           'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged', 'record_path',
+           'write_record', 'read_record', 'read_arrays', 'read_embedding', 'read_reconstructions', 'cell_state',
+           'set_aside', 'load_data', 'settings_used', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions',
+           'device', 'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered', 'gather',
+           'turned_only', 'NotebookFailed', 'check_parameters', 'clean_copy', 'run_notebook', 'cells_of_notebook',
+           'is_drawn', 'SSLCell', 'cell_of', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings',
+           'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer', 'read_last_layer',
+           'save_ssl_cell', 'run_ssl_cell', 'training_name', 'training_runs', 'Timing', 'time_call', 'Measurements',
+           'write_measurements', 'read_measurements', 'measurements', 'title_of', 'first_rows', 'speed_line',
+           'timed_encoders', 'timed_devices', 'placed', 'timed_umap', 'published', 'records_of', 'of_grid', 'summary',
+           'summarise', 'measured_on', 'table_rows', 'published_accuracies', 'ssl_rows', 'means_of', 'claim_c01',
+           'claim_c02', 'family_values', 'family_means', 'claim_c04', 'spearman', 'claim_c06', 'claim_c07', 'verdict',
+           'claim_c03', 'claim_c05', 'claim_c08', 'claim_c11', 'claim_c09', 'claim_c10', 'below', 'claim_c17',
+           'claim_c18', 'claim_c19', 'claim_c28', 'ssl_count', 'label_order', 'gains', 'gain_text', 'mean_gain',
+           'gain_claim', 'at_fewest', 'claim_c22', 'claim_c23', 'claim_c24', 'claim_c25', 'claim_c26', 'claim_c27',
+           'ratio_text', 'claim_c12', 'claim_of_speed', 'claim_c13', 'claim_c14', 'claim_c15', 'claim_c16', 'errata',
+           'kept_tables', 'answer_of', 'judged_claims', 'claims_text', 'conditions', 'scorecard', 'scorecard_text',
+           'row_text', 'scorecard_markdown', 'html_table', 'html_numbers', 'html_conditions', 'pictures_of',
+           'scorecard_html']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -1226,6 +1229,153 @@ def time_call(
     warmup = tuple(map(once, range(warmups)))
     return Timing(tuple(map(once, range(repeats))), warmup)
 
+# %% ../nbs/09_experiments.ipynb #672d73d4
+@dataclass(frozen=True)
+class Measurements:
+    "A table that an earlier run of a notebook kept, or the place for it."
+
+    path: Path  # the CSV file
+    wanted: tuple  # names of the data sets that it should be about
+    lines: list | None  # of dict, one for each measurement; None: nothing is kept
+
+    @property
+    def to_measure(self) -> tuple:
+        "Names of the data sets to measure now: all or none."
+        return self.wanted if self.lines is None else ()
+
+    def __str__(self):
+        if self.lines is None:
+            return "nothing measured yet, so it will be now"
+        absent = sorted(set(self.wanted) - {line.get("dataset") for line in self.lines})
+        return f"read from {portable(self.path)}; delete the file to measure anew" + (f"\nnot in that file: {', '.join(absent)}" if absent else "")
+
+
+def write_measurements(
+    lines: list,  # of dict, all with the same keys
+    path: Path,  # the CSV file
+):
+    "Writes a table of measurements in one step; numbers with six digits."
+    from io import StringIO
+
+    buffer = StringIO()
+    table = csv.DictWriter(buffer, lines[0] if lines else (), lineterminator="\n")
+    table.writeheader()
+    table.writerows({key: f"{value:.6g}" if isinstance(value, float) else value for key, value in line.items()} for line in lines)
+    write_atomic(path, buffer.getvalue().encode())
+
+# %% ../nbs/09_experiments.ipynb #b4d612d9
+def read_measurements(
+    path: Path,  # the CSV file
+) -> list | None:  # of dict: whole numbers, other numbers, and text; None if there is no such file
+    "The lines of a table of measurements; ValueError if it is damaged."
+    def value(text):
+        for kind in (int, float):
+            try:
+                return kind(text)
+            except ValueError:
+                pass
+        return text
+
+    if not Path(path).is_file():
+        return None
+    with open(path, encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    if any(None in line or None in line.values() for line in lines):
+        raise ValueError(f"{path} has lines with more or fewer values than its first; delete the file to measure anew.")
+    return [{key: value(text) for key, text in line.items()} for line in lines]
+
+
+def measurements(
+    name: str,  # file stem of the table, such as "fig11_embedding_speed"
+    wanted: tuple,  # names of the data sets that it should be about
+    profile_name: str,  # which profile
+    results_dir="",  # where it is; "" stands for figures/<profile>, for smoke a temporary folder
+    save_to="",  # where it will be written; "": it is not, and is looked for in `results_dir`
+) -> Measurements:  # print it to tell what is there
+    "The measurements of a notebook, if an earlier run kept them."
+    folder = save_to or results_folder(results_dir or (figures_dir(profile_name) if profile_name != "smoke" else ""))
+    path = Path(folder) / f"{name}.csv"
+    return Measurements(path, tuple(wanted), read_measurements(path))
+
+# %% ../nbs/09_experiments.ipynb #9e959441
+def title_of(
+    title: str,  # name for people
+    stand_in_for: str | None,  # name of the data set that it replaces, if it does
+) -> str:
+    "The name of a data set, and what it stands in for."
+    return title + (f" (in place of {stand_in_for})" if stand_in_for else "")
+
+
+def first_rows(
+    names: tuple,  # of data sets
+    n_train: int,  # training rows at most
+    n_test: int,  # test rows at most
+    data_dir="",  # as in `load_data`
+    reasons: dict | None = None,  # filled with name -> why it is left out; None raises the error instead
+) -> dict:  # name -> pumap.datasets.Dataset
+    "The first rows of some data sets, as many as are asked for and are there."
+    from pumap.datasets import load, take
+
+    loaded = {}
+    for name in names:
+        try:
+            data = load(name, data_dir or None)
+            loaded[name] = take(data, n_train=min(n_train, len(data.X_train)), n_test=min(n_test, len(data.X_test)))
+        except (FileNotFoundError, ValueError) as error:
+            if reasons is None:
+                raise
+            reasons[name] = str(error)
+    return loaded
+
+
+def speed_line(
+    data,  # from `first_rows`
+    method: str,  # slug of the method
+    encoder: str,  # name of its network, "" if it has none
+    device: str,  # "CPU:0" or "GPU:0"
+) -> dict:  # the first columns of a line
+    "What was timed: the beginning of a line in the tables of Figures 11 and 12."
+    return {"dataset": data.name, "title": title_of(data.title, data.stand_in_for), "n_train": len(data.X_train), "method": method, "encoder": encoder, "device": device[:3]}
+
+# %% ../nbs/09_experiments.ipynb #2824a2e2
+def timed_encoders(
+    dataset: str,  # name of a data set
+) -> tuple:  # names of networks
+    "The networks that are timed on a data set."
+    return tuple(dict.fromkeys(("mlp", settings_for(Cell(dataset, "pumap", 2), "paper")["encoder"])))
+
+
+def timed_devices() -> tuple:
+    "TensorFlow's names of the devices on which networks are timed."
+    import tensorflow as tf
+
+    return ("CPU:0", *(["GPU:0"] if tf.config.list_physical_devices("GPU") else []))
+
+
+def placed(
+    network,  # a Keras model
+    device: str,  # from `timed_devices`
+):  # a Keras model
+    "A copy of a network with its weights on a device."
+    import keras
+    import tensorflow as tf
+
+    with tf.device(device):
+        copy = keras.models.clone_model(network)
+        copy.set_weights(network.get_weights())
+    return copy
+
+
+def timed_umap(
+    data,  # from `first_rows`
+):  # a fitted transformer of `pumap.baselines`
+    "UMAP on all training rows, laid out for 10 epochs only."
+    from pumap import import_quietly
+
+    model = import_quietly("pumap.baselines").make_method("umap", n_epochs=10).fit(data.X_train)
+    model.umap_.n_epochs = None  # so that new rows get as many epochs as they do by default
+    return model
+
 # %% ../nbs/09_experiments.ipynb #64760fa6
 TOLERANCE = {"trustworthiness": 0.02, "knn1_accuracy": 0.05, "knn5_accuracy": 0.05}  # what a reader of the paper would call "the same"; measures without an entry are not judged
 
@@ -1745,6 +1895,79 @@ def claim_c27(
     "aug_umap_learned is above aug on MNIST, Fashion-MNIST and CIFAR10 each, as a mean over the numbers of labels short of all."
     return gain_claim(records, "aug_umap_learned", "aug", (*IMAGES_IN_GREY, "cifar10"), lambda by_count: mean_gain(by_count) > 0)
 
+# %% ../nbs/09_experiments.ipynb #c58072ab
+def ratio_text(
+    ratio: float | None,  # of two times; None: one of them was never reached
+) -> str:
+    "A ratio to read: whole from 10 on, below with three digits."
+    if ratio is None:
+        return "not reached"
+    return f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.3g}"
+
+
+def claim_c12(
+    lines: list,  # of figure 10's table
+):  # (holds, evidence), or None if too little was measured
+    """P. UMAP reaches the loss of UMAP's layout (within 3%) later than that, but within ten times its seconds: the soonest of its solvers on each data set.
+
+    UMAP's time counts once for each data set, with the graph left out in both."""
+    holds, told = [], []
+    for dataset in dict.fromkeys(line["dataset"] for line in lines):
+        ratios = {line["solver"]: line["ratio"] or None for line in lines if line["dataset"] == dataset and line["solver"] in ("fast", "paper", "umap-learn")}
+        if ratios:
+            soonest = min((r for r in ratios.values() if r is not None), default=None)
+            holds.append(soonest is not None and 1 <= soonest <= 10)
+            told.append(f"{dataset}: " + ", ".join(f"{solver} {ratio_text(r)}" for solver, r in ratios.items()))
+    return (all(holds), "P. UMAP's seconds to the loss of UMAP, over UMAP's, by solver: " + "; ".join(told)) if holds else None
+
+# %% ../nbs/09_experiments.ipynb #68bcf4a4
+def claim_of_speed(
+    lines: list,  # of figure 11's or 12's table
+    ours: str,  # slug of the method with networks
+    others: dict,  # methods it is compared with: slug -> name in the evidence
+    column: str,  # which seconds
+    least: float = 0,  # the others may not be fewer times as slow as this
+    most: float = float("inf"),  # nor may it be more times as slow as they
+):  # (holds, evidence), or None if too little was measured
+    "Compares seconds per thousand rows, data set by data set and network by network."
+    holds, told = [], []
+    for mine in (line for line in lines if line["method"] == ours):
+        theirs = {line["method"]: line[column] for line in lines if line["dataset"] == mine["dataset"] and line["method"] in others}
+        ratios = {m: theirs[m] / mine[column] for m in others if m in theirs}
+        holds += [ratio >= least and 1 / ratio <= most for ratio in ratios.values()]
+        words = [f"{others[m]} takes {ratio_text(r)} times as long" if least else f"{ratio_text(1 / r)} times {others[m]}'s time" for m, r in ratios.items()]
+        if words:
+            told.append(f"{mine['title']}, {mine['encoder']} on the {mine['device']}: {', '.join(words)}")
+    return (all(holds), "; ".join(told)) if holds else None
+
+# %% ../nbs/09_experiments.ipynb #6972f886
+def claim_c13(
+    lines: list,  # of figure 11's table
+):  # (holds, evidence), or None if too little was measured
+    "P. UMAP embeds new rows at least a hundred times as fast as UMAP and t-SNE."
+    return claim_of_speed(lines, "pumap", {"umap": "UMAP", "tsne": "t-SNE"}, "seconds_per_1000", least=100)
+
+
+def claim_c14(
+    lines: list,  # of figure 11's table
+):  # (holds, evidence), or None if too little was measured
+    "P. UMAP takes at most ten times as long as PCA to embed new rows."
+    return claim_of_speed(lines, "pumap", {"pca": "PCA"}, "seconds_per_1000", most=10)
+
+
+def claim_c15(
+    lines: list,  # of figure 12's table
+):  # (holds, evidence), or None if too little was measured
+    "The decoder reconstructs at least a hundred times as fast as UMAP's inverse transform."
+    return claim_of_speed(lines, "pumap_decoder", {"umap": "UMAP"}, "reconstruct_per_1000", least=100)
+
+
+def claim_c16(
+    lines: list,  # of figure 12's table
+):  # (holds, evidence), or None if too little was measured
+    "The decoder takes at most ten times as long as PCA to reconstruct."
+    return claim_of_speed(lines, "pumap_decoder", {"pca": "PCA"}, "reconstruct_per_1000", most=10)
+
 # %% ../nbs/09_experiments.ipynb #520b81e5
 ERRATA = (
     ("E01", "Table 1 gives Retina 30.33K/4.81K/10K rows; its code makes 30,327 for training, 10,000 for validation and 4,481 for testing: two columns are swapped and one digit is mistyped.", "Table 1"),
@@ -1779,16 +2002,46 @@ CLAIM_RULES = {
 SSL_CLAIM_RULES = {"C22": claim_c22, "C23": claim_c23, "C24": claim_c24, "C25": claim_c25, "C26": claim_c26, "C27": claim_c27}
 
 
+MEASURED_CLAIMS = {  # claim -> (the table that it rests on, the rule for its lines)
+    "C12": ("fig10_training_curves", claim_c12),
+    "C13": ("fig11_embedding_speed", claim_c13),
+    "C14": ("fig11_embedding_speed", claim_c14),
+    "C15": ("fig12_reconstruction_speed", claim_c15),
+    "C16": ("fig12_reconstruction_speed", claim_c16),
+}
+
+
+def kept_tables(
+    folder: Path,  # figures/<profile>
+) -> dict:  # name -> lines, without those that are not there
+    "The tables of measurements that claims rest on."
+    tables = {name: read_measurements(Path(folder) / f"{name}.csv") for name in dict.fromkeys(name for name, _ in MEASURED_CLAIMS.values())}
+    return {name: lines for name, lines in tables.items() if lines}
+
+
+def answer_of(
+    claim_id: str,  # such as "C01"
+    records: list,  # from `records_of`
+    tables: dict,  # from `kept_tables`
+):  # (holds, evidence), or None if too little was measured
+    "What the rule of a claim says; None for a claim without a rule."
+    if claim_id in MEASURED_CLAIMS:
+        name, rule = MEASURED_CLAIMS[claim_id]
+        return rule(tables[name]) if name in tables else None
+    if claim_id in SSL_CLAIM_RULES:
+        return SSL_CLAIM_RULES[claim_id](records)
+    return CLAIM_RULES[claim_id](of_grid(records, "embedding")) if claim_id in CLAIM_RULES else None
+
+
 def judged_claims(
     records: list,  # from `records_of`
+    tables: dict | None = None,  # from `kept_tables`; None: none
 ) -> list:  # of dict: id, text, source, measured_as, holds (None: not measured), evidence
     "Each claim of the paper with the answer of its rule; data that stand in for others are named in the evidence."
     others = {r["cell"]["dataset"]: r["data"]["title"] for r in records if r["data"]["stand_in_for"]}
-    claims, embedded = [], of_grid(records, "embedding")
-    rules = {name: (rule, embedded) for name, rule in CLAIM_RULES.items()} | {name: (rule, records) for name, rule in SSL_CLAIM_RULES.items()}
+    claims = []
     for line in published("claims"):
-        rule, given = rules.get(line["id"], (lambda _: None, []))
-        holds, evidence = rule(given) or (None, "not measured")
+        holds, evidence = answer_of(line["id"], records, tables or {}) or (None, "not measured")
         evidence += "".join(f"; {title} stands in for {name}" for name, title in others.items() if re.search(rf"\b{name}\b", evidence))
         told = {"id": line["id"], "text": line["claim"], "source": f"section {line['section']}", "measured_as": line["measured_as"]}
         claims.append(told | {"holds": holds, "evidence": evidence})
@@ -1798,10 +2051,11 @@ def judged_claims(
 def claims_text(
     records: list,  # from `records_of`
     *ids: str,  # such as "C01"
+    tables: dict | None = None,  # name of a table -> its lines, for the claims about speed
 ) -> str:  # two lines for each claim
     "Some claims to read, each with its answer and what that rests on."
     answer = {True: "holds here", False: "does not hold here", None: "cannot be decided here"}
-    claims = [claim for claim in judged_claims(records) if claim["id"] in ids]
+    claims = [claim for claim in judged_claims(records, tables) if claim["id"] in ids]
     return "\n".join(f"{c['id']}: {c['text']}\n  {answer[c['holds']]}: {c['evidence']}" for c in claims)
 
 # %% ../nbs/09_experiments.ipynb #2ca3bd26
@@ -1829,7 +2083,8 @@ def scorecard(
 ) -> dict:  # profile, cells, claims, errata, conditions
     "Each number of tables 2 to 8 beside ours, each claim of the paper with its evidence, the paper's errors, and what the numbers were made with."
     records = records_of(profile_name, results_dir)
-    claims = [claim | {"profile": profile_name} for claim in judged_claims(records)]
+    tables = kept_tables(results_dir or figures_dir(profile_name))
+    claims = [claim | {"profile": profile_name} for claim in judged_claims(records, tables)]
     cells = [row for number in range(2, 9) for row in table_rows(number, records, profile_name)]
     return {"profile": profile_name, "cells": cells, "claims": claims, "errata": errata(), "conditions": conditions(records)}
 

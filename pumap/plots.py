@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'COLUMN_WIDTH', 'GREY', 'FAINT', 'STYLE',
            'CLASS_COLOURS', 'METRIC_LABELS', 'LOG_METRICS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'FULL_GAP', 'DASHED',
-           'in_order', 'use_style', 'Picture', 'save_figure', 'procrustes_align', 'point_colours', 'is_class_label',
-           'square_window', 'draw_projection', 'wrap', 'draw_reason', 'projection_grid', 'published_table',
-           'record_title', 'records_frame', 'comparison_table', 'to_markdown', 'save_table', 'check_table',
-           'agreement_text', 'families_text', 'axis_limits', 'log_limits', 'dot_legend', 'draw_dots', 'metric_dots',
-           'draw_example', 'example_grid', 'fractions', 'strip', 'reconstruction_grid', 'ssl_table', 'label_places',
-           'draw_label_curves', 'label_curves', 'draw_labelled', 'last_layer_grid', 'kernel_layers', 'network_shapes',
-           'inch_axes', 'draw_network', 'draw_arrow']
+           'SOLVER_LABELS', 'SOLVER_LOOKS', 'in_order', 'use_style', 'Picture', 'save_figure', 'procrustes_align',
+           'point_colours', 'is_class_label', 'square_window', 'draw_projection', 'wrap', 'draw_reason',
+           'projection_grid', 'published_table', 'record_title', 'records_frame', 'comparison_table', 'to_markdown',
+           'save_table', 'check_table', 'agreement_text', 'families_text', 'axis_limits', 'log_limits', 'dot_legend',
+           'draw_dots', 'metric_dots', 'draw_example', 'example_grid', 'fractions', 'strip', 'reconstruction_grid',
+           'ssl_table', 'label_places', 'draw_label_curves', 'label_curves', 'draw_labelled', 'last_layer_grid',
+           'kernel_layers', 'network_shapes', 'inch_axes', 'draw_network', 'draw_arrow', 'range_text', 'runs_text']
 
 # %% ../nbs/10_plots.ipynb #b4a4c8e6
 import io
@@ -23,7 +23,7 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from .datasets import describe
-from .experiments import UMAP_FAMILY, label_order, measured_on, published, root, write_atomic
+from .experiments import UMAP_FAMILY, label_order, measured_on, published, root, title_of, write_atomic
 
 try:
     import matplotlib as mpl
@@ -307,8 +307,7 @@ def record_title(
     record: dict,  # of either grid
 ) -> str:
     "A data set's title; a stand-in says for what it stands."
-    data = record["data"]
-    return data["title"] + (f" (in place of {data['stand_in_for']})" if data.get("stand_in_for") else "")
+    return title_of(record["data"]["title"], record["data"].get("stand_in_for"))
 
 
 def records_frame(
@@ -459,11 +458,11 @@ METRIC_LABELS = {
 def axis_limits(
     values,  # all values on the axis, NaN allowed
 ) -> tuple:  # (low, high)
-    "Limits that use the axis: from 0 only if the values come near it, and not beyond 1 if they do not pass it."
+    "Limits that use the axis: from 0 if the values come near it, and beyond the values by what a marker needs."
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    pad = 0.07 * (high - low) or 0.05 * max(abs(high), 0.1)
-    bottom = 0.0 if 0 <= low < 0.3 * high else low - pad
-    return bottom, min(high + pad, 1.0 + 0.015 * (1.0 - bottom)) if high <= 1 else high + pad
+    pad = 0.08 * (high - low) or 0.05 * max(abs(high), 0.1)
+    bottom = 0.0 if 0.08 * high <= low < 0.3 * high else low - pad
+    return bottom, high + 0.08 * (high - bottom)
 
 
 LOG_METRICS = ("reconstruction_mse",)
@@ -887,3 +886,35 @@ def draw_arrow(
     ax.plot(*points.T, color=colour, ls=linestyle, lw=linewidth, solid_capstyle="butt", dash_capstyle="butt", zorder=3)
     head = {"arrowstyle": "-|>", "lw": 0, "fc": colour, "ec": colour, "mutation_scale": 7, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", points[-1], points[-2], arrowprops=head, zorder=3)
+
+# %% ../nbs/10_plots.ipynb #672aa8b7
+def range_text(
+    values,  # whole numbers
+) -> str:
+    "A number, or the range of several."
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def runs_text(
+    repeats,  # how often it was timed, for each measurement; all the same in one figure
+) -> str:
+    "How often something was timed."
+    repeats = range_text(repeats)
+    return f"{repeats} run{'' if repeats == '1' else 's'}"
+
+# %% ../nbs/10_plots.ipynb #e13e5b1e
+SOLVER_LABELS = {
+    "layout": "UMAP (umap-learn)",
+    "umap_tf": "UMAP (TF)",
+    "fast": "P. UMAP, fast",
+    "paper": "P. UMAP, paper's loop",
+    "umap-learn": "P. UMAP (umap-learn)",
+}
+SOLVER_LOOKS = {
+    "layout": {"color": METHOD_COLOURS["umap"], "marker": "*", "ms": 9, "ls": "none"},
+    "umap_tf": {"color": METHOD_COLOURS["umap_tf"], "ls": "-"},
+    "fast": {"color": METHOD_COLOURS["pumap"], "ls": "-", "lw": 1.6},
+    "paper": {"color": METHOD_COLOURS["pumap"], "ls": "--"},
+    "umap-learn": {"color": METHOD_COLOURS["pumap"], "ls": ":", "lw": 1.6},
+}

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['ACTIVATIONS', 'LEAST_STEPS', 'CAP', 'BLOCK_BYTES', 'JIT_STEPS', 'FAST_STAGES', 'take_rows', 'dense_forward', 'encode',
-           'in_batch_negatives', 'total_loss', 'compiled', 'encoder_step', 'paper_optimizer', 'Recorder', 'n_steps_for',
-           'fit_encoder', 'Coordinates', 'principal_coordinates', 'principal_axes', 'to_coordinates',
-           'first_dense_layer', 'encoder_inside', 'graph_layout', 'row_batches', 'regress', 'fast_optimizer',
-           'fast_steps', 'is_dense', 'hold_out', 'held_out_loss', 'HeldOut', 'fast_plan', 'fast_stages', 'fast_block',
-           'fast_start', 'fast_blocks', 'fit_encoder_fast', 'fit_embedding', 'embedding_step', 'n_row_steps',
-           'TermRecorder', 'fit_autoencoder', 'loss_step', 'fit_vae', 'fixed_batches', 'fit_tsne_encoder', 'joint_step',
-           'decaying_optimizer', 'Validation', 'augmented', 'joint_edges', 'fit_jointly']
+           'in_batch_negatives', 'total_loss', 'compiled', 'encoder_step', 'paper_optimizer', 'Recorder',
+           'steps_of_passes', 'n_steps_for', 'fit_encoder', 'Coordinates', 'principal_coordinates', 'principal_axes',
+           'to_coordinates', 'first_dense_layer', 'encoder_inside', 'graph_layout', 'row_batches', 'regress',
+           'fast_optimizer', 'fast_steps', 'is_dense', 'hold_out', 'held_out_loss', 'HeldOut', 'fast_plan',
+           'fast_stages', 'fast_block', 'fast_start', 'fast_blocks', 'fit_encoder_fast', 'fit_embedding',
+           'embedding_step', 'n_row_steps', 'TermRecorder', 'fit_autoencoder', 'loss_step', 'fit_vae', 'fixed_batches',
+           'fit_tsne_encoder', 'joint_step', 'decaying_optimizer', 'Validation', 'augmented', 'joint_edges',
+           'fit_jointly']
 
 # %% ../nbs/04_training.ipynb #8b6c8eb9
 import math
@@ -209,15 +210,23 @@ class Recorder:
         return self.history
 
 # %% ../nbs/04_training.ipynb #c5de3953
+def steps_of_passes(
+    n_training_epochs: float,  # passes; fractions are allowed
+    steps_per_pass: float,
+) -> int:
+    "Steps in so many passes, at least one; ValueError unless `n_training_epochs` is positive and finite."
+    if not 0 < n_training_epochs < np.inf:
+        raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
+    return max(1, round(n_training_epochs * steps_per_pass))
+
+
 def n_steps_for(
     n_training_epochs: float,  # passes over the repeated edges; fractions are allowed
     edges: Edges,
     batch_size: int,
 ) -> int:
-    "Steps in so many passes, at least one."
-    if not 0 < n_training_epochs < np.inf:
-        raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
-    return max(1, round(n_training_epochs * paper_steps(edges, batch_size)))
+    "Steps in so many passes over the repeated edges, at least one."
+    return steps_of_passes(n_training_epochs, paper_steps(edges, batch_size))
 
 # %% ../nbs/04_training.ipynb #bc08d7d2
 def fit_encoder(
@@ -752,9 +761,7 @@ def n_row_steps(
     n_training_epochs: float,  # passes over the rows; may be a fraction
 ) -> int:
     "Steps in so many passes over the rows, at least one."
-    if not 0 < n_training_epochs < np.inf:
-        raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
-    return max(1, round(n_training_epochs * n_rows / min(batch_size, n_rows)))
+    return steps_of_passes(n_training_epochs, n_rows / min(batch_size, n_rows))
 
 # %% ../nbs/04_training.ipynb #d537ea1b
 class TermRecorder(Recorder):
@@ -870,8 +877,6 @@ def fit_tsne_encoder(
     verbose: bool = False,  # show a progress bar
 ) -> dict:  # lists "step", "seconds", "loss", "divergence"
     "Train an encoder on t-SNE's loss, batch by fixed batch (van der Maaten 2009)."
-    if not 0 < n_training_epochs < np.inf:
-        raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
     input_shape = X.shape[1:] if input_shape is None else input_shape
     batches = fixed_batches(X.shape[0], batch_size, random_generator(random_state))
     alpha = max(encoder.output_shape[-1] - 1, 1)
@@ -880,7 +885,7 @@ def fit_tsne_encoder(
         return (tsne_divergence(P, encoder(x, training=True), alpha),)
 
     step = loss_step(loss, [encoder], keras.optimizers.Adam(learning_rate))
-    n_steps = max(1, round(n_training_epochs * len(batches)))
+    n_steps = steps_of_passes(n_training_epochs, len(batches))
     recorder, probabilities = TermRecorder(n_steps, ("divergence",), verbose), {}
     for i in range(n_steps):
         which = i % len(batches)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pumap.graph import dtw_bound, dtw_cost, dtw_envelopes, dtw_metric, dtw_neighbors
+from pumap.graph import LANES, _dtw_coordinates, dtw_bound, dtw_cost, dtw_envelopes, dtw_lanes, dtw_metric, dtw_neighbors
 
 
 def textbook(a, b, band):
@@ -78,6 +78,23 @@ def test_bound_is_below_the_distance_and_giving_up_is_right(band):
         assert bound <= value * (1 + 1e-6)
         assert dtw_cost(frames[i], frames[j], band, value * (1 + 1e-6), rest) == value
         assert dtw_cost(frames[i], frames[j], band, 0.9 * value, rest) == (np.inf if value else 0)
+
+
+@pytest.mark.parametrize("shape", [(3, 9), (8, 9), (12, 9)])
+@pytest.mark.parametrize("band", [0, 2, 99])
+def test_rows_side_by_side_cost_what_they_cost_alone_and_fewer_coordinates_cost_less(shape, band):
+    frames = pictures(LANES + 1, shape, "smooth").transpose(0, 2, 1).copy()
+    Z, slack, room = _dtw_coordinates(frames)
+    a, others = Z[0], Z[1:]
+    b = np.ascontiguousarray(others.transpose(2, 1, 0)).reshape(Z.shape[2], -1)
+    work = [np.empty(size * LANES, "f4") for size in (10, 10, 9)]
+    costs = dtw_lanes(a, b, band, np.inf, np.zeros(10), *work).copy()
+    assert_allclose(np.sqrt(costs), [textbook(a, z, band) for z in others], rtol=1e-5)
+    whole = np.array([textbook(frames[0], row, band) for row in frames[1:]])
+    assert (costs <= slack * (whole + room) ** 2).all()
+    assert (costs < 0.9999 * whole**2).any() == (shape[0] > Z.shape[2])  # up to eight bands nothing is lost
+    assert_array_equal(dtw_lanes(a, b, band, float(costs.max()), np.zeros(10), *work), costs)
+    assert np.isinf(dtw_lanes(a, b, band, float(costs.max()), np.full(10, costs.max() + 1), *work)).all()  # the rest is too much
 
 
 def test_umap_learn_and_pynndescent_take_the_metric():

@@ -199,7 +199,7 @@ def test_one_row_and_many(fitted, digits):
         (dict(a=1.0), "give both"),
         (dict(dims=(7, 9)), "dims"),
         (dict(encoder="resnet"), "encoder"),
-        (dict(encoder="conv28"), "28 x 28"),
+        (dict(encoder="conv28"), "(28, 28)"),
         (dict(decoder="resnet"), "decoder"),
         (dict(precomputed_knn=(np.zeros((3, 3), int), np.zeros((3, 3)))), "precomputed_knn"),
         (dict(precomputed_graph=sparse.eye(3)), "precomputed_graph"),

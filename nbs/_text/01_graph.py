@@ -24,7 +24,7 @@
 
 # %%
 #| hide
-from time import perf_counter
+from time import process_time
 
 import matplotlib.pyplot as plt
 import numba
@@ -782,12 +782,19 @@ assert along_frequency(spot.ravel(), higher.ravel()) == 0 < along_frequency(spot
 # %% [markdown]
 # ### Neighbours without all the distances
 #
-# To find the nearest songs, few distances must be known exactly. Three shortcuts, none of which changes the result:
+# To find the nearest songs, few distances must be known exactly. None of these shortcuts changes the result:
 #
-# - *A lower bound* (Keogh and Ratanamahatana, 2005). Within the band, frame $a_i$ can only meet a few frames of $b$. What it lies above the highest or below the lowest of them, it must pay. The bound costs one pass over a picture, and
-#   rows are tried in the order of their bounds; when the next bound is above the distance of the last neighbour so far, the search for that row is over.
-# - *The bound the other way round*, the frames of $b$ against $a$, before a distance is computed at all.
+# - *An upper bound*. The diagonal is a path like others, so warping costs at most the squared Euclidean distance. Rows are tried in the order of that distance, the likeliest first, and what costs more than the Euclidean distance of the last neighbour wanted is of no interest
+#   from the start.
+# - *A lower bound* (Keogh and Ratanamahatana, 2005). Within the band, frame $a_i$ can only meet a few frames of $b$. What it lies above the highest or below the lowest of them, it must pay. The same holds with $a$ and $b$ exchanged. A row is skipped when one of the two bounds is above the cost of the last
+#   neighbour so far. Without a band, a frame can meet any other, and the bound is weak.
 # - *Early abandoning*: the recursion stops when what it has and what the bound says of the rest is too much (Rakthanmanon et al., 2012).
+# - *Fewer coordinates*. In their first eight principal directions frames are at most as far apart as they are, and so warping costs at most as much there: another lower bound, and a close one. The two above are computed in these directions too. What passes all of them is computed in full.
+# - *Several rows at once*. The recursion waits for its own last result at each step, and so does a processor that works on one pair of rows. For the bound in eight directions eight rows go side by side, in single precision. All terms are positive, so the relative error of a sum is at most the number of roundings on a path times
+#   that of one; the limit gives way by that, and by what the rounded coordinates may do.
+#
+# Of all pairs of 1,000 syllables of finches (32 bands, 31 moments, no band), 1.4% are those of a syllable with its 14 neighbours. The first bounds, at the final limit, let 47% pass and the third 4.7%. The textbook's recursion took 6.4 processor seconds for each pair once, the search 1.0 for the same neighbours: 6.2 times less. With a band of 5 it
+# was 2.15 and 0.56 seconds: 3.8 times.
 
 # %%
 #| export
@@ -826,41 +833,117 @@ def dtw_bound(
 
 # %%
 #| export
+LANES = 8  # rows side by side
+
+
+def dtw_lanes(
+    a: np.ndarray,  # frames, float32, shape (n_frames, n_bands); n_bands is a multiple of 4
+    b: np.ndarray,  # of eight rows: in each band moment by moment, row by row; float32, shape (n_bands, n_frames * LANES)
+    band: int,
+    limit: float,  # costs above this are of no interest
+    rest: np.ndarray,  # at least what frames i and later of `a` will cost with any of the rows, shape (n_frames + 1,)
+    above: np.ndarray,  # work space, float32, shape ((n_frames + 1) * LANES,)
+    row: np.ndarray,  # the same
+    step: np.ndarray,  # work space, float32, shape (n_frames * LANES,)
+):  # the squared distances, shape (LANES,); all infinite if none of them is within the limit
+    "`dtw_cost` for several rows at once in single precision; compiled where it is used."
+    n, n_bands = a.shape
+    above[:] = np.inf
+    above[:LANES] = 0
+    for i in range(n):
+        first, last = max(0, i - band) * LANES, min(n, i + band + 1) * LANES
+        cells = step[first:last]
+        cells[:] = 0
+        for f in range(0, n_bands, 4):  # four bands in one go: the sum is fetched and put back less often
+            a0, a1, a2, a3 = a[i, f], a[i, f + 1], a[i, f + 2], a[i, f + 3]
+            b0, b1, b2, b3 = b[f, first:last], b[f + 1, first:last], b[f + 2, first:last], b[f + 3, first:last]
+            for t in range(cells.size):
+                cells[t] += (a0 - b0[t]) ** 2 + (a1 - b1[t]) ** 2 + (a2 - b2[t]) ** 2 + (a3 - b3[t]) ** 2
+        row[:] = np.inf
+        before, now, lowest = above[first : last + LANES], row[first : last + LANES], np.float32(np.inf)
+        for t in range(cells.size):
+            now[t + LANES] = cells[t] + min(before[t], min(before[t + LANES], now[t]))
+        for t in range(now.size):
+            lowest = now[t] if now[t] < lowest else lowest
+        if lowest + rest[i + 1] > limit:
+            row[:] = np.inf
+            return row[:LANES]
+        above, row = row, above
+    return above[n * LANES :]
+
+
+# %%
+#| export
+def _dtw_coordinates(
+    frames: np.ndarray,  # shape (n_rows, n_frames, n_bands), float32
+    n_coordinates: int = 8,  # to keep, a multiple of 4
+) -> tuple:  # (coordinates (n_rows, n_frames, n_coordinates) float32, factor and distance by which a bound may be too large)
+    "Frames in their first principal directions, and what rounding may do to costs that are computed from these."
+    n_rows, n_frames, n_bands = frames.shape
+    flat = frames.reshape(-1, n_bands).astype(np.float64)
+    directions = np.linalg.eigh(np.cov(flat, rowvar=False).reshape(n_bands, n_bands))[1][:, ::-1][:, :n_coordinates]
+    Z = (flat @ directions).astype(np.float32).reshape(n_rows, n_frames, -1)
+    Z = np.ascontiguousarray(np.pad(Z, ((0, 0), (0, 0), (0, n_coordinates - Z.shape[2]))))
+    slack = 1 + (n_coordinates + 2 * n_frames + 8) * 2.0**-23  # roundings on the way through a sum of positive terms
+    room = math.sqrt(2 * n_frames * n_coordinates) * 2.0**-23 * np.sqrt((flat**2).sum(axis=1).max())  # roundings of the coordinates
+    return Z, slack, room
+
+
+def _dtw_insert(indices, squares, j, value):
+    "Put row j among the neighbours so far, if it is nearer than the last; place 0 is the row itself."
+    p = len(squares) - 1
+    if value >= squares[p]:
+        return
+    while p > 1 and squares[p - 1] > value:
+        squares[p], indices[p] = squares[p - 1], indices[p - 1]
+        p -= 1
+    squares[p], indices[p] = value, j
+
+
+# %%
+#| export
 @functools.cache
 def _compiled_search():
     "The search over all rows, in parallel."
     import numba
 
-    cost, bound = _compiled_dtw(), numba.njit(dtw_bound, fastmath={"reassoc", "contract"})
+    fast = {"reassoc", "contract"}
+    cost, bound, lanes, insert = _compiled_dtw(), numba.njit(dtw_bound, fastmath=fast), numba.njit(dtw_lanes, fastmath=fast), numba.njit(_dtw_insert)
 
     @numba.njit(parallel=True)
-    def search(X, low, high, band, indices, squares):
-        n, k = indices.shape
+    def search(X, Z, low, high, band, slack, room, indices, squares):
+        n, n_frames, n_coordinates = Z.shape
+        k, cells = indices.shape[1], n_frames * LANES
         for i in numba.prange(n):
-            rest = np.zeros(X.shape[1] + 1)
-            bounds = np.array([bound(X[i], low[j], high[j], rest) for j in range(n)])
-            bounds[i] = np.inf  # itself comes first, whatever else is at distance 0
-            indices[i, 0] = i
-            squares[i, 0] = 0.0
-            squares[i, 1:] = np.inf
-            for j in np.argsort(bounds):
-                limit = squares[i, k - 1] * (1 + 1e-9)  # a bound and a cost may differ in the last bit
-                if bounds[j] > limit or j == i:
-                    break
-                if bound(X[j], low[i], high[i], rest) > limit:
-                    continue
-                bound(X[i], low[j], high[j], rest)
-                value, p = cost(X[i], X[j], band, limit, rest), k - 1
-                if value >= squares[i, p]:
-                    continue
-                while p > 1 and squares[i, p - 1] > value:
-                    squares[i, p], indices[i, p] = squares[i, p - 1], indices[i, p - 1]
-                    p -= 1
-                squares[i, p], indices[i, p] = value, j
+            above, row, step = np.empty(cells + LANES, np.float32), np.empty(cells + LANES, np.float32), np.empty(cells, np.float32)
+            b, which, filled = np.zeros((n_coordinates, cells), np.float32), np.zeros(LANES, np.int32), 0
+            rest, least = np.zeros(n_frames + 1), np.full(n_frames + 1, np.inf)
+            near = np.array([bound(Z[i], Z[j], Z[j], rest) for j in range(n)])
+            near[i] = -1  # itself comes first, whatever else is at distance 0
+            order = np.argsort(near)
+            reach = max([bound(X[i], X[j], X[j], rest) for j in order[:k]])
+            indices[i, 0], squares[i, 0], squares[i, 1:] = i, 0.0, np.inf
+            for q in range(1, n):
+                j, limit = order[q], slack * (np.sqrt(min(squares[i, k - 1], reach)) + room) ** 2
+                if bound(Z[j], low[i], high[i], rest) <= limit and bound(Z[i], low[j], high[j], rest) <= limit:
+                    least, which[filled] = np.minimum(least, rest), j
+                    for t in range(n_frames):
+                        for f in range(n_coordinates):
+                            b[f, t * LANES + filled] = Z[j, t, f]
+                    filled += 1
+                if filled == LANES or (filled and q == n - 1):
+                    values = lanes(Z[i], b, band, limit, least, above, row, step)
+                    for p in range(filled):
+                        if values[p] <= limit:
+                            rest[:] = 0
+                            insert(indices[i], squares[i], which[p], cost(X[i], X[which[p]], band, limit, rest))
+                    filled, least = 0, np.full(n_frames + 1, np.inf)
 
     return search
 
 
+# %%
+#| export
 def dtw_neighbors(
     X: np.ndarray,  # flattened pictures, shape (n_rows, n_bands * n_moments), or (n_rows, n_bands, n_moments[, 1])
     n_neighbors: int = 15,  # neighbours of each row, itself included
@@ -878,35 +961,45 @@ def dtw_neighbors(
     check_rows(frames.reshape(len(X), -1), n_neighbors)
     if not np.isfinite(frames).all():
         raise ValueError("X holds NaN or infinite values; remove those rows or find out where they come from.")
-    frames = np.ascontiguousarray(frames.transpose(0, 2, 1) if along == "time" else frames)
+    frames = frames.transpose(0, 2, 1) if along == "time" else frames
     indices, squares = np.zeros((len(X), n_neighbors), np.int32), np.zeros((len(X), n_neighbors))
-    _compiled_search()(frames, *dtw_envelopes(frames, width), width, indices, squares)
+    frames = np.ascontiguousarray(frames)
+    Z, slack, room = _dtw_coordinates(frames)
+    _compiled_search()(frames, Z, *dtw_envelopes(Z, width), width, slack, room, indices, squares)
     return indices, np.sqrt(squares).astype(np.float32)
 
 
 # %% [markdown]
-# The same neighbours as by all distances of the plain recursion, in a part of the time.
+# The same neighbours as by the textbook's recursion for all pairs, in a part of the time. That one is compiled and runs on as many threads; seconds are those of the processor, over all threads.
 
 # %%
 @numba.njit(parallel=True)
-def all_distances_plainly(X, metric):
-    "By the recursion, each pair once."
-    out = np.zeros((len(X), len(X)))
-    for i in numba.prange(len(X)):
-        for j in range(i):
-            out[i, j] = out[j, i] = metric(X[i], X[j])
+def all_distances_plainly(frames, band):
+    "The textbook's recursion, each pair once, with nothing left out."
+    n, m, n_bands = frames.shape
+    out = np.zeros((n, n))
+    for p in numba.prange(n):
+        table = np.full((m + 1, m + 1), np.inf)
+        table[0, 0] = 0.0
+        for q in range(p):
+            for i in range(m):
+                for j in range(max(0, i - band), min(m, i + band + 1)):
+                    step = 0.0
+                    for f in range(n_bands):
+                        step += (frames[p, i, f] - frames[q, j, f]) ** 2
+                    table[i + 1, j + 1] = step + min(table[i, j], table[i, j + 1], table[i + 1, j])
+            out[p, q] = out[q, p] = np.sqrt(table[m, m])
     return out
 
 
-dtw_neighbors(songs[:20], 6, (12, 20))  # compiles
+frames = np.ascontiguousarray(songs.reshape(-1, 12, 20).transpose(0, 2, 1))
+dtw_neighbors(songs[:20], 6, (12, 20)), all_distances_plainly(frames[:2], 20)  # compiles
 for band in (None, 3):
-    metric = dtw_metric((12, 20), band)
-    all_distances_plainly(songs[:2], metric)
-    start = perf_counter()
-    plain = all_distances_plainly(songs, metric)
-    middle = perf_counter()
+    start = process_time()
+    plain = all_distances_plainly(frames, 20 if band is None else band)
+    middle = process_time()
     indices, distances = dtw_neighbors(songs, 6, (12, 20), band)
-    searched = perf_counter() - middle
+    searched = process_time() - middle
     np.fill_diagonal(plain, -1)  # itself first
     assert_array_equal(indices, np.argsort(plain, axis=1)[:, :6])
     assert_allclose(distances[:, 1:], np.sort(plain, axis=1)[:, 1:6], rtol=1e-5)

@@ -120,7 +120,7 @@ def conv28_encoder(
     n_components: int,  # dimensions of the embedding
 ) -> keras.Model:
     "Two strided convolutions, two dense layers of 512, linear output (the paper's network for MNIST and Fashion-MNIST)."
-    _check_28(input_shape, "encoder")
+    _check_shape(input_shape, GREY_28, "encoder", "conv28", "images")
     return keras.Sequential(
         [
             keras.Input(input_shape),
@@ -136,10 +136,14 @@ def conv28_encoder(
     )
 
 
-def _check_28(shape, role):
-    if math.prod(shape) != 784:
+GREY_28 = ((28, 28), (28, 28, 1), (784,))
+
+
+def _check_shape(shape, known, role, name, kind):
+    if tuple(shape) not in known:
         raise ValueError(
-            f"{role}='conv28' is for images of 28 x 28, but a row has shape {tuple(shape)}: use 'mlp', a Keras model or a function that builds one."
+            f"{role}={name!r} is for {kind} of shape {' or '.join(map(str, known))}, but a row has shape {tuple(shape)}: "
+            "give rows of that shape, or use 'mlp', a Keras model or a function that builds one."
         )
 
 
@@ -150,7 +154,7 @@ def conv28_decoder(
     n_components: int,  # dimensions of the embedding
 ) -> keras.Model:
     "The mirror image of `conv28_encoder`, with transposed convolutions and a sigmoid."
-    _check_28(output_shape, "decoder")
+    _check_shape(output_shape, GREY_28, "decoder", "conv28", "images")
     return keras.Sequential(
         [
             keras.Input((n_components,)),
@@ -199,14 +203,6 @@ def conv32_encoder(
         ],
         name="conv32_encoder",
     )
-
-
-def _check_shape(shape, known, role, name, kind):
-    if tuple(shape) not in known:
-        raise ValueError(
-            f"{role}={name!r} is for {kind} of shape {' or '.join(map(str, known))}, but a row has shape {tuple(shape)}: "
-            "give rows of that shape, or use 'mlp', a Keras model or a function that builds one."
-        )
 
 
 # %%
@@ -495,7 +491,7 @@ assert narrow.count_params() < build_encoder("munit", (8, 8, 1), 2).count_params
 # A network that does not fit is refused before any training.
 
 # %%
-for encoder, word in ((own, "output"), ("conv28", "28 x 28"), ("conv32", "(32, 32, 3)"), ("song", "(32, 31)"), ("munit", "square"), ("transformer", "mlp"), (lambda shape, n: None, "NoneType")):
+for encoder, word in ((own, "output"), ("conv28", "(28, 28)"), ("conv32", "(32, 32, 3)"), ("song", "(32, 31)"), ("munit", "square"), ("transformer", "mlp"), (lambda shape, n: None, "NoneType")):
     try:
         build_encoder(encoder, (8, 8), n_components=5)
     except ValueError as error:

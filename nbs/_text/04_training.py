@@ -376,15 +376,31 @@ assert_allclose(history["loss"], 0.1)  # the mean over one attraction and five r
 
 # %%
 #| export
+def steps_of_passes(
+    n_training_epochs: float,  # passes; fractions are allowed
+    steps_per_pass: float,
+) -> int:
+    "Steps in so many passes, at least one; ValueError unless `n_training_epochs` is positive and finite."
+    if not 0 < n_training_epochs < np.inf:
+        raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
+    return max(1, round(n_training_epochs * steps_per_pass))
+
+
 def n_steps_for(
     n_training_epochs: float,  # passes over the repeated edges; fractions are allowed
     edges: Edges,
     batch_size: int,
 ) -> int:
-    "Steps in so many passes, at least one."
-    if not 0 < n_training_epochs < np.inf:
-        raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
-    return max(1, round(n_training_epochs * paper_steps(edges, batch_size)))
+    "Steps in so many passes over the repeated edges, at least one."
+    return steps_of_passes(n_training_epochs, paper_steps(edges, batch_size))
+
+
+# %%
+assert steps_of_passes(0.5, 7) == 4 and steps_of_passes(1e-6, 7) == 1
+for wrong in (0, -1, np.inf, np.nan):
+    try: steps_of_passes(wrong, 7)
+    except ValueError as error: assert str(wrong) in str(error)
+    else: assert False
 
 
 # %%
@@ -1185,9 +1201,7 @@ def n_row_steps(
     n_training_epochs: float,  # passes over the rows; may be a fraction
 ) -> int:
     "Steps in so many passes over the rows, at least one."
-    if not 0 < n_training_epochs < np.inf:
-        raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
-    return max(1, round(n_training_epochs * n_rows / min(batch_size, n_rows)))
+    return steps_of_passes(n_training_epochs, n_rows / min(batch_size, n_rows))
 
 
 # %%
@@ -1375,8 +1389,6 @@ def fit_tsne_encoder(
     verbose: bool = False,  # show a progress bar
 ) -> dict:  # lists "step", "seconds", "loss", "divergence"
     "Train an encoder on t-SNE's loss, batch by fixed batch (van der Maaten 2009)."
-    if not 0 < n_training_epochs < np.inf:
-        raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of a pass is allowed).")
     input_shape = X.shape[1:] if input_shape is None else input_shape
     batches = fixed_batches(X.shape[0], batch_size, random_generator(random_state))
     alpha = max(encoder.output_shape[-1] - 1, 1)
@@ -1385,7 +1397,7 @@ def fit_tsne_encoder(
         return (tsne_divergence(P, encoder(x, training=True), alpha),)
 
     step = loss_step(loss, [encoder], keras.optimizers.Adam(learning_rate))
-    n_steps = max(1, round(n_training_epochs * len(batches)))
+    n_steps = steps_of_passes(n_training_epochs, len(batches))
     recorder, probabilities = TermRecorder(n_steps, ("divergence",), verbose), {}
     for i in range(n_steps):
         which = i % len(batches)

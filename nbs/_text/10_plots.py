@@ -45,7 +45,7 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from pumap.datasets import describe
-from pumap.experiments import UMAP_FAMILY, label_order, measured_on, published, root, write_atomic
+from pumap.experiments import UMAP_FAMILY, label_order, measured_on, published, root, title_of, write_atomic
 
 try:
     import matplotlib as mpl
@@ -592,8 +592,7 @@ def record_title(
     record: dict,  # of either grid
 ) -> str:
     "A data set's title; a stand-in says for what it stands."
-    data = record["data"]
-    return data["title"] + (f" (in place of {data['stand_in_for']})" if data.get("stand_in_for") else "")
+    return title_of(record["data"]["title"], record["data"].get("stand_in_for"))
 
 
 def records_frame(
@@ -842,11 +841,11 @@ METRIC_LABELS = {
 def axis_limits(
     values,  # all values on the axis, NaN allowed
 ) -> tuple:  # (low, high)
-    "Limits that use the axis: from 0 only if the values come near it, and not beyond 1 if they do not pass it."
+    "Limits that use the axis: from 0 if the values come near it, and beyond the values by what a marker needs."
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    pad = 0.07 * (high - low) or 0.05 * max(abs(high), 0.1)
-    bottom = 0.0 if 0 <= low < 0.3 * high else low - pad
-    return bottom, min(high + pad, 1.0 + 0.015 * (1.0 - bottom)) if high <= 1 else high + pad
+    pad = 0.08 * (high - low) or 0.05 * max(abs(high), 0.1)
+    bottom = 0.0 if 0.08 * high <= low < 0.3 * high else low - pad
+    return bottom, high + 0.08 * (high - bottom)
 
 
 LOG_METRICS = ("reconstruction_mse",)
@@ -865,7 +864,7 @@ def log_limits(
 # %%
 low, high = axis_limits([0.95, 0.99, np.nan])
 assert 0.94 < low < 0.95 and 0.99 < high < 1.0
-assert axis_limits([0.1, 0.9])[0] == 0
+assert axis_limits([0.1, 0.9])[0] == 0 > axis_limits([0.0, 0.9])[0]
 assert axis_limits([-0.2, 0.5])[0] < -0.2
 assert axis_limits([0.5, 0.5])[0] < 0.5 < axis_limits([0.5, 0.5])[1]
 assert_allclose(log_limits([0.1, 0.001, np.nan, -1]), (0.001 / 1.2, 0.12))
@@ -977,6 +976,19 @@ open_markers = [line for line in ax.lines if line.get_markerfacecolor() == "whit
 assert len(open_markers) == 4 and all(line.get_xdata()[0] > 0.5 for line in open_markers)
 assert {line.get_color() for line in ax.lines} == {METHOD_COLOURS[m] for m in ("umap", "pumap", "tsne", "pca")}
 assert any("3 seeds" in text.get_text() for text in fig.legends[0].get_texts())
+
+# %% [markdown]
+# A marker at exactly 1, which an accuracy may well reach, is shown whole.
+
+# %%
+perfect = [{**record, "metrics": {"knn1_accuracy": 1.0 - 0.2 * i}} for i, record in enumerate(made_up_records(seeds=1, datasets=("digits",)))]
+fig = metric_dots(perfect, "knn1_accuracy")
+fig.draw_without_rendering()
+ax = fig.axes[0]
+radius = (PAPER["ms"] + PAPER["mew"]) / 2 / 72 * fig.dpi
+for value, above in ((1.0, ax.bbox.y1), (0.4, ax.bbox.y0)):
+    assert abs(above - ax.transData.transform((0, value))[1]) > radius
+assert ax.get_ylim()[1] > 1.0
 
 # %% [markdown]
 # With 2 and 64 dimensions there are two panels. Each has an axis of its own, as values in 64 dimensions crowd near 1. What
@@ -1515,3 +1527,55 @@ for wrong in ([], [(2,), (None, 4)]):
         assert "shapes" in str(error)
     else:
         raise AssertionError("no error")
+# ## Numbers in a sentence
+#
+# The notebooks that measure speed tell below the figure how they measured it.
+
+# %%
+#| export
+def range_text(
+    values,  # whole numbers
+) -> str:
+    "A number, or the range of several."
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def runs_text(
+    repeats,  # how often it was timed, for each measurement; all the same in one figure
+) -> str:
+    "How often something was timed."
+    repeats = range_text(repeats)
+    return f"{repeats} run{'' if repeats == '1' else 's'}"
+
+
+# %%
+assert range_text([1000, 1000]) == "1,000" and range_text([5, 1000]) == "5 to 1,000"
+assert runs_text([1]) == "1 run" and runs_text([3, 3]) == "3 runs"
+
+# %% [markdown]
+# ## Ways to train
+#
+# Figure 10 and the benchmarks compare solvers. Those that train the same method share its colour, and differ in their lines. umap-learn's layout does not tell its loss on the way, so it is one point.
+
+# %%
+#| export
+SOLVER_LABELS = {
+    "layout": "UMAP (umap-learn)",
+    "umap_tf": "UMAP (TF)",
+    "fast": "P. UMAP, fast",
+    "paper": "P. UMAP, paper's loop",
+    "umap-learn": "P. UMAP (umap-learn)",
+}
+SOLVER_LOOKS = {
+    "layout": {"color": METHOD_COLOURS["umap"], "marker": "*", "ms": 9, "ls": "none"},
+    "umap_tf": {"color": METHOD_COLOURS["umap_tf"], "ls": "-"},
+    "fast": {"color": METHOD_COLOURS["pumap"], "ls": "-", "lw": 1.6},
+    "paper": {"color": METHOD_COLOURS["pumap"], "ls": "--"},
+    "umap-learn": {"color": METHOD_COLOURS["pumap"], "ls": ":", "lw": 1.6},
+}
+
+# %%
+assert list(SOLVER_LABELS) == list(SOLVER_LOOKS)
+looks = [(look["color"], look.get("marker"), look["ls"]) for look in SOLVER_LOOKS.values()]
+assert len(set(looks)) == len(looks) and {colour for colour, *_ in looks} <= set(METHOD_COLOURS.values())

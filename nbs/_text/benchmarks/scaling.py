@@ -26,7 +26,6 @@ import json
 import subprocess
 import sys
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
@@ -111,15 +110,18 @@ for name, value in exponents.items():
     print(f"{name}: n to the power {value:.2f}")
 
 # %%
-fig, axes = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
-for name in ("graph_seconds", "fit_seconds", "embed_seconds"):
-    axes[0].plot(table.n, table[name], "o-", label=name.replace("_", " "))
-axes[0].set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds", title=f"{effort:g} passes over the edges")
-axes[0].legend(frameon=False)
-axes[1].plot(table.n, table.peak_mb, "o-", label="peak")
-axes[1].plot(table.n, table.before_mb, "o--", color="0.5", label="before the graph: Python, packages, data")
-axes[1].set(xscale="log", xlabel="rows", ylabel="MiB")
-axes[1].legend(frameon=False)
+with plots.use_style():
+    fig = plots.Picture(figsize=(plots.TEXT_WIDTH, 2.6), layout="constrained")
+    seconds, memory = fig.subplots(1, 2)
+    for part, marker, colour in zip(("graph", "fit", "embed"), "so^", (plots.GREY, plots.METHOD_COLOURS["pumap"], plots.METHOD_COLOURS["umap"])):
+        seconds.plot(table.n, table[f"{part}_seconds"], marker=marker, ms=4, color=colour, label=part)
+    seconds.set(xscale="log", yscale="log", xlabel="Rows", ylabel="Seconds", title=f"{effort:g} passes over the edges")
+    memory.plot(table.n, table.peak_mb, marker="o", ms=4, color=plots.METHOD_COLOURS["pumap"], label="peak")
+    memory.plot(table.n, table.before_mb, marker="s", ms=4, ls="--", color=plots.GREY, label="before the graph: Python, packages, data")
+    memory.set(xscale="log", xlabel="Rows", ylabel="MiB")
+    for ax in (seconds, memory):
+        ax.legend()
+        ax.spines[["top", "right"]].set_visible(False)
 assert table.peak_mb.gt(0).all()
 fig
 

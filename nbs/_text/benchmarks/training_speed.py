@@ -23,7 +23,6 @@
 # is a process of its own; they are interleaved, repetition by repetition, so that a machine that is slower for a while is slower for all. Cross entropy, trustworthiness and neighbour accuracy are measured at the end on the same rows and pairs.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
@@ -72,7 +71,11 @@ else:
     main = [small | {"solver": "fast"}, small | {"solver": "layout"}, small | {"solver": "umap-learn", "max_seconds": 2.0}]
     once, without, others = [], [], ["digits"]
 runs = [run | {"seed": seed} for seed in range(repeats) for run in main + (once if seed == 0 else [])]
-records = ex.training_runs(runs, results, data_dir)
+reasons = {}
+records = ex.training_runs(runs, results, data_dir, reasons)
+for reason in reasons.values():
+    print("left out:", reason)
+assert records, "No run could be made: see the reasons above."
 table = pd.DataFrame([{key: r[key] for key in ("encoder", "solver", "effort", "seed", "seconds", "first", "peak_memory_mb")} | r["final"] for r in records])
 table["repeats"] = table.groupby(["encoder", "solver", "effort"]).seed.transform("nunique")
 medians = table.drop(columns="seed").groupby(["encoder", "solver", "effort"], as_index=False, sort=False).median()
@@ -122,7 +125,7 @@ if len(default) and len(layout):
 # The same effort with one part of the fast solver changed: the first layer on the rows themselves; no cap on the repulsion; a layout to start from, and none where it is the default.
 
 # %%
-parts = ex.training_runs([run | {"seed": 0} for run in without], results, data_dir)
+parts = ex.training_runs([run | {"seed": 0} for run in without], results, data_dir, reasons)
 whole = [r for r in records if r["solver"] == "fast" and r["seed"] == 0 and (r["encoder"], r["effort"]) in {(w["encoder"], w["effort"]) for w in parts}]
 ablation = pd.DataFrame([{"encoder": r["encoder"], "effort": r["effort"], "changed": ", ".join(f"{k}={v}" for k, v in r["stages"].items() if k != "parallel") or "-", "seconds": r["seconds"]} | r["final"] for r in whole + parts])
 Markdown(plots.to_markdown(ablation)) if len(ablation) else print("(in the profile laptop)")
@@ -130,39 +133,51 @@ Markdown(plots.to_markdown(ablation)) if len(ablation) else print("(in the profi
 # %% [markdown]
 # ## Data it was not tuned on
 #
-# The fast solver with its default effort, and the paper's loop for the same time.
+# The fast solver with its default effort, and the paper's loop for the same time. A data set that cannot be had is left out, with its reason.
 
 # %%
-pairs = []
+pairs, reasons = [], {}
 for name in others:
     run = {"dataset": name, "encoder": "mlp", "seed": 0} | ({"n_train": 300, "effort": 0.25} if profile == "smoke" else {"n_train": 0, "effort": 0.0})
-    (fast,) = ex.training_runs([run | {"solver": "fast"}], results, data_dir)
-    (paper,) = ex.training_runs([run | {"solver": "paper", "effort": 100.0, "max_seconds": round(fast["seconds"], 1)}], results, data_dir)
-    pairs += [{"dataset": name, "solver": r["solver"], "seconds": r["seconds"]} | r["final"] for r in (fast, paper)]
+    for fast in ex.training_runs([run | {"solver": "fast"}], results, data_dir, reasons):
+        as_long = run | {"solver": "paper", "effort": 100.0, "max_seconds": round(fast["seconds"], 1)}
+        both = [fast, *ex.training_runs([as_long], results, data_dir, reasons)]
+        pairs += [{"dataset": name, "solver": r["solver"], "seconds": r["seconds"]} | r["final"] for r in both]
+for reason in reasons.values():
+    print("left out:", reason)
 elsewhere = pd.DataFrame(pairs)
 Markdown(plots.to_markdown(elsewhere))
+
 
 # %% [markdown]
 # ## The picture
 #
-# Lines are one run with its loss as it goes; dots are the ends of runs of the fast solver with different efforts; crosses are its runs with one part changed.
+# A broken or dotted line is one run with its loss as it goes, with a dot at its end. The dots of the fast solver are the ends of runs with different efforts; grey signs are its runs with one part changed.
 
 # %%
-colours = {"fast": "C0", "umap-learn": "C3", "paper": "C1", "layout": "k"}
-shown = list(dict.fromkeys(r["encoder"] for r in records))
-fig, axes = plt.subplots(1, len(shown), figsize=(4 * len(shown) + 1, 3.2), squeeze=False, layout="constrained")
-for ax, encoder in zip(axes[0], shown):
+def draw_ends(ax, encoder):
+    "The runs of one encoder, and where each ended."
     for r in (r for r in records if r["encoder"] == encoder and r["seed"] == 0):
         if r["solver"] in ("umap-learn", "paper") and r["curve"]:
-            ax.plot(*np.array(r["curve"])[:, :2].T, color=colours[r["solver"]])
+            ax.plot(*np.array(r["curve"])[:, :2].T, **plots.SOLVER_LOOKS[r["solver"]])
     for solver, group in medians[medians.encoder == encoder].groupby("solver"):
-        ax.plot(group.sort_values("seconds").seconds, group.sort_values("seconds").cross_entropy, "o-" if solver == "fast" else "s", color=colours[solver], label=solver)
+        ends = group.sort_values("seconds")
+        ax.plot(ends.seconds, ends.cross_entropy, **({"marker": "o", "ms": 4} | plots.SOLVER_LOOKS[solver]), label=plots.SOLVER_LABELS[solver])
     changed = ablation[(ablation.encoder == encoder) & (ablation.changed != "-")] if len(ablation) else ablation
-    for i, part in enumerate(changed.itertuples()):
-        ax.plot(part.seconds, part.cross_entropy, "x", color=f"C{i + 4}", label=part.changed)
+    for marker, part in zip("x+12", changed.itertuples()):
+        ax.plot(part.seconds, part.cross_entropy, marker=marker, ls="none", ms=6, color=plots.GREY, label=part.changed)
     lowest = medians[medians.encoder == encoder].cross_entropy.min()
-    ax.set(xscale="log", xlabel="seconds from the graph", ylabel="cross entropy, paper's form", title=encoder, ylim=(0.98 * lowest, 1.5 * lowest))
-    ax.legend(frameon=False, fontsize=7)
+    ax.set(xscale="log", xlabel="Seconds from the graph", ylabel="UMAP cross entropy, paper's form", ylim=(0.98 * lowest, 1.5 * lowest))
+    ax.set_title(encoder, loc="left")
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend()
+
+
+shown = list(dict.fromkeys(r["encoder"] for r in records))
+with plots.use_style():
+    fig = plots.Picture(figsize=(plots.COLUMN_WIDTH * len(shown) + 0.2, 3.0), layout="constrained")
+    for ax, encoder in zip(fig.subplots(1, len(shown), squeeze=False)[0], shown):
+        draw_ends(ax, encoder)
 assert np.isfinite(table.cross_entropy).all()
 fig
 

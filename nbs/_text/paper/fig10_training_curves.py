@@ -23,7 +23,6 @@
 # on the same pairs for every run, and the clock starts with the graph.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
@@ -54,7 +53,7 @@ results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile !
 # networks are the multilayer perceptron, so that the solvers and not the networks are compared. The retina data of the paper stand in as worm neurons where stand-ins are allowed.
 
 # %%
-SOLVERS = {"layout": "UMAP (umap-learn)", "umap_tf": "UMAP (TF)", "paper": "P. UMAP, paper's loop", "fast": "P. UMAP, fast", "umap-learn": "P. UMAP (umap-learn)"}
+SOLVERS = plots.SOLVER_LABELS
 if profile == "smoke":
     names, solvers, most = ["digits"], ["layout", "fast"], 2.0
 elif profile == "quick":
@@ -70,24 +69,32 @@ for reason in reasons.values():
     print("left out:", reason)
 assert records, "No run could be made: see the reasons above."
 
+
 # %% [markdown]
 # ## The picture
 #
 # Below two and a half times the lowest loss; all curves come from further up.
 
 # %%
-STYLE = {"layout": dict(color="k", marker="*", ls=""), "umap_tf": dict(color="0.45", ls="--"), "paper": dict(color="C1"), "fast": dict(color="C0"), "umap-learn": dict(color="C3", ls=":")}
-shown = list(dict.fromkeys(r["dataset"] for r in records))
-fig, axes = plt.subplots(1, len(shown), figsize=(3.6 * len(shown), 3), squeeze=False, layout="constrained")
-for ax, name in zip(axes[0], shown):
-    for r in (r for r in records if r["dataset"] == name):
-        points = [point[:2] for point in r["curve"]]  # of the layout only the end is known
-        ax.plot(*zip(*points), label=SOLVERS[r["solver"]], **STYLE[r["solver"]])
-    about, lowest = datasets.describe(name, data_dir or None), min(r["curve"][-1][1] for r in records if r["dataset"] == name)
-    stand_in = f"\n(stands in for {about['stand_in_for']})" if about["stand_in_for"] else ""
-    ax.set(xscale="log", xlabel="seconds from the graph", title=about["title"] + stand_in, ylim=(0.95 * lowest, 2.5 * lowest))
-axes[0, 0].set_ylabel("UMAP cross entropy, paper's form")
-axes[0, 0].legend(frameon=False, fontsize=7)
+def draw(records):
+    shown = list(dict.fromkeys(r["dataset"] for r in records))
+    with plots.use_style():
+        fig = plots.Picture(figsize=(min(plots.TEXT_WIDTH, 1.2 + 2.2 * len(shown)), 2.8), layout="constrained")
+        axes, handles = fig.subplots(1, len(shown), squeeze=False)[0], {}
+        for ax, name in zip(axes, shown):
+            for r in (r for r in records if r["dataset"] == name):
+                points = [point[:2] for point in r["curve"]]  # of the layout only the end is known
+                (handles[r["solver"]],) = ax.plot(*zip(*points), label=SOLVERS[r["solver"]], **plots.SOLVER_LOOKS[r["solver"]])
+            about, lowest = datasets.describe(name, data_dir or None), min(r["curve"][-1][1] for r in records if r["dataset"] == name)
+            ax.set(xscale="log", xlabel="Seconds from the graph", ylim=(0.95 * lowest, 2.5 * lowest))
+            ax.set_title(plots.wrap(ex.title_of(about["title"], about["stand_in_for"]), 30), loc="left")
+            ax.spines[["top", "right"]].set_visible(False)
+        axes[0].set_ylabel("UMAP cross entropy, paper's form")
+        fig.legend(handles=[handles[s] for s in SOLVERS if s in handles], loc="outside upper center", ncols=3, borderaxespad=0)
+    return fig
+
+
+fig = draw(records)
 fig
 
 
@@ -110,6 +117,8 @@ table = pd.DataFrame([
 ])  # fmt: skip
 table["ratio"] = table.seconds_to_layout / table.layout_seconds
 assert (table[table.solver == "layout"].ratio == 1).all()
+lines = table.astype(object).where(table.notna(), None).to_dict("records")
+print(ex.claims_text([], "C12", tables={"fig10_training_curves": lines}))
 Markdown(plots.to_markdown(table))
 
 # %% [markdown]

@@ -26,15 +26,12 @@
 
 # %%
 import os
-from pathlib import Path
 
-import keras
-import numpy as np
 import pandas as pd
 import tensorflow as tf
 from matplotlib.lines import Line2D
 
-from pumap import datasets, plots
+from pumap import plots
 from pumap import experiments as ex
 from pumap.baselines import centred, make_method
 from pumap.training import encode
@@ -66,13 +63,8 @@ SIZES = {  # data sets; rows for training, new rows, new rows for slow methods; 
 }
 wanted, *sizes = SIZES[ex.profile(profile).name]
 n_train, n_new, n_slow, slow_repeats = (given or size for given, size in zip((n_train, n_new, n_slow, slow_repeats), sizes))
-results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
-kept = Path(save_to or results) / "fig11_embedding_speed.csv"
-times = pd.read_csv(kept) if kept.is_file() else None
-print("nothing measured yet, so it will be now" if times is None else f"read from {ex.portable(kept)}; delete the file to measure anew")
-if times is not None and (absent := sorted(set(wanted) - set(times.dataset))):
-    print("not in that file:", ", ".join(absent))
-
+kept = ex.measurements("fig11_embedding_speed", wanted, profile, results_dir, save_to)
+print(kept)
 
 # %% [markdown]
 # ## Data
@@ -80,21 +72,11 @@ if times is not None and (absent := sorted(set(wanted) - set(times.dataset))):
 # New rows are test rows: no method has seen them.
 
 # %%
-def first_rows(name):
-    "The first training and test rows of a data set, as many as were asked for and are there."
-    data = datasets.load(name, data_dir or None)
-    return datasets.take(data, n_train=min(n_train, len(data.X_train)), n_test=min(n_new, len(data.X_test)))
+reasons = {}
+loaded = ex.first_rows(kept.to_measure, n_train, n_new, data_dir, reasons)
+for told in (*loaded.values(), *(f"left out: {name}: {reason}" for name, reason in reasons.items())):
+    print(told)
 
-
-loaded = {}
-for name in wanted if times is None else ():
-    try:
-        if name not in datasets.names():
-            raise datasets.DataNotFound("there is no data set of this name")
-        loaded[name] = first_rows(name)
-        print(loaded[name])
-    except (datasets.DataNotFound, datasets.DataDamaged) as error:
-        print(f"left out: {name}: {error}")
 
 # %% [markdown]
 # ## Models
@@ -108,17 +90,8 @@ for name in wanted if times is None else ():
 # No seeds are set for the last two, since umap-learn would then use one core only.
 
 # %%
-ENCODERS = {"mnist": ("mlp", "conv28"), "fmnist": ("mlp", "conv28")}  # all others: mlp
-
-
 def fitted_network(encoder, data):
     return make_method("pumap", encoder=encoder, n_training_epochs=0.01, random_state=0).fit(data.X_train[:2_000])
-
-
-def fitted_umap(data):
-    model = make_method("umap", n_epochs=10).fit(data.X_train)
-    model.umap_.n_epochs = None  # so that new rows get as many epochs as they do by default
-    return model
 
 
 def fitted_tsne(data, embedding):
@@ -133,14 +106,6 @@ def fitted_tsne(data, embedding):
 # A network is timed on the CPU, and on the GPU too where TensorFlow has one. There its weights are copied to the GPU first, and all rows go through in one call, as in the paper.
 
 # %%
-def placed(network, device):
-    "A copy of a network with its weights on a device."
-    with tf.device(device):
-        copy = keras.models.clone_model(network)
-        copy.set_weights(network.get_weights())
-    return copy
-
-
 def network_calls(model, rows, devices):
     "A call without arguments for each device: new rows through the network."
     def call(network, device):
@@ -151,25 +116,17 @@ def network_calls(model, rows, devices):
         with tf.device(device):
             return network(rows.reshape(-1, *model._input_shape), training=False)
 
-    return {d: (lambda n=placed(model.encoder_, d), d=d: (call if "CPU" in d else call_on_gpu)(n, d)) for d in devices}
-
-
-DEVICES = ("CPU:0", *(["GPU:0"] if tf.config.list_physical_devices("GPU") else []))
+    return {d: (lambda n=ex.placed(model.encoder_, d), d=d: (call if "CPU" in d else call_on_gpu)(n, d)) for d in devices}
 
 
 # %% [markdown]
 # ## Measure
 
 # %%
-def title_of(data):
-    "The name of a data set, and what it stands in for."
-    return data.title + (f" (in place of {data.stand_in_for})" if data.stand_in_for else "")
-
-
 def measured(data, method, encoder, device, n_rows, timing):
     "One line of the table."
     return {
-        **{"dataset": data.name, "title": title_of(data), "n_train": len(data.X_train), "method": method, "encoder": encoder, "device": device},
+        **ex.speed_line(data, method, encoder, device),
         **{"n_rows": n_rows, "repeats": len(timing.seconds), "cores": os.cpu_count(), "warmup_seconds": sum(timing.warmup)},
         **{"median_seconds": timing.median, "seconds_per_1000": 1000 * timing.median / n_rows, "lowest": min(timing.seconds), "highest": max(timing.seconds)},
     }
@@ -180,10 +137,10 @@ def measure(data):
     flat, lines = data.X_test.reshape(len(data.X_test), -1), []
     pca = make_method("pca", random_state=0).fit(data.X_train)
     lines.append(measured(data, "pca", "", "CPU", len(flat), ex.time_call(lambda: pca.pca_.transform(flat), repeats)))
-    for encoder in ENCODERS.get(data.name, ("mlp",)):
-        for device, call in network_calls(fitted_network(encoder, data), data.X_test, DEVICES).items():
-            lines.append(measured(data, "pumap", encoder, device[:3], len(flat), ex.time_call(call, repeats)))
-    few, umap = flat[:n_slow], fitted_umap(data)
+    for encoder in ex.timed_encoders(data.name):
+        for device, call in network_calls(fitted_network(encoder, data), data.X_test, ex.timed_devices()).items():
+            lines.append(measured(data, "pumap", encoder, device, len(flat), ex.time_call(call, repeats)))
+    few, umap = flat[:n_slow], ex.timed_umap(data)
     lines.append(measured(data, "umap", "", "CPU", len(few), ex.time_call(lambda: umap.umap_.transform(few), slow_repeats)))
     tsne = fitted_tsne(data, umap.embedding_)
     lines.append(measured(data, "tsne", "", "CPU", len(few), ex.time_call(lambda: tsne.transform(few), slow_repeats)))
@@ -191,11 +148,11 @@ def measure(data):
 
 
 # %%
-if times is None:
-    times = pd.DataFrame([line for data in loaded.values() for line in measure(data)])
-    if save_to:
-        ex.write_atomic(kept, times.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
-times = times.fillna({"encoder": ""})  # an empty text is read back as a missing value
+lines = kept.lines or [line for data in loaded.values() for line in measure(data)]
+assert lines, "Nothing could be measured: see the reasons above."
+if save_to and kept.lines is None:
+    ex.write_measurements(lines, kept.path)
+times = pd.DataFrame(lines)
 times[["dataset", "n_train", "method", "encoder", "device", "n_rows", "repeats", "warmup_seconds", "seconds_per_1000"]]
 
 # %% [markdown]
@@ -248,22 +205,15 @@ def draw(times, value="seconds_per_1000"):
     return fig
 
 
-def counts(values):
-    "A number, or the range of several."
-    low, high = min(values), max(values)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
 def note(times):
     "How it was measured, in the figure itself."
     slow = times.method.isin(["umap", "tsne"])
-    told = [f"{group.repeats.iloc[0]} run{'s' if group.repeats.iloc[0] > 1 else ''} of {counts(group.n_rows)} rows" for group in (times[~slow], times[slow])]
+    told = [f"{plots.runs_text(group.repeats)} of {plots.range_text(group.n_rows)} rows" for group in (times[~slow], times[slow])]
     return f"Median (line: lowest to highest) of {told[0]},\nUMAP and t-SNE of {told[1]}; warm-up apart; {times.cores.iloc[0]} CPU cores."
 
 
 fig = draw(times)
 fig
-
 
 # %% [markdown]
 # ## What it says
@@ -272,19 +222,7 @@ fig
 # than PCA (we take: ten times at most). A ratio is of medians per 1,000 rows, and is told for each network apart. With few training rows, as in the smoke profile, UMAP and t-SNE have little to search.
 
 # %%
-def number(value):
-    "A number for a sentence."
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
-for name, group in times.groupby("dataset", sort=False):
-    other = group[group.method != "pumap"].set_index("method").seconds_per_1000
-    for line in group[group.method == "pumap"].itertuples():
-        ratios = {m: other[m] / line.seconds_per_1000 for m in ("umap", "tsne")}
-        against_pca = line.seconds_per_1000 / other["pca"]
-        print(f"{line.title}, {line.encoder} on the {line.device}, {number(1000 * line.seconds_per_1000)} ms for 1,000 rows: "
-              + ", ".join(f"{number(r)} times as fast as {plots.METHOD_LABELS[m]} ({'at least' if r >= 100 else 'NOT'} 100)" for m, r in ratios.items())
-              + f"; {number(against_pca)} times PCA's time ({'at most' if against_pca <= 10 else 'NOT within'} 10)")  # fmt: skip
+print(ex.claims_text([], "C13", "C14", tables={"fig11_embedding_speed": lines}))
 
 # %% [markdown]
 # ## Write

@@ -26,15 +26,13 @@
 
 # %%
 import os
-from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 from matplotlib.lines import Line2D
 
-from pumap import datasets, plots
+from pumap import plots
 from pumap import experiments as ex
 from pumap.baselines import make_method
 
@@ -65,13 +63,8 @@ SIZES = {  # data sets; rows for training, new rows, new rows for UMAP, points f
 }
 wanted, *sizes = SIZES[ex.profile(profile).name]
 n_train, n_new, n_slow, n_inverse, slow_repeats = (given or size for given, size in zip((n_train, n_new, n_slow, n_inverse, slow_repeats), sizes))
-results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
-kept = Path(save_to or results) / "fig12_reconstruction_speed.csv"
-times = pd.read_csv(kept) if kept.is_file() else None
-print("nothing measured yet, so it will be now" if times is None else f"read from {ex.portable(kept)}; delete the file to measure anew")
-if times is not None and (absent := sorted(set(wanted) - set(times.dataset))):
-    print("not in that file:", ", ".join(absent))
-
+kept = ex.measurements("fig12_reconstruction_speed", wanted, profile, results_dir, save_to)
+print(kept)
 
 # %% [markdown]
 # ## Data
@@ -79,21 +72,11 @@ if times is not None and (absent := sorted(set(wanted) - set(times.dataset))):
 # New rows are test rows: no method has seen them.
 
 # %%
-def first_rows(name):
-    "The first training and test rows of a data set, as many as were asked for and are there."
-    data = datasets.load(name, data_dir or None)
-    return datasets.take(data, n_train=min(n_train, len(data.X_train)), n_test=min(n_new, len(data.X_test)))
+reasons = {}
+loaded = ex.first_rows(kept.to_measure, n_train, n_new, data_dir, reasons)
+for told in (*loaded.values(), *(f"left out: {name}: {reason}" for name, reason in reasons.items())):
+    print(told)
 
-
-loaded = {}
-for name in wanted if times is None else ():
-    try:
-        if name not in datasets.names():
-            raise datasets.DataNotFound("there is no data set of this name")
-        loaded[name] = first_rows(name)
-        print(loaded[name])
-    except (datasets.DataNotFound, datasets.DataDamaged) as error:
-        print(f"left out: {name}: {error}")
 
 # %% [markdown]
 # ## Models
@@ -102,35 +85,18 @@ for name in wanted if times is None else ():
 # of all training rows for 10 epochs in place of 200 or more; how it places and leads back is left at its defaults.
 
 # %%
-ENCODERS = {"mnist": ("mlp", "conv28"), "fmnist": ("mlp", "conv28")}  # all others: mlp
-
-
 def fitted_networks(network, data):
     settings = {"encoder": network, "decoder": network, "reconstruction_loss": "mse", "n_training_epochs": 0.01}
     return make_method("pumap", random_state=0, **settings).fit(data.X_train[:2_000])
-
-
-def fitted_umap(data):
-    model = make_method("umap", n_epochs=10).fit(data.X_train)
-    model.umap_.n_epochs = None  # so that new rows get as many epochs as they do by default
-    return model.umap_
 
 
 # %% [markdown]
 # Networks are timed on the CPU, batch by batch as `transform` does, and on the GPU too where TensorFlow has one: there all rows go through in one call.
 
 # %%
-def placed(network, device):
-    "A copy of a network with its weights on a device."
-    with tf.device(device):
-        copy = keras.models.clone_model(network)
-        copy.set_weights(network.get_weights())
-    return copy
-
-
 def there_and_back(model, rows, device):
     "Two calls without arguments: rows through the encoder, and their embedding through the decoder."
-    model.encoder_, model.decoder_ = (placed(network, device) for network in (model.encoder_, model.decoder_))
+    model.encoder_, model.decoder_ = (ex.placed(network, device) for network in (model.encoder_, model.decoder_))
 
     def on_device(function, argument):
         with tf.device(device):
@@ -142,21 +108,13 @@ def there_and_back(model, rows, device):
     return lambda: on_device(model.encoder_, rows.reshape(-1, *model._input_shape)), lambda: on_device(model.decoder_, z)
 
 
-DEVICES = ("CPU:0", *(["GPU:0"] if tf.config.list_physical_devices("GPU") else []))
-
-
 # %% [markdown]
 # ## Measure
 
 # %%
-def title_of(data):
-    "The name of a data set, and what it stands in for."
-    return data.title + (f" (in place of {data.stand_in_for})" if data.stand_in_for else "")
-
-
 def measured(data, method, encoder, device, sizes, timings):
     "One line of the table: sizes and timings are of embedding and of reconstruction."
-    line = {"dataset": data.name, "title": title_of(data), "n_train": len(data.X_train), "method": method, "encoder": encoder, "device": device, "cores": os.cpu_count()}
+    line = ex.speed_line(data, method, encoder, device) | {"cores": os.cpu_count()}
     for step, n_rows, timing in zip(("embed", "reconstruct"), sizes, timings):
         line |= {f"{step}_rows": n_rows, f"{step}_repeats": len(timing.seconds), f"{step}_warmup_seconds": sum(timing.warmup), f"{step}_per_1000": 1000 * timing.median / n_rows}
     return line | {"both_per_1000": line["embed_per_1000"] + line["reconstruct_per_1000"]}
@@ -170,12 +128,12 @@ def measure(data):
     z = pca.transform(flat)
     calls = (lambda: pca.transform(flat), lambda: pca.inverse_transform(z))
     lines.append(measured(data, "pca", "", "CPU", whole, [ex.time_call(call, repeats) for call in calls]))
-    for encoder in ENCODERS.get(data.name, ("mlp",)):
+    for encoder in ex.timed_encoders(data.name):
         model = fitted_networks(encoder, data)
-        for device in DEVICES:
+        for device in ex.timed_devices():
             calls = there_and_back(model, data.X_test, device)
-            lines.append(measured(data, "pumap_decoder", encoder, device[:3], whole, [ex.time_call(call, repeats) for call in calls]))
-    umap, few = fitted_umap(data), flat[:n_slow]
+            lines.append(measured(data, "pumap_decoder", encoder, device, whole, [ex.time_call(call, repeats) for call in calls]))
+    umap, few = ex.timed_umap(data).umap_, flat[:n_slow]
     embedding = ex.time_call(lambda: umap.transform(few), slow_repeats)
     points = umap.transform(few[: max(n_inverse, 5)])[:n_inverse]
     back = ex.time_call(lambda: umap.inverse_transform(points), slow_repeats)
@@ -184,11 +142,11 @@ def measure(data):
 
 
 # %%
-if times is None:
-    times = pd.DataFrame([line for data in loaded.values() for line in measure(data)])
-    if save_to:
-        ex.write_atomic(kept, times.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
-times = times.fillna({"encoder": ""})  # an empty text is read back as a missing value
+lines = kept.lines or [line for data in loaded.values() for line in measure(data)]
+assert lines, "Nothing could be measured: see the reasons above."
+if save_to and kept.lines is None:
+    ex.write_measurements(lines, kept.path)
+times = pd.DataFrame(lines)
 times[["dataset", "n_train", "method", "encoder", "device", "embed_rows", "reconstruct_rows", "embed_per_1000", "reconstruct_per_1000", "both_per_1000"]]
 
 # %% [markdown]
@@ -243,45 +201,30 @@ def draw(times):
     return fig
 
 
-def counts(values):
-    "A number, or the range of several."
-    low, high = min(values), max(values)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
-
-
 def note(times):
     "How it was measured, in the figure itself."
     slow = times.method == "umap"
-    fast = f"{times[~slow].embed_repeats.iloc[0]} runs of {counts(times[~slow].embed_rows)} rows"
     umap = times[slow]
-    runs = umap.embed_repeats.iloc[0]
-    told = f"UMAP: {runs} run{'s' if runs > 1 else ''}, {counts(umap.embed_rows)} rows embedded, {counts(umap.reconstruct_rows)} points led back, extrapolated"
+    fast = f"{plots.runs_text(times[~slow].embed_repeats)} of {plots.range_text(times[~slow].embed_rows)} rows"
+    told = f"UMAP: {plots.runs_text(umap.embed_repeats)}, {plots.range_text(umap.embed_rows)} rows embedded, {plots.range_text(umap.reconstruct_rows)} points led back, extrapolated"
     return f"Median of {fast}.\n{told}.\nWarm-up apart; {times.cores.iloc[0]} CPU cores."
 
 
 fig = draw(times)
 fig
 
-
 # %% [markdown]
 # ## What it says
 #
 # The paper says that reconstruction is orders of magnitude faster than UMAP's (we take: a hundred times at least), and within an order of magnitude of PCA's. A ratio is of medians per 1,000 rows, for each network apart,
-# of embedding and reconstruction together as in the paper, and of reconstruction alone.
+# of reconstruction alone, and of embedding and reconstruction together as in the paper.
 
 # %%
-def number(value):
-    "A number for a sentence."
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
-for name, group in times.groupby("dataset", sort=False):
-    other = group[group.method != "pumap_decoder"].set_index("method")
-    for line in group[group.method == "pumap_decoder"].itertuples():
-        print(f"{line.title}, {line.encoder} on the {line.device}, 1,000 rows embedded in {number(1000 * line.embed_per_1000)} ms and reconstructed in {number(1000 * line.reconstruct_per_1000)} ms:")
-        for step in ("both_per_1000", "reconstruct_per_1000"):
-            ratio, against_pca = other[step]["umap"] / getattr(line, step), getattr(line, step) / other[step]["pca"]
-            print(f"  {WORDS[step]}: {number(ratio)} times as fast as UMAP ({'at least' if ratio >= 100 else 'NOT'} 100); {number(against_pca)} times PCA's time ({'at most' if against_pca <= 10 else 'NOT within'} 10)")
+print(ex.claims_text([], "C15", "C16", tables={"fig12_reconstruction_speed": lines}))
+print("Embedding and reconstruction together, as in the paper's figure:")
+for others, limit in (({"umap": "UMAP"}, {"least": 100}), ({"pca": "PCA"}, {"most": 10})):
+    holds, evidence = ex.claim_of_speed(lines, "pumap_decoder", others, "both_per_1000", **limit)
+    print(f"  {'holds' if holds else 'does not hold'} here: {evidence}")
 
 # %% [markdown]
 # ## Write
