@@ -1527,6 +1527,9 @@ for wrong in ([], [(2,), (None, 4)]):
         assert "shapes" in str(error)
     else:
         raise AssertionError("no error")
+
+
+# %% [markdown]
 # ## Numbers in a sentence
 #
 # The notebooks that measure speed tell below the figure how they measured it.
