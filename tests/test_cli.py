@@ -168,7 +168,7 @@ def make_method(method, n_components=2, random_state=None, **settings):
 '''
 FEW_CELLS = """
 _SMALL = (Block(("digits",), ("umap", "tsne", "pca"), (2,)),)
-PROFILES["smoke"] = Profile("smoke", "three cells", _SMALL + MORE, n_train=60, n_test=20, settings={})
+PROFILES["smoke"] = Profile("smoke", "three cells", _SMALL + MORE, n_train=60, n_test=20)
 """
 
 

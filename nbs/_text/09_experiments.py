@@ -799,8 +799,9 @@ def reconstruct(
 ):  # (the first test rows as they came back, shape (n, ...), or None if there is no way back; seconds)
     "What a method makes of embedded test rows."
     start = time.perf_counter()
-    umap_cannot = cell.method == "umap" and (cell.n_components >= 8 or method.metric != "euclidean")
-    if umap_cannot or not hasattr(method, "inverse_transform") or not len(dataset.X_test):
+    if not hasattr(method, "inverse_transform") or not len(dataset.X_test):
+        return None, 0.0
+    if cell.method == "umap" and (cell.n_components >= 8 or method.metric != "euclidean"):
         return None, 0.0
     points = embedding_test[:UMAP_RECONSTRUCTED] if cell.method == "umap" else embedding_test
     return method.inverse_transform(points), time.perf_counter() - start
@@ -2814,6 +2815,8 @@ def answer_of(
     return CLAIM_RULES[claim_id](of_grid(records, "embedding")) if claim_id in CLAIM_RULES else None
 
 
+# %%
+#| export
 def judged_claims(
     records: list,  # from `records_of`
     tables: dict | None = None,  # from `kept_tables`; None: none
