@@ -38,6 +38,7 @@ from sklearn.datasets import load_digits, make_moons
 import functools
 import math
 import numbers
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -181,7 +182,10 @@ def keep_compiled(
 ) -> int:  # functions that were not kept before
     "Let numba keep on disk what it compiles of these modules from now on; where it has no folder for that, nothing changes."
     from numba.core.caching import NullCache
+    from numba.core.errors import NumbaWarning
     from numba.core.registry import CPUDispatcher
+
+    warnings.filterwarnings("ignore", "Cannot cache compiled function", NumbaWarning)  # some functions cannot be kept, which nobody asked for
 
     found = {id(f): f for module in modules for f in vars(module).values() if isinstance(f, CPUDispatcher) and isinstance(f._cache, NullCache)}
     kept = 0
