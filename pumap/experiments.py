@@ -12,23 +12,23 @@ __all__ = ['METHODS', 'UMAP_METHODS', 'PARAMETRIC', 'DECODING', 'PROTOCOL', 'PRO
            'profile', 'settings_for', 'rows_of', 'Figure', 'figure', 'cells_for', 'root', 'figures_dir',
            'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged', 'record_path',
            'write_record', 'read_record', 'read_arrays', 'read_embedding', 'read_reconstructions', 'cell_state',
-           'set_aside', 'load_data', 'settings_used', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions',
-           'device', 'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered', 'gather',
-           'turned_only', 'NotebookFailed', 'check_parameters', 'clean_copy', 'run_notebook', 'cells_of_notebook',
-           'is_drawn', 'SSLCell', 'cell_of', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings',
-           'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer', 'read_last_layer',
-           'save_ssl_cell', 'run_ssl_cell', 'training_name', 'training_runs', 'Timing', 'time_call', 'Measurements',
-           'write_measurements', 'read_measurements', 'measurements', 'title_of', 'first_rows', 'speed_line',
-           'timed_encoders', 'timed_devices', 'placed', 'timed_umap', 'published', 'records_of', 'of_grid', 'summary',
-           'summarise', 'measured_on', 'table_rows', 'published_accuracies', 'ssl_rows', 'means_of', 'claim_c01',
-           'claim_c02', 'family_values', 'family_means', 'claim_c04', 'spearman', 'claim_c06', 'claim_c07', 'verdict',
-           'claim_c03', 'claim_c05', 'claim_c08', 'claim_c11', 'claim_c09', 'claim_c10', 'below', 'claim_c17',
-           'claim_c18', 'claim_c19', 'claim_c28', 'ssl_count', 'label_order', 'gains', 'gain_text', 'mean_gain',
-           'gain_claim', 'at_fewest', 'claim_c22', 'claim_c23', 'claim_c24', 'claim_c25', 'claim_c26', 'claim_c27',
-           'ratio_text', 'claim_c12', 'claim_of_speed', 'claim_c13', 'claim_c14', 'claim_c15', 'claim_c16', 'errata',
-           'kept_tables', 'answer_of', 'judged_claims', 'claims_text', 'conditions', 'scorecard', 'scorecard_text',
-           'row_text', 'scorecard_markdown', 'html_table', 'html_numbers', 'html_conditions', 'pictures_of',
-           'scorecard_html']
+           'set_aside', 'load_data', 'settings_used', 'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes',
+           'versions', 'device', 'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered',
+           'gather', 'turned_only', 'NotebookFailed', 'check_parameters', 'clean_copy', 'run_notebook',
+           'cells_of_notebook', 'is_drawn', 'SSLCell', 'cell_of', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid',
+           'ssl_settings', 'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer',
+           'read_last_layer', 'save_ssl_cell', 'run_ssl_cell', 'training_name', 'training_runs', 'Timing', 'time_call',
+           'Measurements', 'write_measurements', 'read_measurements', 'measurements', 'title_of', 'first_rows',
+           'speed_line', 'timed_encoders', 'timed_devices', 'placed', 'timed_umap', 'published', 'records_of',
+           'of_grid', 'summary', 'summarise', 'measured_on', 'table_rows', 'published_accuracies', 'ssl_rows',
+           'means_of', 'claim_c01', 'claim_c02', 'family_values', 'family_means', 'claim_c04', 'spearman', 'claim_c06',
+           'claim_c07', 'verdict', 'claim_c03', 'claim_c05', 'claim_c08', 'claim_c11', 'claim_c09', 'claim_c10',
+           'below', 'claim_c17', 'claim_c18', 'claim_c19', 'claim_c28', 'ssl_count', 'label_order', 'gains',
+           'gain_text', 'mean_gain', 'gain_claim', 'at_fewest', 'claim_c22', 'claim_c23', 'claim_c24', 'claim_c25',
+           'claim_c26', 'claim_c27', 'ratio_text', 'claim_c12', 'claim_of_speed', 'claim_c13', 'claim_c14', 'claim_c15',
+           'claim_c16', 'errata', 'kept_tables', 'answer_of', 'judged_claims', 'claims_text', 'conditions', 'scorecard',
+           'scorecard_text', 'row_text', 'scorecard_markdown', 'html_table', 'html_numbers', 'html_conditions',
+           'pictures_of', 'scorecard_html']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -552,19 +552,28 @@ def settings_used(
     return settings
 
 # %% ../nbs/09_experiments.ipynb #2cb7a61c
+def method_of(
+    cell: Cell,  # which method, dimension and seed
+    dataset,  # from `load_data`
+    profile_name: str,  # which settings
+    **changes,  # settings in place of these
+):  # a transformer, not fitted
+    "The method of a cell with all its settings."
+    from pumap import import_quietly
+
+    settings = settings_used(cell, profile_name, len(dataset.X_train)) | changes
+    if settings.get("metric") == "dtw":
+        settings["metric"] = import_quietly("pumap.graph").dtw_metric(dataset.shape[:2])
+    return import_quietly("pumap.baselines").make_method(cell.method, n_components=cell.n_components, random_state=cell.seed, **settings)
+
+
 def fit_cell(
     cell: Cell,  # which method, dimension and seed
     dataset,  # from `load_data`
     profile_name: str,  # which settings
 ):  # (fitted transformer, embedding of the test rows (n_test, n_components), seconds of both)
     "Fits the method of a cell on the training rows and embeds the test rows, if there are any; both are timed."
-    from pumap import import_quietly
-
-    make_method = import_quietly("pumap.baselines").make_method
-    settings = settings_used(cell, profile_name, len(dataset.X_train))
-    if settings.get("metric") == "dtw":
-        settings["metric"] = import_quietly("pumap.graph").dtw_metric(dataset.shape[:2])
-    method = make_method(cell.method, n_components=cell.n_components, random_state=cell.seed, **settings)
+    method = method_of(cell, dataset, profile_name)
     start = time.perf_counter()
     method.fit(dataset.X_train)
     fitted = time.perf_counter()

@@ -416,10 +416,16 @@ def dtw_metric(
     along: str = "time",  # "frequency" takes rows for frames, as the original code did
 ):  # numba function of two rows
     "A compiled metric between flattened pictures, for umap-learn, pynndescent and `fuzzy_graph` alike."
+    n, width = _dtw_frames(shape, band, along)
+    return _dtw_metric(int(shape[0]), int(shape[1]), n, width, along == "time")
+
+
+@functools.cache
+def _dtw_metric(n_bands, n_moments, n, width, by_columns):
+    "One metric for one kind of picture, so that it is compiled once."
     import numba
 
-    n, width = _dtw_frames(shape, band, along)
-    cost, n_bands, n_moments, by_columns = _compiled_dtw(), int(shape[0]), int(shape[1]), along == "time"
+    cost = _compiled_dtw()
 
     @numba.njit
     def dtw(x, y):

@@ -1,11 +1,12 @@
 """The `paper` profile needs a GPU, its code does not: every cell takes a step or so, with the original's networks and batch sizes, on made-up rows."""
 
+import types
+
 import numpy as np
 import pytest
 
 from pumap import datasets
 from pumap import experiments as ex
-from pumap.baselines import make_method
 
 ROWS = 1100  # more than a batch
 
@@ -14,16 +15,15 @@ ROWS = 1100  # more than a batch
 def test_a_step_of_each_cell(cell):
     shape = datasets.describe(cell.dataset)["shape"]
     X = np.random.default_rng(0).random((ROWS, *shape), dtype=np.float32)
-    settings = ex.settings_used(cell, "paper", ROWS)
-    if "n_training_epochs" in settings:
-        settings["n_training_epochs"] = 1e-6  # one step
-    model = make_method(cell.method, n_components=cell.n_components, random_state=cell.seed, **settings).fit(X)
+    rows = types.SimpleNamespace(X_train=X, shape=shape)
+    one_step = {"n_training_epochs": 1e-6} if "n_training_epochs" in ex.settings_for(cell, "paper") else {}
+    model = ex.method_of(cell, rows, "paper", **one_step).fit(X)
     assert model.embedding_.shape == (ROWS, cell.n_components)
     z = model.transform(X[:10])
     assert z.shape == (10, cell.n_components) and np.isfinite(z).all()
     if cell.method in ex.PARAMETRIC:
         assert model.history_["step"] == [1]
-        network = {"moons": "mlp_encoder"}.get(cell.dataset, "conv28_encoder")
+        network = {"mnist": "conv28_encoder", "fmnist": "conv28_encoder", "cifar10": "conv32_encoder", "cassins": "song_encoder"}.get(cell.dataset, "mlp_encoder")
         assert model.encoder_.name == ("means" if cell.method == "vae" else network)
     if cell.method in ex.DECODING:
         assert model.inverse_transform(z).shape == (10, *shape)

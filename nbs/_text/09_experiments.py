@@ -762,19 +762,28 @@ assert settings_used(Cell("mnist", "tsne", 2), "paper", 50_000) == {"perplexity"
 
 # %%
 #| export
+def method_of(
+    cell: Cell,  # which method, dimension and seed
+    dataset,  # from `load_data`
+    profile_name: str,  # which settings
+    **changes,  # settings in place of these
+):  # a transformer, not fitted
+    "The method of a cell with all its settings."
+    from pumap import import_quietly
+
+    settings = settings_used(cell, profile_name, len(dataset.X_train)) | changes
+    if settings.get("metric") == "dtw":
+        settings["metric"] = import_quietly("pumap.graph").dtw_metric(dataset.shape[:2])
+    return import_quietly("pumap.baselines").make_method(cell.method, n_components=cell.n_components, random_state=cell.seed, **settings)
+
+
 def fit_cell(
     cell: Cell,  # which method, dimension and seed
     dataset,  # from `load_data`
     profile_name: str,  # which settings
 ):  # (fitted transformer, embedding of the test rows (n_test, n_components), seconds of both)
     "Fits the method of a cell on the training rows and embeds the test rows, if there are any; both are timed."
-    from pumap import import_quietly
-
-    make_method = import_quietly("pumap.baselines").make_method
-    settings = settings_used(cell, profile_name, len(dataset.X_train))
-    if settings.get("metric") == "dtw":
-        settings["metric"] = import_quietly("pumap.graph").dtw_metric(dataset.shape[:2])
-    method = make_method(cell.method, n_components=cell.n_components, random_state=cell.seed, **settings)
+    method = method_of(cell, dataset, profile_name)
     start = time.perf_counter()
     method.fit(dataset.X_train)
     fitted = time.perf_counter()
