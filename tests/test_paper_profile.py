@@ -11,6 +11,15 @@ from pumap import experiments as ex
 ROWS = 1100  # more than a batch
 
 
+@pytest.fixture(autouse=True)
+def forget_networks():
+    "Frees a cell's networks before the next: together they would take gigabytes."
+    yield
+    import keras
+
+    keras.utils.clear_session(free_memory=True)
+
+
 @pytest.mark.parametrize("cell", ex.profile("paper").cells, ids=lambda cell: cell.id)
 def test_a_step_of_each_cell(cell):
     shape = datasets.describe(cell.dataset)["shape"]
