@@ -195,8 +195,9 @@ class House:
     def start(self, *arguments, **environment):
         environment = {k: v for k, v in os.environ.items() if k != "PUMAP_DATA"} | environment | {"PYTHONPATH": str(self.folder)}
         return subprocess.Popen(
-            [*COMMAND, *arguments], cwd=self.folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        )
+            [*COMMAND, *arguments], cwd=self.folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background job ignores it, and so would its children
+        )  # fmt: skip
 
     def run(self, *arguments, **environment):
         process = self.start(*arguments, **environment)
