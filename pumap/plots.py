@@ -10,8 +10,9 @@ __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'C
            'projection_grid', 'published_table', 'record_title', 'records_frame', 'comparison_table', 'to_markdown',
            'save_table', 'check_table', 'agreement_text', 'families_text', 'axis_limits', 'log_limits', 'dot_legend',
            'draw_dots', 'metric_dots', 'draw_example', 'example_grid', 'fractions', 'strip', 'reconstruction_grid',
-           'ssl_table', 'label_places', 'draw_label_curves', 'label_curves', 'draw_labelled', 'last_layer_grid',
-           'kernel_layers', 'network_shapes', 'inch_axes', 'draw_network', 'draw_arrow', 'range_text', 'runs_text']
+           'ssl_table', 'check_ssl_table', 'label_places', 'draw_label_curves', 'label_curves', 'draw_labelled',
+           'last_layer_grid', 'kernel_layers', 'network_shapes', 'inch_axes', 'draw_network', 'draw_arrow',
+           'range_text', 'runs_text']
 
 # %% ../nbs/10_plots.ipynb #b4a4c8e6
 import io
@@ -685,6 +686,19 @@ def ssl_table(
         rows.append((*key, paper.get(key, np.nan), values.mean(), values.std(ddof=1), len(values), n_train, values.mean() - paper.get(key, np.nan)))
     table = pd.DataFrame(rows, columns=["dataset", "method", "n_labels", "paper", "ours", "sd", "n_seeds", "n_train", "difference"])
     return table.astype({"n_train": "Int64"})
+
+# %% ../nbs/10_plots.ipynb #606b860e
+def check_ssl_table(
+    table: pd.DataFrame,  # from `ssl_table`
+    found,  # from `pumap.experiments.gather`: the cells, and the reasons for those left out
+) -> None:
+    "ValueError unless each cell of the semi-supervised grid is in the table or has a reason, with an accuracy from 0 to 1."
+    asked = {(cell.dataset, cell.method, cell.n_labels) for cell in found.cells if cell not in found.reasons}
+    measured = table[table.ours.notna()]
+    if wrong := asked ^ set(zip(measured.dataset, measured.method, measured.n_labels)):
+        raise ValueError(f"Cells and rows of the table differ by {', '.join('-'.join(map(str, key)) for key in sorted(wrong, key=str))}.")
+    if not measured.ours.between(0, 1).all():
+        raise ValueError("An accuracy is not between 0 and 1.")
 
 # %% ../nbs/10_plots.ipynb #76a36572
 FULL_GAP = 1.3  # from the last number of labels to `full`, in steps of a factor of four

@@ -31,7 +31,7 @@ from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_blobs, make_moons
 
-from pumap.experiments import Cell, Gathered, profile, published_accuracies
+from pumap.experiments import Cell, Gathered, cell_of, profile, published_accuracies
 from pumap.networks import build_decoder, build_encoder, mlp_norm_encoder
 
 # %%
@@ -1226,7 +1226,28 @@ def ssl_table(
 
 
 # %%
+#| export
+def check_ssl_table(
+    table: pd.DataFrame,  # from `ssl_table`
+    found,  # from `pumap.experiments.gather`: the cells, and the reasons for those left out
+) -> None:
+    "ValueError unless each cell of the semi-supervised grid is in the table or has a reason, with an accuracy from 0 to 1."
+    asked = {(cell.dataset, cell.method, cell.n_labels) for cell in found.cells if cell not in found.reasons}
+    measured = table[table.ours.notna()]
+    if wrong := asked ^ set(zip(measured.dataset, measured.method, measured.n_labels)):
+        raise ValueError(f"Cells and rows of the table differ by {', '.join('-'.join(map(str, key)) for key in sorted(wrong, key=str))}.")
+    if not measured.ours.between(0, 1).all():
+        raise ValueError("An accuracy is not between 0 and 1.")
+
+
+# %%
 few = ssl_table(made_up_ssl_records(), published_accuracies())
+asked = Gathered(profile("smoke"), Path(), tuple(cell_of(record) for record in made_up_ssl_records()), [], {})
+check_ssl_table(few, asked)
+for wrong in (few.assign(ours=few.ours + 1), few[few.n_labels != 4]):
+    try: check_ssl_table(wrong, asked)
+    except ValueError as error: print(error)
+    else: assert False
 assert list(few[few.ours.notna()].n_labels) == [4, 64, "full"] * 2 and list(few.n_labels[:6]) == [4, 16, 64, 256, 1024, "full"]
 assert list(few[few.n_labels == 4].n_seeds) == [3, 3] and few.sd.notna().sum() == 2
 assert few[(few.method == "baseline") & (few.n_labels == 4)].paper.item() == 0.8143

@@ -156,7 +156,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # %% [markdown]
 # ## Speed
 #
-# Fashion-MNIST, 50,000 rows, two cores, from a given graph to the trained network; each run a process of its own, one after the other, with nothing beside it but work of the lowest priority; medians of three runs with the multilayer perceptron, one run with
+# Fashion-MNIST, 50,000 rows, two cores, from a given graph to the trained network; each run a process of its own, one after the other, with work of the lowest priority beside it, and short checks beside the last of umap-learn's three; medians of three runs with the multilayer perceptron, one run with
 # the convolutional network ([benchmarks/training_speed](benchmarks/training_speed.ipynb)). Cross entropy over a million pairs, trustworthiness within 3,000 rows, accuracy of five neighbours on the 10,000 test rows.
 #
 # | | seconds | cross entropy | trustworthiness | test accuracy | peak memory |

@@ -277,6 +277,10 @@ def draw_flow(ax):
         plots.draw_arrow(ax, [(back, loss), (back, edge)], colour, plots.DASHED)
 
 
+# %% [markdown]
+# All parts together, each at its place in inches.
+
+# %%
 COLUMNS, BOTTOM, STRIP = (0.08, 1.84, 3.72, 5.46), 0.24, 0.62  # inches: left sides, the lowest panel, and the strip for the loss
 TOP, MIDDLE = BOTTOM + SIDE + STRIP, BOTTOM + SIDE + STRIP / 2
 with plots.use_style():

@@ -47,9 +47,7 @@ print(found)
 
 # %%
 table = plots.ssl_table(found.records, ex.published_accuracies())
-asked = {(c.dataset, c.method, c.n_labels) for c in found.cells if c not in found.reasons}
-assert {tuple(row[:3]) for row in table[table.ours.notna()].itertuples(index=False)} == asked
-assert table.ours.dropna().between(0, 1).all()
+plots.check_ssl_table(table, found)
 
 # %% [markdown]
 # ## Figure 16

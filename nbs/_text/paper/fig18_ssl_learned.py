@@ -64,9 +64,7 @@ Markdown(plots.to_markdown(table))
 # Every cell is in the table or has a reason, and every number of the paper stands in its own row.
 
 # %%
-asked = {(c.dataset, c.method, c.n_labels) for c in found.cells if c not in found.reasons}
-assert {tuple(row[:3]) for row in table.itertuples(index=False)} == asked
-assert table.ours.between(0, 1).all()
+plots.check_ssl_table(table, found)
 printed = {(line["dataset"], line["method"], line["n_labels"]): float(line["accuracy"]) for line in ex.published("table8")}
 for row in table.itertuples():
     key = (row.dataset, row.method, str(row.n_labels))
