@@ -24,7 +24,8 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from .datasets import describe
-from .experiments import UMAP_FAMILY, label_order, measured_on, published, root, title_of, write_atomic
+from .experiments import label_order, root, title_of, write_atomic
+from .scorecard import UMAP_FAMILY, measured_on, published
 
 try:
     import matplotlib as mpl

@@ -13,6 +13,7 @@ import pytest
 from conftest import ROOT
 
 from pumap import experiments as ex
+from pumap import scorecard as sc
 
 CELL = ex.Cell("digits", "pca", 2)
 RECORD = dict.fromkeys(ex.RECORD_KEYS, None) | {
@@ -292,9 +293,9 @@ def test_a_failing_notebook_says_why_in_one_line(tmp_path, capsys):
 
 
 def test_the_scorecard_has_every_number_of_the_paper(tmp_path):
-    card = ex.scorecard("smoke", tmp_path)
+    card = sc.scorecard("smoke", tmp_path)
     for number in range(2, 9):
-        lines = [line for line in ex.published(f"table{number}")]
+        lines = [line for line in sc.published(f"table{number}")]
         assert len([row for row in card["cells"] if row["table"] == number]) == len(lines) > 0
     assert [claim["id"] for claim in card["claims"]] == [f"C{n:02}" for n in range(1, 29)]
     assert all(claim["holds"] is None for claim in card["claims"]) and all(row["within"] is None for row in card["cells"])
@@ -304,14 +305,14 @@ def test_the_scorecard_has_every_number_of_the_paper(tmp_path):
 def test_neighbour_accuracy_is_within_five_hundredths(number, paper, near, far):
     for ours, within in ((near, True), (far, False)):
         measured = RECORD | {"metrics": dict.fromkeys(ex.METRICS, ours), "n_train": 7, "data": {"title": "MNIST", "stand_in_for": None}}
-        rows = ex.table_rows(number, [measured | {"cell": dataclasses.asdict(ex.Cell("mnist", "umap", 2))}], "laptop")
+        rows = sc.table_rows(number, [measured | {"cell": dataclasses.asdict(ex.Cell("mnist", "umap", 2))}], "laptop")
         (row,) = [r for r in rows if (r["dataset"], r["dim"], r["method"]) == ("mnist", 2, "umap")]
         assert row["paper"] == paper and row["within"] is within
 
 
 def test_the_silhouette_is_not_judged():
     measured = RECORD | {"metrics": dict.fromkeys(ex.METRICS, 0.5186), "n_train": 7, "data": {"title": "MNIST", "stand_in_for": None}}
-    rows = ex.table_rows(5, [measured | {"cell": dataclasses.asdict(ex.Cell("mnist", "umap", 2))}], "laptop")
+    rows = sc.table_rows(5, [measured | {"cell": dataclasses.asdict(ex.Cell("mnist", "umap", 2))}], "laptop")
     (row,) = [r for r in rows if (r["dataset"], r["dim"], r["method"]) == ("mnist", 2, "umap")]
     assert row["paper"] == row["ours"] == 0.5186 and row["within"] is None
 
@@ -320,6 +321,6 @@ def test_the_silhouette_is_not_judged():
 def test_within_is_a_difference_of_two_hundredths(ours, within):
     measured = RECORD | {"metrics": dict.fromkeys(ex.METRICS, ours), "n_train": 7, "data": {"title": "MNIST", "stand_in_for": None}}
     records = [measured | {"cell": dataclasses.asdict(ex.Cell("mnist", "umap", 2, seed))} for seed in (0, 1)]
-    rows = ex.table_rows(2, records, "laptop")
+    rows = sc.table_rows(2, records, "laptop")
     (row,) = [r for r in rows if (r["dataset"], r["dim"], r["method"]) == ("mnist", 2, "umap")]
     assert row["paper"] == 0.9601 and row["within"] is within and (row["n"], row["seeds"]) == (7, 2)

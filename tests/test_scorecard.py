@@ -7,6 +7,7 @@ import pytest
 
 from pumap import cli
 from pumap import experiments as ex
+from pumap import scorecard as sc
 
 
 def measured(dataset, method, dim, **metrics):
@@ -33,8 +34,8 @@ def card(monkeypatch):
         measured("mnist", "pca", 2, trustworthiness=0.5, reconstruction_mse=0.05),
         measured("mnist", "pumap_decoder", 2, reconstruction_mse=0.03),
     ]
-    monkeypatch.setattr(ex, "records_of", lambda *_: records)
-    return ex.scorecard("laptop")
+    monkeypatch.setattr(sc, "records_of", lambda *_: records)
+    return sc.scorecard("laptop")
 
 
 def tree(page):
@@ -44,7 +45,7 @@ def tree(page):
 
 
 def test_every_claim_number_and_error_is_on_the_page(card):
-    words = " ".join(tree(ex.scorecard_html(card)).itertext())
+    words = " ".join(tree(sc.scorecard_html(card)).itertext())
     for claim in card["claims"]:
         assert claim["id"] in words and claim["text"] in words and claim["evidence"] in words and claim["measured_as"] in words
     assert all(error["text"] in words for error in card["errata"])
@@ -54,7 +55,7 @@ def test_every_claim_number_and_error_is_on_the_page(card):
 
 def test_text_cannot_become_a_tag(card):
     card["claims"][0]["evidence"] = '<script>alert("1 < 2")</script> $body ${title}'
-    page = ex.scorecard_html(card, [("a b&.png", 'Figure 5: "<b>"')])
+    page = sc.scorecard_html(card, [("a b&.png", 'Figure 5: "<b>"')])
     root = tree(page)
     assert not list(root.iter("script")) and not list(root.iter("b")) and "a <folder> & more" in " ".join(root.itertext())
     (image,) = root.iter("img")
@@ -63,22 +64,22 @@ def test_text_cannot_become_a_tag(card):
 
 
 def test_within_is_told_by_a_sign_and_not_by_colour_alone(card):
-    cells = {cell.text: cell.get("class") for cell in tree(ex.scorecard_html(card)).iter("td") if cell.get("class") in ("yes", "no", "open")}
+    cells = {cell.text: cell.get("class") for cell in tree(sc.scorecard_html(card)).iter("td") if cell.get("class") in ("yes", "no", "open")}
     assert cells == {"✓ yes": "yes", "✗ no": "no", "–": "open"}
 
 
 def test_the_difference_is_in_all_forms(card):
     (row,) = [r for r in card["cells"] if (r["table"], r["dataset"], r["dim"], r["method"]) == (2, "mnist", 2, "pca")]
     assert row["difference"] == pytest.approx(0.5 - 0.7434) and row["within"] is False
-    assert "| 2 | mnist | 2 | pca | trustworthiness | 0.7434 | 0.5000 |  | 7 | 1 | -0.2434 | no |" in ex.scorecard_markdown(card)
-    assert "-0.2434" in [cell.text for cell in tree(ex.scorecard_html(card)).iter("td")]
+    assert "| 2 | mnist | 2 | pca | trustworthiness | 0.7434 | 0.5000 |  | 7 | 1 | -0.2434 | no |" in sc.scorecard_markdown(card)
+    assert "-0.2434" in [cell.text for cell in tree(sc.scorecard_html(card)).iter("td")]
     assert all((r["difference"] is None) == (None in (r["paper"], r["ours"])) for r in card["cells"])
 
 
 def test_a_decoder_stands_beside_the_papers_number_of_table_7(card):
     rows = {r["method"]: r for r in card["cells"] if (r["table"], r["dataset"], r["dim"]) == (7, "mnist", 2)}
     assert rows["pumap"]["paper"] == 0.0374 and rows["pumap"]["ours"] == 0.03 and "pumap_decoder" not in rows
-    assert rows["pumap"]["measured_on"] == "pumap_decoder" and "| 7 | mnist | 2 | pumap (here pumap_decoder) |" in ex.scorecard_markdown(card)
+    assert rows["pumap"]["measured_on"] == "pumap_decoder" and "| 7 | mnist | 2 | pumap (here pumap_decoder) |" in sc.scorecard_markdown(card)
     claims = {claim["id"]: claim for claim in card["claims"]}
     assert claims["C17"]["holds"] is True and claims["C18"]["holds"] is None
 
@@ -86,10 +87,10 @@ def test_a_decoder_stands_beside_the_papers_number_of_table_7(card):
 def test_the_page_links_the_pictures_beside_it(card, tmp_path):
     for name in ("fig05_trustworthiness.png", "fig04_projections.png", "other.png"):
         (tmp_path / name).touch()
-    pictures = ex.pictures_of(tmp_path)
+    pictures = sc.pictures_of(tmp_path)
     assert [name for name, _ in pictures] == ["fig04_projections.png", "fig05_trustworthiness.png"]
     assert pictures[1][1].startswith("Figure 5: ") and "; Table 2: " in pictures[1][1]
-    assert [image.get("src") for image in tree(ex.scorecard_html(card, pictures)).iter("img")] == [name for name, _ in pictures]
+    assert [image.get("src") for image in tree(sc.scorecard_html(card, pictures)).iter("img")] == [name for name, _ in pictures]
 
 
 def test_report_writes_the_page(tmp_path):

@@ -12,6 +12,7 @@ from conftest import ROOT
 
 from pumap import cli, datasets, import_quietly
 from pumap import experiments as ex
+from pumap import scorecard as sc
 
 CELL = ex.SSLCell("cifar10", "umap_euclidean", 4)
 
@@ -173,16 +174,16 @@ def test_table_8_is_filled_from_records(tmp_path):
     for seed, accuracy in enumerate((0.7, 0.8, 0.9)):
         keep(tmp_path, ex.SSLCell("mnist", "baseline", 4, seed), accuracy)
     keep(tmp_path, CELL, 0.3, stand_ins=True)
-    card = ex.scorecard("laptop", tmp_path)
+    card = sc.scorecard("laptop", tmp_path)
     rows = {(row["dataset"], row["method"], row["labels"]): row for row in card["cells"] if row["table"] == 8}
     row = rows["mnist", "baseline", "4"]
     assert (row["paper"], row["seeds"], row["n"], row["metric"]) == (0.8143, 3, 10_000, "accuracy")
     np.testing.assert_allclose([row["ours"], row["sd"]], [0.8, 0.1])
     assert rows["cifar10", "umap_euclidean", "4"]["source"] == "CIFAR10, stand-in for cifar10" and rows["mnist", "aug", "full"]["ours"] is None
     assert len(rows) == 90 and card["conditions"]["cells"][0]["cell"] == "mnist-baseline-labels4-seed0"
-    (sixteen,) = [row for row in ex.table_rows(8, [record_of(ex.SSLCell("fmnist", "aug_umap_learned", 16))], "paper") if row["labels"] == "16"]
+    (sixteen,) = [row for row in sc.table_rows(8, [record_of(ex.SSLCell("fmnist", "aug_umap_learned", 16))], "paper") if row["labels"] == "16"]
     assert sixteen["paper"] == 0.8263 and sixteen["ours"] == 0.5
-    assert "| 8 | mnist | 4 labels | baseline | accuracy | 0.8143 | 0.8000 | 0.1000 |" in ex.scorecard_markdown(card)
+    assert "| 8 | mnist | 4 labels | baseline | accuracy | 0.8143 | 0.8000 | 0.1000 |" in sc.scorecard_markdown(card)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +203,7 @@ def test_table_8_is_filled_from_records(tmp_path):
 )
 def test_claims_follow_the_difference(name, dataset, method, reference, n, gain, holds):
     records = [record_of(ex.SSLCell(dataset, m, n, seed), a + 0.01 * seed) for m, a in ((reference, 0.5), (method, 0.5 + gain)) for seed in (0, 1)]
-    claim = {c["id"]: c for c in ex.judged_claims(records)}[name]
+    claim = {c["id"]: c for c in sc.judged_claims(records)}[name]
     assert claim["holds"] is holds
     assert holds is None or f"labels per class {n}: {gain:+.4f} ± 0.0000 (2 seeds)" in claim["evidence"]
 
@@ -211,4 +212,4 @@ def test_claims_follow_the_difference(name, dataset, method, reference, n, gain,
 def test_the_learned_graph_alone_is_measured_by_what_augmentation_adds(plain, augmented, holds):
     accuracy = {"baseline": 0.5, "umap_learned": 0.5 + plain, "aug": 0.6, "aug_umap_learned": 0.6 + augmented}
     records = [record_of(ex.SSLCell("mnist", method, 4), value) for method, value in accuracy.items()]
-    assert ex.claim_c26(records)[0] is holds and ex.claim_c26(records[:3]) is None
+    assert sc.claim_c26(records)[0] is holds and sc.claim_c26(records[:3]) is None

@@ -31,8 +31,9 @@ from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_blobs, make_moons
 
-from pumap.experiments import Cell, Gathered, cell_of, profile, published_accuracies
+from pumap.experiments import Cell, Gathered, cell_of, profile
 from pumap.networks import build_decoder, build_encoder, mlp_norm_encoder
+from pumap.scorecard import published_accuracies
 
 # %%
 #| export
@@ -45,7 +46,8 @@ import numpy as np
 from scipy.linalg import orthogonal_procrustes
 
 from pumap.datasets import describe
-from pumap.experiments import UMAP_FAMILY, label_order, measured_on, published, root, title_of, write_atomic
+from pumap.experiments import label_order, root, title_of, write_atomic
+from pumap.scorecard import UMAP_FAMILY, measured_on, published
 
 try:
     import matplotlib as mpl

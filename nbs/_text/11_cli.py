@@ -43,6 +43,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pumap import experiments as ex
+from pumap import scorecard as sc
 
 # %%
 #| export
@@ -176,7 +177,7 @@ def data_sets(
 # %%
 #| export
 def report_table(
-    card: dict,  # from `ex.scorecard`
+    card: dict,  # from `sc.scorecard`
     number: int,  # which table of the paper
 ) -> Table:
     "What was measured of one table, for people."
@@ -184,7 +185,7 @@ def report_table(
     place = "labels" if number == 8 else "dim"
     shown = Table("data set", place, "method", "paper", "ours", "sd", "rows", "seeds", "within", title=f"Table {number}: {rows[0]['metric']}, profile {card['profile']}")
     for row in rows:
-        shown.add_row(*(ex.scorecard_text(row[key], no="NO") for key in ("dataset", place, "method", "paper", "ours", "sd", "n", "seeds", "within")))
+        shown.add_row(*(sc.scorecard_text(row[key], no="NO") for key in ("dataset", place, "method", "paper", "ours", "sd", "n", "seeds", "within")))
     return shown
 
 
@@ -195,10 +196,10 @@ def report(profile: ProfileOption = "quick", as_json: JsonOption = False, result
     "The scorecard: each number of tables 2 to 8 beside ours, and each claim of the paper. Also written to scorecard.json, scorecard.md and scorecard.html."
     ex.profile(profile)
     folder = folder_of(profile, results)
-    card = ex.scorecard(profile, folder)
+    card = sc.scorecard(profile, folder)
     ex.write_atomic(folder / "scorecard.json", (json.dumps(card, indent=1) + "\n").encode())
-    ex.write_atomic(folder / "scorecard.md", ex.scorecard_markdown(card).encode())
-    ex.write_atomic(folder / "scorecard.html", ex.scorecard_html(card, ex.pictures_of(folder)).encode())
+    ex.write_atomic(folder / "scorecard.md", sc.scorecard_markdown(card).encode())
+    ex.write_atomic(folder / "scorecard.html", sc.scorecard_html(card, sc.pictures_of(folder)).encode())
     if as_json:
         print_json(card)
         return 0

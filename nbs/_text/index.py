@@ -95,6 +95,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | [07_metrics](07_metrics.ipynb) | trustworthiness, neighbour accuracy, silhouette, clustering, reconstruction |
 # | [08_semisupervised](08_semisupervised.ipynb) | a classifier from a few labels and the graph of all rows |
 # | [09_experiments](09_experiments.ipynb) | profiles; one cell of the grid, one record |
+# | [09_scorecard](09_scorecard.ipynb) | the paper's numbers, claims and errors beside ours |
 # | [10_plots](10_plots.ipynb) | one style, panels, the paper's numbers beside ours |
 # | [11_cli](11_cli.ipynb) | the `pumap` command |
 #

@@ -27,6 +27,7 @@ from IPython.display import Markdown
 
 from pumap import experiments as ex
 from pumap import plots
+from pumap import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -93,9 +94,9 @@ fig
 # trustworthy and t-SNE is slightly above them, and that in 64-D PCA is above UMAP. In this profile:
 
 # %%
-print(plots.agreement_text(table, ex.TOLERANCE["trustworthiness"]))
+print(plots.agreement_text(table, sc.TOLERANCE["trustworthiness"]))
 print(plots.families_text(table))
-print(ex.claims_text(found.records, "C01", "C02"))
+print(sc.claims_text(found.records, "C01", "C02"))
 
 # %% [markdown]
 # ## Write

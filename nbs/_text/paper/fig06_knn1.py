@@ -30,6 +30,7 @@ from scipy.spatial import cKDTree
 
 from pumap import experiments as ex
 from pumap import plots
+from pumap import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -91,9 +92,9 @@ fig
 # alike, with UMAP slightly below the others on Fashion-MNIST and CIFAR10. On the whole the accuracy follows the trustworthiness of Figure 5. Here:
 
 # %%
-print(plots.agreement_text(table, ex.TOLERANCE["knn1_accuracy"]))
+print(plots.agreement_text(table, sc.TOLERANCE["knn1_accuracy"]))
 print(plots.families_text(table))
-print(ex.claims_text(found.records, "C04", "C06"))
+print(sc.claims_text(found.records, "C04", "C06"))
 
 # %% [markdown]
 # ## Does the accuracy follow the trustworthiness?
@@ -102,13 +103,13 @@ print(ex.claims_text(found.records, "C04", "C06"))
 
 # %%
 measures = ("trustworthiness", "knn1_accuracy", "knn5_accuracy")
-ours = {metric: ex.means_of(found.records, metric) for metric in measures}
+ours = {metric: sc.means_of(found.records, metric) for metric in measures}
 theirs = {metric: plots.published_table(number).query("dim == 2").set_index(["dataset", "method"]).value.dropna() for number, metric in enumerate(measures, 2)}
 
 
 def correlations(trust, *accuracies):
     "Spearman's correlation of each accuracy with the trustworthiness, in words; all are dictionaries by method."
-    found = [ex.spearman([*trust.values()], [accuracy[m] for m in trust]) for accuracy in accuracies]
+    found = [sc.spearman([*trust.values()], [accuracy[m] for m in trust]) for accuracy in accuracies]
     return ", ".join(f"k={k} {'all alike' if value is None else f'{value:+.2f}'}" for k, value in zip((1, 5), found))
 
 

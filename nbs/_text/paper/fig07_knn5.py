@@ -28,6 +28,7 @@ from IPython.display import Markdown
 
 from pumap import experiments as ex
 from pumap import plots
+from pumap import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -97,10 +98,10 @@ fig
 # Fashion-MNIST and 0.01 to 0.03 on MNIST. Here:
 
 # %%
-print(plots.agreement_text(table, ex.TOLERANCE["knn5_accuracy"]))
+print(plots.agreement_text(table, sc.TOLERANCE["knn5_accuracy"]))
 print(plots.families_text(table))
 print(f"the vote gains {gain.ours.mean():+.4f} on the average of all rows, in {int(gain.ours.gt(0).sum())} of {len(gain)} of them")
-print(ex.claims_text(found.records, "C04", "C06"))
+print(sc.claims_text(found.records, "C04", "C06"))
 
 # %% [markdown]
 # ## Write

@@ -29,6 +29,7 @@ from IPython.display import Markdown
 
 from pumap import experiments as ex
 from pumap import plots
+from pumap import scorecard as sc
 from pumap.metrics import silhouette
 
 # %% [markdown]
@@ -95,7 +96,7 @@ fig
 # %%
 print(plots.agreement_text(table))
 print(plots.families_text(table))
-print(ex.claims_text(found.records, "C07"))
+print(sc.claims_text(found.records, "C07"))
 
 # %% [markdown]
 # ## Write

@@ -28,6 +28,7 @@ from IPython.display import Markdown
 
 from pumap import experiments as ex
 from pumap import plots
+from pumap import scorecard as sc
 from pumap.metrics import cluster_numbers
 
 # %% [markdown]
@@ -88,7 +89,7 @@ fig
 # %%
 print(plots.agreement_text(table))
 print(plots.families_text(table))
-print(ex.claims_text(found.records, "C09", "C10", "C11"))
+print(sc.claims_text(found.records, "C09", "C10", "C11"))
 
 
 # %% [markdown]
@@ -100,7 +101,7 @@ print(ex.claims_text(found.records, "C09", "C10", "C11"))
 # %%
 def measured(metric, dim):
     "Our means: data set -> method -> value."
-    return ex.means_of(found.records, metric, dim)
+    return sc.means_of(found.records, metric, dim)
 
 
 def printed(metric, dim):
@@ -116,7 +117,7 @@ for whose, values in {"ours": measured, "the paper": printed}.items():
         for dataset in nmi:
             methods = [m for m in nmi[dataset] if m in silhouette.get(dataset, ())]
             if len(methods) > 3:
-                correlations[whose, dataset, dim] = ex.spearman([nmi[dataset][m] for m in methods], [silhouette[dataset][m] for m in methods])
+                correlations[whose, dataset, dim] = sc.spearman([nmi[dataset][m] for m in methods], [silhouette[dataset][m] for m in methods])
 for (whose, dataset, dim), value in correlations.items():
     print(f"{whose}, {dataset}, {dim}-D: {value:+.2f}" if value is not None else f"{whose}, {dataset}, {dim}-D: all alike")
 assert correlations["the paper", "mnist", 2] > 0.8 and correlations["the paper", "cifar10", 64] < 0 > correlations["the paper", "retina", 64]

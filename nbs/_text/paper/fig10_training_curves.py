@@ -29,6 +29,7 @@ from IPython.display import Markdown
 
 from pumap import datasets, plots
 from pumap import experiments as ex
+from pumap import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -118,7 +119,7 @@ table = pd.DataFrame([
 table["ratio"] = table.seconds_to_layout / table.layout_seconds
 assert (table[table.solver == "layout"].ratio == 1).all()
 lines = table.astype(object).where(table.notna(), None).to_dict("records")
-print(ex.claims_text([], "C12", tables={"fig10_training_curves": lines}))
+print(sc.claims_text([], "C12", tables={"fig10_training_curves": lines}))
 Markdown(plots.to_markdown(table))
 
 # %% [markdown]

@@ -33,6 +33,7 @@ from matplotlib.lines import Line2D
 
 from pumap import plots
 from pumap import experiments as ex
+from pumap import scorecard as sc
 from pumap.baselines import centred, make_method
 from pumap.training import encode
 
@@ -222,7 +223,7 @@ fig
 # than PCA (we take: ten times at most). A ratio is of medians per 1,000 rows, and is told for each network apart. With few training rows, as in the smoke profile, UMAP and t-SNE have little to search.
 
 # %%
-print(ex.claims_text([], "C13", "C14", tables={"fig11_embedding_speed": lines}))
+print(sc.claims_text([], "C13", "C14", tables={"fig11_embedding_speed": lines}))
 
 # %% [markdown]
 # ## Write

@@ -34,6 +34,7 @@ from matplotlib.lines import Line2D
 
 from pumap import plots
 from pumap import experiments as ex
+from pumap import scorecard as sc
 from pumap.baselines import make_method
 
 # %% [markdown]
@@ -220,10 +221,10 @@ fig
 # of reconstruction alone, and of embedding and reconstruction together as in the paper.
 
 # %%
-print(ex.claims_text([], "C15", "C16", tables={"fig12_reconstruction_speed": lines}))
+print(sc.claims_text([], "C15", "C16", tables={"fig12_reconstruction_speed": lines}))
 print("Embedding and reconstruction together, as in the paper's figure:")
 for others, limit in (({"umap": "UMAP"}, {"least": 100}), ({"pca": "PCA"}, {"most": 10})):
-    holds, evidence = ex.claim_of_speed(lines, "pumap_decoder", others, "both_per_1000", **limit)
+    holds, evidence = sc.claim_of_speed(lines, "pumap_decoder", others, "both_per_1000", **limit)
     print(f"  {'holds' if holds else 'does not hold'} here: {evidence}")
 
 # %% [markdown]

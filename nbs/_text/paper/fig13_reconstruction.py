@@ -30,6 +30,7 @@ from IPython.display import Markdown
 
 from pumap import experiments as ex
 from pumap import plots
+from pumap import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -93,7 +94,7 @@ fig
 # %%
 print(plots.agreement_text(table))
 print(plots.families_text(table))
-print(ex.claims_text(found.records, "C17", "C18", "C19"))
+print(sc.claims_text(found.records, "C17", "C18", "C19"))
 
 # %% [markdown]
 # ## What comes back

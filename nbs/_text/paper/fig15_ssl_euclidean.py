@@ -25,6 +25,7 @@
 # %%
 from pumap import experiments as ex
 from pumap import plots
+from pumap import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -48,7 +49,7 @@ found = ex.gather("fig15", profile, results_dir, data_dir, stand_ins)
 print(found)
 
 # %%
-table = plots.ssl_table(found.records, ex.published_accuracies())
+table = plots.ssl_table(found.records, sc.published_accuracies())
 plots.check_ssl_table(table, found)
 
 # %% [markdown]
@@ -58,15 +59,15 @@ plots.check_ssl_table(table, found)
 # distance between the two curves with that of the paper's two, not their heights. The insets of the paper's panels, the UMAP of the pixels, are the first column of Figure 17.
 
 # %%
-fig = plots.label_curves(found.records, ex.published_accuracies(), found.missing)
+fig = plots.label_curves(found.records, sc.published_accuracies(), found.missing)
 fig
 
 # %% [markdown]
 # The paper finds that on MNIST and Fashion-MNIST the UMAP loss helps, most where labels are few, and that on CIFAR10 it harms: there neighbours in pixels are often of different classes. In this profile:
 
 # %%
-print(ex.gain_text(ex.gains(found.records, "umap_euclidean", "baseline")))
-print(ex.claims_text(found.records, "C22", "C23"))
+print(sc.gain_text(sc.gains(found.records, "umap_euclidean", "baseline")))
+print(sc.claims_text(found.records, "C22", "C23"))
 
 # %% [markdown]
 # ## Write

@@ -25,6 +25,7 @@
 # %%
 from pumap import experiments as ex
 from pumap import plots
+from pumap import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -46,7 +47,7 @@ found = ex.gather("fig16", profile, results_dir, data_dir, stand_ins)
 print(found)
 
 # %%
-table = plots.ssl_table(found.records, ex.published_accuracies())
+table = plots.ssl_table(found.records, sc.published_accuracies())
 plots.check_ssl_table(table, found)
 
 # %% [markdown]
@@ -55,16 +56,16 @@ plots.check_ssl_table(table, found)
 # Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. Labels are per class.
 
 # %%
-fig = plots.label_curves(found.records, ex.published_accuracies(), found.missing)
+fig = plots.label_curves(found.records, sc.published_accuracies(), found.missing)
 fig
 
 # %% [markdown]
 # The paper finds that on MNIST and Fashion-MNIST both together are better than augmentation alone, and on CIFAR10 worse. In this profile:
 
 # %%
-print(ex.gain_text(ex.gains(found.records, "aug", "baseline")))
-print(ex.gain_text(ex.gains(found.records, "aug_umap_euclidean", "aug")))
-print(ex.claims_text(found.records, "C24", "C25"))
+print(sc.gain_text(sc.gains(found.records, "aug", "baseline")))
+print(sc.gain_text(sc.gains(found.records, "aug_umap_euclidean", "aug")))
+print(sc.claims_text(found.records, "C24", "C25"))
 
 # %% [markdown]
 # ## Write

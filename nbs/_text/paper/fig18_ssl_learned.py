@@ -27,6 +27,7 @@ from IPython.display import Markdown
 
 from pumap import experiments as ex
 from pumap import plots
+from pumap import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -56,7 +57,7 @@ print(found)
 # more labels than ours in the smaller profiles.
 
 # %%
-table = plots.ssl_table(found.records, ex.published_accuracies())
+table = plots.ssl_table(found.records, sc.published_accuracies())
 table = table[table.ours.notna()]
 Markdown(plots.to_markdown(table))
 
@@ -65,7 +66,7 @@ Markdown(plots.to_markdown(table))
 
 # %%
 plots.check_ssl_table(table, found)
-printed = {(line["dataset"], line["method"], line["n_labels"]): float(line["accuracy"]) for line in ex.published("table8")}
+printed = {(line["dataset"], line["method"], line["n_labels"]): float(line["accuracy"]) for line in sc.published("table8")}
 for row in table.itertuples():
     key = (row.dataset, row.method, str(row.n_labels))
     assert row.paper == printed[key] if key in printed else row.n_labels == 16 or row.dataset == "digits"
@@ -77,16 +78,16 @@ for row in table.itertuples():
 
 # %%
 shown = [record for record in found.records if record["cell"]["method"] in ex.figure("fig18").ssl_methods]
-fig = plots.label_curves(shown, ex.published_accuracies(), found.missing)
+fig = plots.label_curves(shown, sc.published_accuracies(), found.missing)
 fig
 
 # %% [markdown]
 # The paper finds that the learned graph helps little without augmentation, and with it on all three data sets. In this profile:
 
 # %%
-print(ex.gain_text(ex.gains(found.records, "umap_learned", "baseline")))
-print(ex.gain_text(ex.gains(found.records, "aug_umap_learned", "aug")))
-print(ex.claims_text(found.records, "C26", "C27"))
+print(sc.gain_text(sc.gains(found.records, "umap_learned", "baseline")))
+print(sc.gain_text(sc.gains(found.records, "aug_umap_learned", "aug")))
+print(sc.claims_text(found.records, "C26", "C27"))
 
 # %% [markdown]
 # ## Write

@@ -28,6 +28,7 @@ from IPython.display import Markdown
 
 from pumap import datasets, plots
 from pumap import experiments as ex
+from pumap import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -43,7 +44,7 @@ stand_ins = False  # may other data of the same kind stand in for what cannot be
 save_to = ""  # folder for the picture and the table; "" draws without writing
 
 # %%
-paper = pd.DataFrame(ex.published("table1")).set_index("dataset")
+paper = pd.DataFrame(sc.published("table1")).set_index("dataset")
 asked = list(paper.index) if ex.profile(profile).name in ("laptop", "paper") else list(ex.profile(profile).datasets)
 names = {name: ex.STAND_INS.get(name, name) if stand_ins else name for name in asked}
 print(f"profile {profile}: {', '.join(names.values())}")
