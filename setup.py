@@ -9,8 +9,8 @@ parser.read("settings.ini", encoding="utf-8")
 cfg = parser["DEFAULT"]
 lib = cfg["lib_path"]
 
-extras = {name: cfg[f"{name}_requirements"].split() for name in ("paper", "gpu", "docs", "dev")}
-extras["dev"] += extras["paper"]
+extras = {name: cfg[f"{name}_requirements"].split() for name in ("paper", "slurm", "gpu", "docs", "dev")}
+extras["dev"] += extras["paper"] + extras["slurm"]
 
 setup(
     name=cfg["lib_name"],

@@ -6,19 +6,19 @@
 __all__ = ['METHODS', 'UMAP_METHODS', 'PARAMETRIC', 'DECODING', 'PROTOCOL', 'PROTOCOL_VERSION', 'SSL_VERSION', 'SCALE_SETTINGS',
            'IN_64', 'PUMAPS', 'TOYS', 'IMAGES', 'PAPER_DATA', 'LAPTOP_SETTINGS', 'PROFILES', 'SSL_METHODS',
            'INVERTIBLE', 'FIGURES', 'STAND_INS', 'RECORD_KEYS', 'METRICS', 'UMAP_RECONSTRUCTED', 'TRUSTWORTHINESS_ROWS',
-           'N_SHOWN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'unknown', 'Cell', 'check_cell',
-           'Block', 'Profile', 'profile', 'settings_for', 'rows_of', 'Figure', 'figure', 'cells_for', 'root',
-           'figures_dir', 'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged',
-           'record_path', 'write_record', 'read_record', 'read_arrays', 'read_embedding', 'read_reconstructions',
-           'cell_state', 'set_aside', 'load_data', 'settings_used', 'method_of', 'fit_cell', 'reconstruct', 'measure',
-           'has_classes', 'versions', 'device', 'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect',
-           'Gathered', 'gather', 'turned_only', 'NotebookFailed', 'check_parameters', 'clean_copy', 'run_notebook',
-           'cells_of_notebook', 'is_drawn', 'SSLCell', 'cell_of', 'ssl_count', 'label_order', 'check_ssl_cell',
-           'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings', 'choose_labels', 'ssl_encoder', 'ssl_classifier',
-           'fit_ssl_cell', 'last_layer', 'read_last_layer', 'save_ssl_cell', 'run_ssl_cell', 'training_name',
-           'training_runs', 'Timing', 'time_call', 'Measurements', 'write_measurements', 'read_measurements',
-           'measurements', 'title_of', 'first_rows', 'speed_line', 'timed_encoders', 'timed_devices', 'placed',
-           'timed_umap']
+           'N_SHOWN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'FIT_MINUTES', 'TRAINED_FIGURES',
+           'unknown', 'Cell', 'check_cell', 'Block', 'Profile', 'profile', 'settings_for', 'rows_of', 'Figure',
+           'figure', 'cells_for', 'root', 'figures_dir', 'notebook_path', 'results_folder', 'portable', 'inputs_hash',
+           'write_atomic', 'RecordDamaged', 'record_path', 'write_record', 'read_record', 'read_arrays',
+           'read_embedding', 'read_reconstructions', 'cell_state', 'set_aside', 'load_data', 'settings_used',
+           'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device', 'peak_memory_mb',
+           'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered', 'gather', 'turned_only', 'NotebookFailed',
+           'check_parameters', 'clean_copy', 'run_notebook', 'cells_of_notebook', 'is_drawn', 'SSLCell', 'cell_of',
+           'ssl_count', 'label_order', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings',
+           'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer', 'read_last_layer',
+           'save_ssl_cell', 'run_ssl_cell', 'cell_limits', 'figure_limits', 'training_name', 'training_runs', 'Timing',
+           'time_call', 'Measurements', 'write_measurements', 'read_measurements', 'measurements', 'title_of',
+           'first_rows', 'speed_line', 'timed_encoders', 'timed_devices', 'placed', 'timed_umap']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -1174,6 +1174,27 @@ def run_ssl_cell(
     classifier, y, accuracy, seconds = fit_ssl_cell(cell, dataset, profile_name)
     record = make_record(cell, profile_name, dataset, {"accuracy": accuracy}, seconds, stand_ins)
     return save_ssl_cell(cell, record, classifier, dataset, y, results_dir)
+
+# %% ../nbs/09_experiments.ipynb #5c616e3a
+FIT_MINUTES = {"umap": 180, "umap_tf": 180, "pumap": 210, "umap_ae": 260, "pumap_decoder": 630, "tsne": 60, "ptsne": 60, "vae": 30, "ae": 30, "pca": 10}
+TRAINED_FIGURES = ("fig03_moons_ssl", "fig10_training_curves", "fig11_embedding_speed", "fig12_reconstruction_speed", "fig14_latent_algebra")  # they train networks themselves
+
+
+def cell_limits(
+    cell: Cell | SSLCell,  # of either grid
+) -> dict:  # mem_mb, runtime (minutes), gpu (how many)
+    "What a scheduler should allow a cell."
+    if cell.kind == "ssl":
+        return {"mem_mb": 16_000, "runtime": 2880 if "umap" in cell.method else 900, "gpu": 1}
+    return {"mem_mb": 8_000, "runtime": 60 + FIT_MINUTES[cell.method], "gpu": int(cell.method in ("umap_tf", *PARAMETRIC))}
+
+
+def figure_limits(
+    notebook: str,  # file stem in nbs/paper
+) -> dict:  # as `cell_limits`
+    "What a scheduler should allow a figure: an hour to draw, a day where networks are trained for it."
+    trains = notebook in TRAINED_FIGURES
+    return {"mem_mb": 16_000 if trains else 8_000, "runtime": 1440 if trains else 60, "gpu": int(trains)}
 
 # %% ../nbs/09_experiments.ipynb #b2ee4c39
 def training_name(

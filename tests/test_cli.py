@@ -6,12 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import ROOT
 
-from pumap import cli
+from pumap import cli, datasets
 from pumap import experiments as ex
 
 COMMAND = [sys.executable, "-c", "from pumap.cli import main; main()"]
@@ -120,6 +123,7 @@ def test_dry_run_tells_what_it_would_reuse(pumap, tmp_path):
         (["run", "fig04", "-p", "labtop"], 1, ["labtop", "'laptop'", "smoke"]),
         (["report", "-p", "labtop"], 1, ["labtop", "smoke"]),
         (["data", "minst"], 1, ["minst", "'mnist'", "digits"]),
+        (["data", "finch"], 1, ["finch", "'finches'", "worm_neurons"]),
         (["run", "fig04", "--data", "/no/such/folder"], 1, ["/no/such/folder", "--data"]),
         (["run"], 2, ["FIGURE"]),
         (["run", "fig04", "--jobs", "0"], 2, ["jobs"]),
@@ -141,8 +145,59 @@ def test_a_folder_that_cannot_be_written_is_one_line(pumap, tmp_path):
 
 
 def test_arguments_after_two_dashes_go_to_snakemake(tmp_path):
-    command = cli.snakemake_command(tmp_path, 3, 2, [tmp_path / "a.ipynb"], ["--executor", "slurm", "--jobs", "20"])
-    assert command[-4:] == ["--executor", "slurm", "--jobs", "20"] and command[command.index("--cores") + 1] == "6"
+    command = cli.snakemake_command(tmp_path, 3, 2, [tmp_path / "a.ipynb"], ["--quiet", "--latency-wait", "20"])
+    assert command[-3:] == ["--quiet", "--latency-wait", "20"] and command[command.index("--cores") + 1] == "6"
+
+
+@pytest.fixture
+def read_only():
+    "A results folder with one record, in which nothing can be written; root, who may write everywhere, is nobody meanwhile."
+    folder = Path(tempfile.mkdtemp())  # not `tmp_path`, into which nobody cannot look
+    ex.run_cell(ex.Cell("digits", "pca", 2), "smoke", folder)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    as_root = os.geteuid() == 0
+    if as_root:
+        os.seteuid(65534)
+    yield folder
+    if as_root:
+        os.seteuid(0)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    shutil.rmtree(folder)
+
+
+def test_a_read_only_results_folder_can_be_looked_at_and_says_what_to_do_instead(pumap, read_only):
+    before = sorted(read_only.rglob("*"))
+    code, out, err = pumap("list", "--json", "--results", read_only)
+    (figure,) = [row for row in json.loads(out) if row["id"] == "fig04"]
+    assert code == 0 and not err and figure["state"]["smoke"]["done"] == 1
+    code, out, err = pumap("run", "fig04", "-p", "smoke", "--dry-run", "--results", read_only)
+    assert code == 0 and not err and "digits-pca-2d-seed0" in out
+    for arguments in (["run", "fig04"], ["report"]):
+        code, out, err = pumap(*arguments, "-p", "smoke", "--results", read_only)
+        assert code == 1 and err.startswith("error: ") and err.count("\n") == 1 and str(read_only) in err and "choose another folder" in err, err
+    assert sorted(read_only.rglob("*")) == before
+
+
+def test_stand_ins_that_cannot_be_had_either_are_named(monkeypatch, tmp_path):
+    "The original's name says what is left out, the stand-in's name what was looked for; what has no stand-in is itself."
+    for variable in ("PUMAP_DATA", "PUMAP_CACHE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    cells = [ex.Cell(name, "pca", 2) for name in ("cassins", "celeba", "digits")]
+    with_them, without = (cli.absent_data(cells, None, stand_ins) for stand_ins in (True, False))
+    assert set(with_them) == set(without) == {"cassins", "celeba"}
+    for name in with_them:
+        original, stand_in = (datasets.DATASETS[n].title for n in (name, ex.STAND_INS[name]))
+        assert stand_in in with_them[name] and original in without[name] and stand_in not in without[name]
+
+
+def test_a_record_of_a_stand_in_is_none_of_the_original(tmp_path):
+    cell = ex.Cell("cassins", "pca", 2)
+    record = dict.fromkeys(ex.RECORD_KEYS) | {"inputs": ex.inputs_hash(cell, "laptop", stand_ins=True), "metrics": {"trustworthiness": 0.5}}
+    ex.write_record(record, ex.record_path(cell, "laptop", tmp_path))
+    assert ex.cell_state(cell, "laptop", tmp_path, stand_ins=True) == "done"
+    assert ex.cell_state(cell, "laptop", tmp_path, stand_ins=False) == "stale"
 
 
 # runs: the real command, Snakefile and notebooks, with methods that cost nothing
@@ -306,6 +361,27 @@ def test_data_that_cannot_be_had(tmp_path):
     code, out, err = house.run("run", "fig04", "-p", "smoke")
     assert code == 0 and err == "warning: mnist is left out: mnist cannot be had here\n" and set(house.records()) == ALL
     assert (house.results / "fig04.txt").read_text() == "3 ['mnist']"
+
+
+@pytest.mark.slow
+def test_a_data_set_that_was_taken_out_of_the_folder(tmp_path):
+    "While its record is there nobody asks for the data; where there is none the rest is drawn."
+    rng, place = np.random.default_rng(0), tmp_path / "data" / "cassins" / "cassins.npz"
+    place.parent.mkdir(parents=True)
+    np.savez(place, spectrograms=rng.random((3000, 32, 31), dtype=np.float32), labels=rng.integers(0, 25, 3000))
+    house = House(tmp_path / "house", more='(Block(("cassins",), ("pca",), (2,)),)')
+    command, song = ["run", "fig04", "-p", "smoke", "--data", str(tmp_path / "data")], "cassins-pca-2d-seed0"
+    code, _, err = house.run(*command)
+    assert code == 0 and not err and set(house.records()) == ALL | {song} and (house.results / "fig04.txt").read_text() == "4 []", err
+    place.unlink()
+    code, out, err = house.run(*command)
+    assert code == 0 and not err and "all there already" in out
+    shutil.rmtree(house.results)
+    code, _, err = house.run(*command, "--strict")
+    assert code == 1 and err.startswith("error: cassins is left out: ") and err.count("\n") == 1 and not house.records()
+    code, _, err = house.run(*command)
+    assert code == 0 and err.startswith("warning: cassins is left out: ") and err.count("\n") == 1 and "is not on this machine" in err
+    assert set(house.records()) == ALL and (house.results / "fig04.txt").read_text() == "3 ['cassins']"
 
 
 ABSENT = '''

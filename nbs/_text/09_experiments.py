@@ -1578,6 +1578,51 @@ with tempfile.TemporaryDirectory() as folder:
     assert all(0.3 < record["metrics"]["accuracy"] <= 1 for record in records)
 [record["metrics"] for record in records]
 
+# %% [markdown]
+# ## What a job may take
+#
+# The scheduler of a cluster wants to know, before a job begins, how long it may take, how much memory it may have, and whether it needs a GPU. A job that goes beyond its limits is ended. So these are wide, and no predictions.
+#
+# The minutes are those of the `paper` profile, and estimates: nothing of it was run to the end here. For a method of the projection grid they are about three times the longest time in the logs of the original's notebooks (on a Quadro RTX 6000 that other jobs used,
+# too), ten minutes at least, and an hour for the measures. UMAP's are mostly for the search by time warping on songs. For few labels they are half as much again as 500 of the original's epochs take when it never stops early: up to 70 s each with the labels alone, up to 219 s with the
+# UMAP loss. Smaller profiles keep these limits and end long before them.
+#
+# Memory is in MB. Measured are 0.7 to 2.1 GB for cells of up to 50,000 rows with 784 pixels. Rows of CIFAR10 have four times as many numbers, and a search takes copies. So a cell gets 8 GB, and 16 GB where a network has 13 layers and 1,024 dimensions: estimates again.
+
+# %%
+#| export
+FIT_MINUTES = {"umap": 180, "umap_tf": 180, "pumap": 210, "umap_ae": 260, "pumap_decoder": 630, "tsne": 60, "ptsne": 60, "vae": 30, "ae": 30, "pca": 10}
+TRAINED_FIGURES = ("fig03_moons_ssl", "fig10_training_curves", "fig11_embedding_speed", "fig12_reconstruction_speed", "fig14_latent_algebra")  # they train networks themselves
+
+
+def cell_limits(
+    cell: Cell | SSLCell,  # of either grid
+) -> dict:  # mem_mb, runtime (minutes), gpu (how many)
+    "What a scheduler should allow a cell."
+    if cell.kind == "ssl":
+        return {"mem_mb": 16_000, "runtime": 2880 if "umap" in cell.method else 900, "gpu": 1}
+    return {"mem_mb": 8_000, "runtime": 60 + FIT_MINUTES[cell.method], "gpu": int(cell.method in ("umap_tf", *PARAMETRIC))}
+
+
+def figure_limits(
+    notebook: str,  # file stem in nbs/paper
+) -> dict:  # as `cell_limits`
+    "What a scheduler should allow a figure: an hour to draw, a day where networks are trained for it."
+    trains = notebook in TRAINED_FIGURES
+    return {"mem_mb": 16_000 if trains else 8_000, "runtime": 1440 if trains else 60, "gpu": int(trains)}
+
+
+# %% [markdown]
+# UMAP, t-SNE and PCA have no network and get no GPU. Each record that is kept stays below the limit on memory, and each figure with a limit of its own exists.
+
+# %%
+assert cell_limits(Cell("mnist", "pumap", 64)) == {"mem_mb": 8_000, "runtime": 270, "gpu": 1} and cell_limits(Cell("mnist", "tsne", 2))["gpu"] == 0
+assert cell_limits(SSLCell("mnist", "aug", 4))["runtime"] < cell_limits(SSLCell("mnist", "aug_umap_learned", 4))["runtime"]
+assert set(FIT_MINUTES) == set(METHODS) and set(TRAINED_FIGURES) < {f.notebook for f in FIGURES.values()}
+for path in (figures_dir("laptop") / "records").glob("*.json"):
+    record = read_record(path)
+    assert record["peak_memory_mb"] * 1.048576 < cell_limits(cell_of(record))["mem_mb"], path.name
+
 
 # %% [markdown]
 # ## Training runs

@@ -310,8 +310,12 @@ def only_run_in(
     folder: Path,  # results folder
 ):
     "Holds the folder for this run; RuntimeError if another run is at work there."
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "run.lock", "a") as lock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / "run.lock", "a")
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}, so nothing can be kept there; choose another folder with --results", str(folder)) from None
+    with lock:
         try:
             import fcntl
 
@@ -396,13 +400,29 @@ def end_with_run(
 #
 # Records are whole or not there, so Snakemake need not lock, nor mistrust a file whose job it saw killed (`--ignore-incomplete`, `--keep-incomplete`).
 # Whether a record is up to date is told by its hash, which the plan has looked at. Figures that are out of date are named to it.
+#
+# On this machine each job gets its share of the processors. Where the arguments after `--` choose an executor or a profile of Snakemake's, such as the one for SLURM in `paper/profiles`, the jobs run elsewhere: then the processors of this machine mean nothing, and that profile says how many
+# threads a job has and how many jobs there are at the same time, unless `--jobs` is given.
+
+# %%
+#| export
+def runs_elsewhere(
+    extra: list,  # arguments for Snakemake, from after `--`
+) -> bool:
+    "Whether they choose an executor or a profile."
+    return any(argument.split("=")[0] in ("--executor", "-e", "--profile", "--workflow-profile") for argument in extra)
+
+
+# %%
+assert runs_elsewhere(["--workflow-profile", "slurm"]) and runs_elsewhere(["--executor=slurm"]) and not runs_elsewhere(["--quiet"])
+
 
 # %%
 #| export
 def snakemake_command(
     results: Path,  # results folder
-    jobs: int,  # cells at the same time
-    threads: int,  # for each of them
+    jobs: int | None,  # cells at the same time; None leaves it to a profile of Snakemake's
+    threads: int,  # for each of them, if they run here
     redraw: list,  # files that are out of date
     extra: list,  # more arguments for Snakemake, from after `--`
 ) -> list:  # of str
@@ -412,13 +432,18 @@ def snakemake_command(
     options = ["--nolock", "--ignore-incomplete", "--keep-incomplete", "--keep-going", "--rerun-triggers", "mtime", "--scheduler", "greedy"]
     options += ["--forcerun", *map(str, redraw)] if redraw else []
     where = ["--snakefile", str(snakefile), "--directory", str(results / "cells"), "--configfile", str(results / "cells" / "run.json")]
-    return [sys.executable, "-c", start, *where, *options, "--cores", str(jobs * threads), *extra]
+    if not runs_elsewhere(extra):
+        options += ["--cores", str(jobs * threads)]
+    elif jobs:
+        options += ["--jobs", str(jobs)]
+    return [sys.executable, "-c", start, *where, *options, *extra]
 
 
 def snakemake():
     "Runs `python -m snakemake` with this process's arguments, ending with the run that started it."
     import runpy
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell ignores it, see `stop_snakemake`
     end_with_run(every=0.2)  # sooner than its jobs, or it would see them end and start others
     sys.argv[0] = "snakemake"
     runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
@@ -429,13 +454,15 @@ def snakemake():
 def start_snakemake(
     results: Path,  # results folder
     config: dict,  # for the Snakefile
-    jobs: int,  # cells at the same time
+    jobs: int | None,  # cells at the same time; None: as many as there are processors, 4 at most, or what a profile of Snakemake's says
     redraw: list,  # figures' executed notebooks that are out of date
     extra: list,  # more arguments for Snakemake
 ):  # subprocess.Popen
     "Starts Snakemake in the background; what it says goes to cells/snakemake.log."
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = max(1, cores // jobs)
+    cores, threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 1
+    if not runs_elsewhere(extra):
+        jobs = jobs or min(4, cores)
+        threads = max(1, cores // jobs)
     ex.write_atomic(results / "cells" / "run.json", json.dumps(config | {"threads": threads}, indent=1).encode())
     path = os.pathsep.join(filter(None, [str(ex.root()), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {RUN_VARIABLE: run_name(), "PYTHONPATH": path}
@@ -443,6 +470,21 @@ def start_snakemake(
     with open(results / "cells" / "snakemake.log", "w") as log:
         command = snakemake_command(results, jobs, threads, redraw, extra)
         return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
+
+
+def stop_snakemake(
+    process,  # from `start_snakemake`
+    extra: list,  # the arguments that it was given
+    patience: float = 60,  # seconds that it has to take its jobs back from a cluster
+):
+    "Ends Snakemake and all that it has started, here or elsewhere."
+    if runs_elsewhere(extra):
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            pass
+    stop_tree(process.pid)
 
 
 # %% [markdown]
@@ -518,6 +560,7 @@ def watch(
             look(tell)
             time.sleep(0.3)
         look(tell)
+    failed = {name: problem for name, problem in failed.items() if not made(jobs[name])}  # a profile may let jobs be tried again
     return failed, [name for name in jobs if name in failed or name in waiting]
 
 
@@ -590,7 +633,7 @@ def carry_out(
     profile: str,  # which profile
     results: Path,  # results folder
     config: dict,  # the rest of the Snakefile's configuration
-    jobs: int,  # cells at the same time
+    jobs: int | None,  # cells at the same time, as in `start_snakemake`
     extra: list,  # more arguments for Snakemake
 ) -> int:  # exit code
     "Runs what is missing and draws what is out of date."
@@ -610,7 +653,7 @@ def carry_out(
     try:
         failed, unmade = watch(process, todo, results)
     except KeyboardInterrupt:
-        stop_tree(process.pid)
+        stop_snakemake(process, extra)
         done = sum(path.exists() for path in todo.values())
         say(f"interrupted: {done} of {len(todo)} done and kept; the same command goes on from here", error=True)
         return 130
@@ -628,7 +671,7 @@ def run(
     context: typer.Context,
     names: Annotated[list[str], typer.Argument(metavar="FIGURE...", help="Figures and tables, such as fig05 table2, or all.")],
     profile: ProfileOption = "quick",
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Cells at the same time; as many as there are processors, 4 at most, if not given.")] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Cells at the same time; if not given, as many as there are processors, 4 at most, or what a profile of Snakemake's says.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print what would be run, and touch nothing.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="A data set that cannot be had is an error.")] = False,
     stand_ins: Annotated[bool, typer.Option("--stand-ins", help="Where an original cannot be passed on, use other data of its kind, under their own name.")] = False,
@@ -654,7 +697,7 @@ def run(
         prepare(plan, profile, folder)
         data_dir = data or os.environ.get("PUMAP_DATA")
         config = {"profile": profile, "results_dir": str(folder), "data_dir": str(Path(data_dir).resolve()) if data_dir else "", "stand_ins": stand_ins}
-        return carry_out(figures, plan, without, profile, folder, config, jobs or min(4, os.cpu_count() or 1), context.obj or [])
+        return carry_out(figures, plan, without, profile, folder, config, jobs, context.obj or [])
 
 
 # %% [markdown]

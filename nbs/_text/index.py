@@ -182,8 +182,8 @@ assert (again.transform(X[1500:]) == z_new).all()
 # **A GPU.** `pip install -e '.[paper,gpu]'` brings TensorFlow with CUDA; `pumap run all --profile paper` then runs the original sizes. The code is the same.
 # Nothing has been run on a GPU so far; a test runs a few steps of every cell of that profile on the CPU.
 #
-# **A cluster.** What follows `--` goes to Snakemake, which runs the cells: `pumap run all --profile paper --jobs 20 -- --executor slurm` with
-# its [SLURM plugin](https://snakemake.github.io/snakemake-plugin-catalog/plugins/executor/slurm.html) installed, or any other executor.
+# **A cluster.** What follows `--` goes to Snakemake, which runs the cells. For SLURM, fill in the names of your partitions in [paper/profiles/slurm](paper/profiles/slurm/config.yaml), then `pip install -e '.[paper,gpu,slurm]'` and
+# `pumap run all --profile paper -- --workflow-profile slurm`: each cell and each figure is a job, with limits on its memory and time. A test reads these limits in a dry run; no cluster has run them so far. Other executors of Snakemake's go the same way.
 #
 # **Data of one's own machine.** `PUMAP_DATA=folder` (or `--data folder`) is looked at first; then the user's cache, Debian's package
 # `dataset-fashion-mnist`, and the canonical addresses, each file checked against its sha256.
