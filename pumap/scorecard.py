@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['TOLERANCE', 'MEASURED_ON', 'UMAP_FAMILY', 'TSNE_FAMILY', 'WITHOUT_NEIGHBOURS', 'BESIDE_UMAP', 'IMAGES_IN_GREY',
-           'ERRATA', 'CLAIM_RULES', 'SSL_CLAIM_RULES', 'MEASURED_CLAIMS', 'COLUMNS', 'PAGE', 'published', 'records_of',
-           'of_grid', 'summary', 'summarise', 'measured_on', 'table_rows', 'published_accuracies', 'ssl_rows',
-           'means_of', 'claim_c01', 'claim_c02', 'family_values', 'family_means', 'claim_c04', 'spearman', 'claim_c06',
-           'claim_c07', 'verdict', 'claim_c03', 'claim_c05', 'claim_c08', 'claim_c11', 'claim_c09', 'claim_c10',
-           'below', 'claim_c17', 'claim_c18', 'claim_c19', 'claim_c28', 'gains', 'gain_text', 'mean_gain', 'gain_claim',
-           'at_fewest', 'claim_c22', 'claim_c23', 'claim_c24', 'claim_c25', 'claim_c26', 'claim_c27', 'ratio_text',
-           'claim_c12', 'claim_of_speed', 'claim_c13', 'claim_c14', 'claim_c15', 'claim_c16', 'errata', 'kept_tables',
+           'ERRATA', 'CLAIM_RULES', 'SSL_CLAIM_RULES', 'FIGURE_DATA', 'MEASURED_CLAIMS', 'COLUMNS', 'PAGE', 'published',
+           'records_of', 'of_grid', 'summary', 'summarise', 'measured_on', 'table_rows', 'published_accuracies',
+           'ssl_rows', 'Mean', 'told', 'means_of', 'claim_c01', 'claim_c02', 'family_values', 'mean_of', 'family_means',
+           'claim_c04', 'spearman', 'claim_c06', 'claim_c07', 'verdict', 'claim_c03', 'claim_c05', 'claim_c08',
+           'claim_c11', 'claim_c09', 'claim_c10', 'below', 'claim_c17', 'claim_c18', 'claim_c19', 'claim_c28', 'gains',
+           'gain_text', 'mean_gain', 'gain_claim', 'at_fewest', 'claim_c22', 'claim_c23', 'claim_c24', 'claim_c25',
+           'claim_c26', 'claim_c27', 'ratio_text', 'claim_c12', 'claim_of_speed', 'claim_c13', 'claim_c14', 'claim_c15',
+           'claim_c16', 'claim_c21', 'attribute_changes', 'claim_c20', 'errata', 'kept_tables', 'data_text',
            'answer_of', 'judged_claims', 'claims_text', 'conditions', 'scorecard', 'scorecard_text', 'row_text',
            'scorecard_markdown', 'html_table', 'html_numbers', 'html_conditions', 'pictures_of', 'scorecard_html']
 
@@ -20,7 +21,7 @@ import re
 from pathlib import Path
 
 # %% ../nbs/09_scorecard.ipynb #79eafee8
-from .experiments import FIGURES, METRICS, cell_of, cell_state, figures_dir, label_order, profile, read_measurements, read_record, record_path, root
+from .experiments import FIGURES, METRICS, STAND_INS, cell_of, cell_state, figures_dir, label_order, profile, read_measurements, read_record, record_path, root
 from .experiments import ssl_count, ssl_grid, versions
 
 # %% ../nbs/09_scorecard.ipynb #3af00327
@@ -147,6 +148,42 @@ def ssl_rows(
         rows.append(row | ours | {"difference": difference, "within": None, "profile": profile_name, "measured_on": key[1]})
     return rows
 
+# %% ../nbs/09_scorecard.ipynb #fe3bd7a4
+class Mean(float):
+    "The mean of a measure over seeds: a number as any other, printed with its standard deviation."
+
+    def __new__(
+        cls,
+        by_seed: dict,  # seed -> value
+        value: float | None = None,  # the number, if it is not the mean of these values
+    ):
+        import statistics
+
+        self = super().__new__(cls, statistics.fmean(by_seed.values()) if value is None else value)
+        self.by_seed = by_seed
+        return self
+
+    seeds = property(lambda self: max(1, len(self.by_seed)), doc="How many runs the number rests on.")
+
+    @property
+    def sd(self) -> float | None:
+        "Standard deviation over the seeds; None if there is but one."
+        import statistics
+
+        return statistics.stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None
+
+    def __format__(self, spec):
+        return super().__format__(spec) + ("" if self.sd is None else f" ± {self.sd:{spec.lstrip('+')}}")
+
+# %% ../nbs/09_scorecard.ipynb #a9f6971f
+def told(
+    *numbers: tuple,  # of a name and a Mean
+) -> str:
+    "Some numbers to read, and how many seeds they are over; nothing of seeds if each has one."
+    seeds = sorted({value.seeds for _, value in numbers})
+    over = f" ({seeds[0]} to {seeds[-1]} seeds)" if len(seeds) > 1 else f" ({seeds[0]} seeds)" if seeds[0] > 1 else ""
+    return ", ".join(f"{name} {value:.4f}" for name, value in numbers) + over
+
 # %% ../nbs/09_scorecard.ipynb #75777ed0
 UMAP_FAMILY = ("umap", "umap_tf", "pumap", "umap_ae")
 TSNE_FAMILY = ("tsne", "ptsne")
@@ -157,40 +194,41 @@ def means_of(
     records: list,  # from `records_of`
     metric: str,  # one of METRICS
     dim: int = 2,  # number of components
-) -> dict:  # data set -> method -> mean over seeds
+) -> dict:  # data set -> method -> Mean over seeds
     "One measure in one number of dimensions, as the claims need it."
     table = {}
-    for dataset, method in dict.fromkeys((r["cell"]["dataset"], r["cell"]["method"]) for r in records):
-        found = summary(records, dataset, dim, method, metric)
-        if found:
-            table.setdefault(dataset, {})[method] = found["ours"]
-    return table
+    for cell, metrics in ((r["cell"], r["metrics"]) for r in records):
+        if cell["n_components"] == dim and metrics.get(metric) is not None:
+            table.setdefault(cell["dataset"], {}).setdefault(cell["method"], {})[cell["seed"]] = metrics[metric]
+    return {dataset: {method: Mean(by_seed) for method, by_seed in methods.items()} for dataset, methods in table.items()}
 
 # %% ../nbs/09_scorecard.ipynb #7a713b23
 def claim_c01(
     records: list,  # from `records_of`
 ):  # (holds, evidence), or None if too little was measured
     "In 2-D the UMAP algorithms are about equally trustworthy: they differ by 0.03 at most on each data set."
-    spread = {}
+    holds, evidence = [], []
     for dataset, values in means_of(records, "trustworthiness").items():
         family = [values[m] for m in UMAP_FAMILY if m in values]
         if len(family) > 1:
-            spread[dataset] = max(family) - min(family)
-    text = "; ".join(f"{d}: range {v:.4f}" for d, v in spread.items())
-    return (all(v <= 0.03 for v in spread.values()), text) if spread else None
+            spread, numbers = max(family) - min(family), told(("least", min(family)), ("greatest", max(family)))
+            holds.append(spread <= 0.03)
+            evidence.append(f"{dataset}: range {spread:.4f}, {numbers}")
+    return (all(holds), "; ".join(evidence)) if holds else None
 
 
 def claim_c02(
     records: list,  # from `records_of`
 ):  # (holds, evidence), or None if too little was measured
     "In 2-D t-SNE is more trustworthy than each UMAP algorithm, on each data set."
-    lead = {}
+    holds, evidence = [], []
     for dataset, values in means_of(records, "trustworthiness").items():
         family = [values[m] for m in UMAP_FAMILY if m in values]
         if family and "tsne" in values:
-            lead[dataset] = values["tsne"] - max(family)
-    text = "; ".join(f"{d}: t-SNE minus best UMAP {v:+.4f}" for d, v in lead.items())
-    return (all(v > 0 for v in lead.values()), text) if lead else None
+            lead, numbers = values["tsne"] - max(family), told(("t-SNE", values["tsne"]), ("best UMAP", max(family)))
+            holds.append(lead > 0)
+            evidence.append(f"{dataset}: {lead:+.4f}, {numbers}")
+    return (all(holds), "; ".join(evidence)) if holds else None
 
 # %% ../nbs/09_scorecard.ipynb #4cb6ae0c
 def family_values(
@@ -208,16 +246,24 @@ def family_values(
     return found
 
 
+def mean_of(
+    values: list,  # Means of several methods
+) -> Mean:  # of their means
+    "The mean of a family; seed by seed where all its methods have the seed."
+    import statistics
+
+    shared = [seed for seed in values[0].by_seed if all(seed in value.by_seed for value in values)]
+    return Mean({seed: statistics.fmean(value.by_seed[seed] for value in values) for seed in shared}, statistics.fmean(values))
+
+
 def family_means(
     records: list,  # from `records_of`
     metric: str,  # such as "trustworthiness"
     *families: tuple,  # slugs of the methods of each
     dim: int = 2,  # number of components
-) -> dict:  # data set -> (mean of each family, in order)
+) -> dict:  # data set -> (Mean of each family, in order)
     "Means of families of methods, on the data sets on which each family has a method."
-    import statistics
-
-    return {d: tuple(map(statistics.fmean, groups)) for d, groups in family_values(records, metric, *families, dim=dim).items()}
+    return {d: tuple(map(mean_of, groups)) for d, groups in family_values(records, metric, *families, dim=dim).items()}
 
 
 def claim_c04(
@@ -227,13 +273,13 @@ def claim_c04(
 
     On MNIST, Fashion-MNIST and song: the means of the two families differ by 0.05 at most, and that of all their methods is 0.1 above the mean of the rest."""
     families = (UMAP_FAMILY, TSNE_FAMILY, UMAP_FAMILY + TSNE_FAMILY, WITHOUT_NEIGHBOURS)
-    holds, told = [], []
+    holds, evidence = [], []
     for k in (1, 5):
         for dataset, (umap, tsne, both, rest) in family_means(records, f"knn{k}_accuracy", *families).items():
             if dataset in ("mnist", "fmnist", "cassins"):
                 holds.append(abs(umap - tsne) <= 0.05 and both - rest >= 0.1)
-                told.append(f"{dataset}, k={k}: UMAP {umap:.4f}, t-SNE {tsne:.4f}, the rest {rest:.4f}")
-    return (all(holds), "; ".join(told)) if holds else None
+                evidence.append(f"{dataset}, k={k}: {told(('UMAP', umap), ('t-SNE', tsne), ('the rest', rest))}")
+    return (all(holds), "; ".join(evidence)) if holds else None
 
 # %% ../nbs/09_scorecard.ipynb #50f43c56
 def spearman(
@@ -261,7 +307,7 @@ def claim_c06(
             found = [spearman(list(values.values()), [table[m] for m in values]) for table in tables]
             if len(found) == 2 and None not in found:
                 lowest[f"{dataset}, {dim}-D"] = min(found)
-    text = "; ".join(f"{name}: {value:+.2f}" for name, value in lowest.items())
+    text = "; ".join(f"{name}: {value:+.2f}" for name, value in lowest.items())  # of the means over seeds
     return (sum(value >= 0.5 for value in lowest.values()) > len(lowest) / 2, text) if lowest else None
 
 # %% ../nbs/09_scorecard.ipynb #dc123b49
@@ -270,19 +316,19 @@ def claim_c07(
 ):  # (holds, evidence), or None if too little was measured
     "2-D silhouette: UMAP and parametric UMAP above the t-SNE variants, these above PCA, AE and VAE (means), on each data set but CIFAR10."
     order = {d: v for d, v in family_means(records, "silhouette", ("umap", "pumap"), TSNE_FAMILY, WITHOUT_NEIGHBOURS).items() if d != "cifar10"}
-    text = "; ".join(f"{d}: UMAP {u:.4f}, t-SNE {t:.4f}, the rest {rest:.4f}" for d, (u, t, rest) in order.items())
+    text = "; ".join(f"{d}: {told(('UMAP', u), ('t-SNE', t), ('the rest', rest))}" for d, (u, t, rest) in order.items())
     return (all(u > t > rest for u, t, rest in order.values()), text) if order else None
 
 # %% ../nbs/09_scorecard.ipynb #7d5d2e04
 def verdict(
-    found: dict,  # data set -> (does it hold there?, the numbers it rests on)
+    found: dict,  # data set -> (does it hold there?, the numbers it rests on, from `told`)
     most: bool = False,  # is more than half of the data sets enough?
 ):  # (holds, evidence), or None if nothing was found
     "One answer out of those of the data sets."
     if not found:
         return None
     yes = sum(holds for holds, _ in found.values())
-    evidence = "; ".join(f"{name}: {told}" for name, (_, told) in found.items())
+    evidence = "; ".join(f"{name}: {numbers}" for name, (_, numbers) in found.items())
     return yes > len(found) / 2 if most else yes == len(found), f"{yes} of {len(found)}: {evidence}"
 
 # %% ../nbs/09_scorecard.ipynb #659567a2
@@ -295,7 +341,7 @@ def claim_c03(
     "In 64-D the least trustworthy of PCA, AE, VAE and parametric t-SNE is above the best of the UMAP family, on most data sets."
     found = {}
     for dataset, (others, umap) in family_values(records, "trustworthiness", BESIDE_UMAP, UMAP_FAMILY, dim=64).items():
-        found[dataset] = (min(others) > max(umap), f"least of the others {min(others):.4f}, best UMAP {max(umap):.4f}")
+        found[dataset] = (min(others) > max(umap), told(("least of the others", min(others)), ("best UMAP", max(umap))))
     return verdict(found, most=True)
 
 
@@ -307,7 +353,7 @@ def claim_c05(
     for k in (1, 5):
         for dataset, (others, umap) in family_means(records, f"knn{k}_accuracy", BESIDE_UMAP, UMAP_FAMILY, dim=64).items():
             if dataset in ("fmnist", "cifar10"):
-                found[f"{dataset}, k={k}"] = (umap < others, f"UMAP {umap:.4f}, the others {others:.4f}")
+                found[f"{dataset}, k={k}"] = (umap < others, told(("UMAP", umap), ("the others", others)))
     return verdict(found) if len(found) == 4 else None
 
 # %% ../nbs/09_scorecard.ipynb #e8c0381b
@@ -317,7 +363,7 @@ def claim_c08(
     "In 64-D the silhouette of parametric t-SNE is at most 0.05 above PCA's, and below that of each UMAP method, on each data set."
     found = {}
     for dataset, ((ptsne,), (pca,), umap) in family_values(records, "silhouette", ("ptsne",), ("pca",), UMAP_FAMILY, dim=64).items():
-        found[dataset] = (ptsne - pca <= 0.05 and ptsne < min(umap), f"P. t-SNE {ptsne:.4f}, PCA {pca:.4f}, least UMAP {min(umap):.4f}")
+        found[dataset] = (ptsne - pca <= 0.05 and ptsne < min(umap), told(("P. t-SNE", ptsne), ("PCA", pca), ("least UMAP", min(umap))))
     return verdict(found)
 
 
@@ -327,7 +373,7 @@ def claim_c11(
     "In 64-D the clusters of each UMAP method agree with the labels (NMI) better than those of parametric t-SNE, on each data set."
     found = {}
     for dataset, (umap, (ptsne,)) in family_values(records, "clustering_nmi", UMAP_FAMILY, ("ptsne",), dim=64).items():
-        found[dataset] = (min(umap) > ptsne, f"least UMAP {min(umap):.4f}, P. t-SNE {ptsne:.4f}")
+        found[dataset] = (min(umap) > ptsne, told(("least UMAP", min(umap)), ("P. t-SNE", ptsne)))
     return verdict(found)
 
 # %% ../nbs/09_scorecard.ipynb #6893083e
@@ -352,7 +398,7 @@ def claim_c10(
     found = {}
     for dataset, (umap, tsne, pca) in family_means(records, "clustering_nmi", UMAP_FAMILY, TSNE_FAMILY, ("pca",)).items():
         alike = abs(umap - tsne) <= 0.1 and min(umap, tsne) - pca >= 0.1
-        found[dataset] = (alike, f"UMAP {umap:.4f}, t-SNE {tsne:.4f}, PCA {pca:.4f}")
+        found[dataset] = (alike, told(("UMAP", umap), ("t-SNE", tsne), ("PCA", pca)))
     return verdict(found, most=True)
 
 # %% ../nbs/09_scorecard.ipynb #b47a3d1f
@@ -364,7 +410,7 @@ def below(
 ) -> dict:  # data set -> (is it lower?, both numbers), for `verdict`
     "Whether one method reconstructs better than another, on each data set that has both; where PCA only turns the data, nothing is lost and nothing compared."
     pairs = family_means(records, "reconstruction_mse", (method,), (other,), dim=dim)
-    return {dataset: (a < b, f"{method} {a:.4f}, {other} {b:.4f}") for dataset, (a, b) in pairs.items() if min(a, b) > 1e-8}
+    return {dataset: (a < b, told((method, a), (other, b))) for dataset, (a, b) in pairs.items() if min(a, b) > 1e-8}
 
 # %% ../nbs/09_scorecard.ipynb #75817c70
 def claim_c17(
@@ -388,7 +434,7 @@ def claim_c19(
     "In 64-D UMAP/AE has at most twice the squared error of the autoencoder, and less than parametric UMAP with a decoder, on most data sets."
     found = {}
     for dataset, (joint, ae, alone) in family_means(records, "reconstruction_mse", ("umap_ae",), ("ae",), ("pumap_decoder",), dim=64).items():
-        found[dataset] = (joint <= 2 * ae and joint < alone, f"UMAP/AE {joint:.4f}, AE {ae:.4f}, P. UMAP + decoder {alone:.4f}")
+        found[dataset] = (joint <= 2 * ae and joint < alone, told(("UMAP/AE", joint), ("AE", ae), ("P. UMAP + decoder", alone)))
     return verdict(found, most=True)
 
 # %% ../nbs/09_scorecard.ipynb #bb2246b3
@@ -518,7 +564,9 @@ def claim_c26(
     if not both:
         return None
     little, much = (statistics.fmean(mean_gain(found[dataset]) for dataset in both) for found in (plain, augmented))
-    text = f"means over data sets {little:+.4f} and {much:+.4f}; umap_learned minus baseline: {gain_text({d: plain[d] for d in both})}"
+    differences = {"umap_learned minus baseline": plain, "aug_umap_learned minus aug": augmented}
+    text = "; ".join(f"{name}: {gain_text({d: found[d] for d in both})}" for name, found in differences.items())
+    text = f"means over data sets {little:+.4f} and {much:+.4f}; {text}"
     return little <= max(0, much / 2), text
 
 
@@ -544,14 +592,14 @@ def claim_c12(
     """P. UMAP reaches the loss of UMAP's layout (within 3%) later than that, but within ten times its seconds: the soonest of its solvers on each data set.
 
     UMAP's time counts once for each data set, with the graph left out in both."""
-    holds, told = [], []
+    holds, evidence = [], []
     for dataset in dict.fromkeys(line["dataset"] for line in lines):
         ratios = {line["solver"]: line["ratio"] or None for line in lines if line["dataset"] == dataset and line["solver"] in ("fast", "paper", "umap-learn")}
         if ratios:
             soonest = min((r for r in ratios.values() if r is not None), default=None)
             holds.append(soonest is not None and 1 <= soonest <= 10)
-            told.append(f"{dataset}: " + ", ".join(f"{solver} {ratio_text(r)}" for solver, r in ratios.items()))
-    return (all(holds), "P. UMAP's seconds to the loss of UMAP, over UMAP's, by solver: " + "; ".join(told)) if holds else None
+            evidence.append(f"{dataset}: " + ", ".join(f"{solver} {ratio_text(r)}" for solver, r in ratios.items()))
+    return (all(holds), "P. UMAP's seconds to the loss of UMAP, over UMAP's, by solver: " + "; ".join(evidence)) if holds else None
 
 # %% ../nbs/09_scorecard.ipynb #9d853b3c
 def claim_of_speed(
@@ -563,15 +611,16 @@ def claim_of_speed(
     most: float = float("inf"),  # nor may it be more times as slow as they
 ):  # (holds, evidence), or None if too little was measured
     "Compares seconds per thousand rows, data set by data set and network by network."
-    holds, told = [], []
+    holds, evidence = [], []
     for mine in (line for line in lines if line["method"] == ours):
         theirs = {line["method"]: line[column] for line in lines if line["dataset"] == mine["dataset"] and line["method"] in others}
         ratios = {m: theirs[m] / mine[column] for m in others if m in theirs}
         holds += [ratio >= least and 1 / ratio <= most for ratio in ratios.values()]
         words = [f"{others[m]} takes {ratio_text(r)} times as long" if least else f"{ratio_text(1 / r)} times {others[m]}'s time" for m, r in ratios.items()]
-        if words:
-            told.append(f"{mine['title']}, {mine['encoder']} on the {mine['device']}: {', '.join(words)}")
-    return (all(holds), "; ".join(told)) if holds else None
+        words += [f"{name} not measured" for m, name in others.items() if m not in ratios]
+        if ratios:
+            evidence.append(f"{mine['title']}, {mine['encoder']} on the {mine['device']}: {', '.join(words)}")
+    return (all(holds), "; ".join(evidence)) if holds else None
 
 # %% ../nbs/09_scorecard.ipynb #459218af
 def claim_c13(
@@ -600,6 +649,48 @@ def claim_c16(
 ):  # (holds, evidence), or None if too little was measured
     "The decoder takes at most ten times as long as PCA to reconstruct."
     return claim_of_speed(lines, "pumap_decoder", {"pca": "PCA"}, "reconstruct_per_1000", most=10)
+
+# %% ../nbs/09_scorecard.ipynb #57f503ef
+def claim_c21(
+    lines: list,  # of figure 3's table of draws
+):  # (holds, evidence), or None if too little was measured
+    "On the moons with three labels per class the joint network's mean accuracy is 0.93 at least, and 0.08 at least above that of labels alone."
+    moons = [line for line in lines if line["data"] == "moons"]
+    if not moons:
+        return None
+    joint, alone = (Mean({line["seed"]: line[column] for line in moons}) for column in ("joint", "labels alone"))
+    return joint >= 0.93 and joint - alone >= 0.08, told(("joint", joint), ("labels alone", alone))
+
+
+def attribute_changes(
+    lines: list,  # of figure 14's table
+    method: str,  # slug of the network
+    vectors: str = "annotated",  # or "shuffled", the control
+) -> list:  # of (change when added, change when taken away), one for each attribute
+    "How the mean probability of an attribute changes with its vector."
+    answers = {}
+    for line in lines:
+        if (line["method"], line["vectors"]) == (method, vectors):
+            answers.setdefault(line["attribute"], {})[float(line["strength"])] = line["probability"]
+    return [(p[1.0] - p[0.0], p[-1.0] - p[0.0]) for p in answers.values()]
+
+
+def claim_c20(
+    lines: list,  # of figure 14's table
+):  # (holds, evidence), or None if too little was measured
+    "The answer of a classifier follows the vector for more than half of the attributes, for the network with the UMAP loss alone and for the joint one."
+    import statistics
+
+    found = {}
+    for method, name in (("pumap_decoder", "P. UMAP + decoder"), ("umap_ae", "UMAP/AE")):
+        changes, control = (attribute_changes(lines, method, vectors) for vectors in ("annotated", "shuffled"))
+        if changes:
+            count, by_chance = (sum(added > 0 > taken for added, taken in both) for both in (changes, control))
+            added, taken = map(statistics.fmean, zip(*changes))
+            means = f"mean change {added:+.3f} when added, {taken:+.3f} when taken away"
+            found[name] = (count > len(changes) / 2, f"follows for {count} of {len(changes)} attributes (shuffled: {by_chance}), {means}")
+    answer = verdict(found) if len(found) == 2 else None
+    return answer and (answer[0], ", ".join(filter(None, (lines[0].get("title"), answer[1]))))
 
 # %% ../nbs/09_scorecard.ipynb #1a3c7a46
 ERRATA = (
@@ -635,12 +726,15 @@ CLAIM_RULES = {
 SSL_CLAIM_RULES = {"C22": claim_c22, "C23": claim_c23, "C24": claim_c24, "C25": claim_c25, "C26": claim_c26, "C27": claim_c27}
 
 
-MEASURED_CLAIMS = {  # claim -> (the table that it rests on, the rule for its lines)
-    "C12": ("fig10_training_curves", claim_c12),
-    "C13": ("fig11_embedding_speed", claim_c13),
-    "C14": ("fig11_embedding_speed", claim_c14),
-    "C15": ("fig12_reconstruction_speed", claim_c15),
-    "C16": ("fig12_reconstruction_speed", claim_c16),
+FIGURE_DATA = ("mnist", "fmnist", "cifar10", "cassins", "retina")  # of the paper's Figures 11 and 12
+MEASURED_CLAIMS = {  # claim -> (the table that it rests on, the rule for its lines, the data sets of the paper's figure)
+    "C12": ("fig10_training_curves", claim_c12, ("mnist", "fmnist", "retina")),
+    "C13": ("fig11_embedding_speed", claim_c13, FIGURE_DATA),
+    "C14": ("fig11_embedding_speed", claim_c14, FIGURE_DATA),
+    "C15": ("fig12_reconstruction_speed", claim_c15, FIGURE_DATA),
+    "C16": ("fig12_reconstruction_speed", claim_c16, FIGURE_DATA),
+    "C20": ("fig14_latent_algebra", claim_c20, ("celeba",)),
+    "C21": ("fig03_draws", claim_c21, ()),
 }
 
 
@@ -648,8 +742,21 @@ def kept_tables(
     folder: Path,  # figures/<profile>
 ) -> dict:  # name -> lines, without those that are not there
     "The tables of measurements that claims rest on."
-    tables = {name: read_measurements(Path(folder) / f"{name}.csv") for name in dict.fromkeys(name for name, _ in MEASURED_CLAIMS.values())}
+    tables = {name: read_measurements(Path(folder) / f"{name}.csv") for name in dict.fromkeys(name for name, *_ in MEASURED_CLAIMS.values())}
     return {name: lines for name, lines in tables.items() if lines}
+
+
+def data_text(
+    lines: list,  # of a table
+    datasets: tuple,  # those of the paper's figure
+) -> str:
+    "What a reader should know of the data in a table: which stand in for others, and which of the paper's are not there."
+    replaced = {stand_in: name for name, stand_in in STAND_INS.items()}
+    there = dict.fromkeys(line["dataset"] for line in lines if "dataset" in line)
+    told_already = {line["dataset"] for line in lines if "in place of" in line.get("title", "")}
+    words = [f"{name} stands in for {replaced[name]}" for name in there if name in replaced and name not in told_already]
+    absent = [name for name in datasets if there and name not in {replaced.get(name, name) for name in there}]
+    return "".join(f"; {text}" for text in words + [f"not measured: {', '.join(absent)}"] * bool(absent))
 
 
 def answer_of(
@@ -659,8 +766,9 @@ def answer_of(
 ):  # (holds, evidence), or None if too little was measured
     "What the rule of a claim says; None for a claim without a rule."
     if claim_id in MEASURED_CLAIMS:
-        name, rule = MEASURED_CLAIMS[claim_id]
-        return rule(tables[name]) if name in tables else None
+        name, rule, datasets = MEASURED_CLAIMS[claim_id]
+        answer = rule(tables[name]) if name in tables else None
+        return answer and (answer[0], answer[1] + data_text(tables[name], datasets))
     if claim_id in SSL_CLAIM_RULES:
         return SSL_CLAIM_RULES[claim_id](records)
     return CLAIM_RULES[claim_id](of_grid(records, "embedding")) if claim_id in CLAIM_RULES else None
@@ -675,9 +783,10 @@ def judged_claims(
     claims = []
     for line in published("claims"):
         holds, evidence = answer_of(line["id"], records, tables or {}) or (None, "not measured")
-        evidence += "".join(f"; {title} stands in for {name}" for name, title in others.items() if re.search(rf"\b{name}\b", evidence))
-        told = {"id": line["id"], "text": line["claim"], "source": f"section {line['section']}", "measured_as": line["measured_as"]}
-        claims.append(told | {"holds": holds, "evidence": evidence})
+        if line["id"] not in MEASURED_CLAIMS:  # a table has its own data, see `data_text`
+            evidence += "".join(f"; {title} stands in for {name}" for name, title in others.items() if re.search(rf"\b{name}\b", evidence))
+        about = {"id": line["id"], "text": line["claim"], "source": f"section {line['section']}", "measured_as": line["measured_as"]}
+        claims.append(about | {"holds": holds, "evidence": evidence})
     return claims
 
 
@@ -758,7 +867,7 @@ def scorecard_markdown(
     lines = [f"# Scorecard, profile {card['profile']}", "", f"{len(measured)} of {len(card['cells'])} numbers measured. `within`: the difference to the paper's is at most {', '.join(f'{value} ({name})' for name, value in TOLERANCE.items())}.", ""]
     lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(row_text(row, head) for head in COLUMNS) + " |" for row in measured]
-    lines += ["", "## Claims", "", "| id | claim | holds | evidence |", "|---|---|---|---|"]
+    lines += ["", "## Claims", "", "A number without a deviation is of one run.", "", "| id | claim | holds | evidence |", "|---|---|---|---|"]
     lines += [f"| {c['id']} | {c['text']} | {show(c['holds']) or 'not measured'} | {c['evidence']} |" for c in card["claims"]]
     lines += ["", "## Errors in the paper", ""] + [f"* **{e['id']}** ({e['source']}) {e['text']}" for e in card["errata"]]
     return "\n".join(lines) + "\n"
@@ -874,7 +983,7 @@ def scorecard_html(
     title = f"Scorecard, profile {card['profile']}"
     sections = {
         "": f"<p>{measured} of {len(card['cells'])} numbers measured. Within: the difference to the paper's is at most {escape(near)}; other measures are not judged.</p>",
-        "Claims": html_table(("id", "claim", "holds", "evidence", "measured as", "source"), claims),
+        "Claims": "<p>A number without a deviation is of one run.</p>\n" + html_table(("id", "claim", "holds", "evidence", "measured as", "source"), claims),
         "Numbers": html_numbers(card),
         "Figures": "\n".join(figures) or "<p>None drawn yet.</p>",
         "Errors in the paper": html_table(("id", "where", "error"), errors),

@@ -32,6 +32,7 @@ from sklearn.semi_supervised import LabelSpreading
 
 from pumap import experiments as ex
 from pumap import plots
+from pumap import scorecard as sc
 from pumap.semisupervised import SemiSupervisedClassifier
 
 # %% [markdown]
@@ -103,6 +104,7 @@ Markdown(plots.to_markdown(means, digits=3))
 # What the figure claims, as numbers. In the short profile the training has not converged, and only the direction is asked for.
 
 # %%
+print(sc.claims_text([], "C21", tables={"fig03_draws": table.to_dict("records")}))
 mean = means.set_index(["data", "method"])["mean"]
 for name, floor in (("moons", 0.93), ("circles", 0.95)):
     joint, alone, spread = (mean[name, method] for method in METHODS)
