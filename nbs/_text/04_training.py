@@ -505,7 +505,7 @@ assert history["reconstruction"][-1] < history["reconstruction"][0]
 #
 # 1. **Principal coordinates.** Where an encoder begins with a plain dense layer, that layer is trained in the leading, half-whitened principal coordinates of the rows: fewer operations, and a
 #    far better conditioned problem. Afterwards it is folded back, exactly, into a dense layer on the rows themselves.
-# 2. **A layout to start from.** Where an encoding is dear (convolutions), the network first learns to reproduce umap-learn's own layout of the graph.
+# 2. **A layout to start from.** Where an encoding is dear (convolutions), the network first learns to reproduce umap-learn's own layout of the graph, with batch normalisation that is folded away afterwards. Most of the effort goes there.
 # 3. **Rolled negatives.** The edges of a batch are encoded in one call, and every row, head or tail, repels twice as many others as in the paper's loop.
 # 4. **A falling learning rate**, from five times the paper's down to zero, and many steps in one compiled call.
 # 5. **A capped repulsion.** Pairs that nearly coincide have huge gradients, which shake the network while its steps are large. For most of the run they wait ($1-q$ counts as at least 0.02); for the last tenth the loss is the real one throughout.
@@ -635,7 +635,7 @@ assert "dense layer" in first_dense_layer(build_encoder("conv28", (784,), 2))
 # ### A layout to start from
 #
 # umap-learn lays out the graph without a network, in seconds. Learning to reproduce it is plain regression: each row comes with its place, and one encoding teaches as much as many edges do. (The loss is the
-# pseudo-Huber loss, which grows with the distance and not with its square: some rows no network can place, and they should not decide where the others go.)
+# pseudo-Huber loss, which grows with the distance and not with its square: some rows no network can place, and they should not decide where the others go.) Rows without an edge have no place, and are left out.
 
 # %%
 #| export
@@ -692,6 +692,63 @@ batches = row_batches(50, 20, np.random.default_rng(0))
 assert_array_equal(np.bincount(np.concatenate([next(batches) for _ in range(5)])), np.full(50, 2))  # each row equally often
 
 
+# %% [markdown]
+# **Normalised while it learns.** Regression goes several times faster with batch normalisation in front of each activation. Once training is over, that is a fixed scale and shift of each unit, and a layer with a kernel and a bias can take both
+# into its own weights: $\gamma\,(Wx + b - m)/s + \beta$ is $(\gamma W/s)\,x + \gamma\,(b - m)/s + \beta$. So the encoder is the one that was asked for, before and after.
+
+# %%
+#| export
+def takes_normalisation(layer) -> bool:
+    "Whether a layer is dense or convolutional, with an activation, and free to take any weights."
+    if type(layer) not in (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D) or layer.activation is keras.activations.linear:
+        return False
+    bound = layer.kernel_regularizer or layer.bias_regularizer or layer.kernel_constraint or layer.bias_constraint
+    return layer.use_bias and layer.trainable and not bound and getattr(layer, "data_format", None) != "channels_first"
+
+
+def normalised(
+    encoder,  # keras.Sequential
+):  # (Keras model with normalisation, function that folds it into `encoder`), or None where no layer takes it
+    "The network with batch normalisation in front of its activations; layers that take none are shared."
+    layers, pairs = [], []
+    for layer in encoder.layers if isinstance(encoder, keras.Sequential) else []:
+        if takes_normalisation(layer):
+            plain = type(layer).from_config(layer.get_config() | {"activation": None, "kernel_initializer": "zeros"})  # draws nothing
+            pairs.append((layer, plain, keras.layers.BatchNormalization(momentum=0.9)))
+            layers += [*pairs[-1][1:], keras.layers.Activation(layer.activation)]
+        elif not isinstance(layer, keras.layers.InputLayer):
+            layers.append(layer)
+    if not pairs:
+        return None
+    model = keras.Sequential([keras.Input(encoder.input_shape[1:]), *layers])
+    for layer, plain, _ in pairs:
+        plain.set_weights(layer.get_weights())
+
+    def fold():
+        for layer, plain, norm in pairs:
+            (kernel, bias), (gamma, beta, mean, variance) = plain.get_weights(), norm.get_weights()
+            scale = gamma / np.sqrt(variance + norm.epsilon)
+            layer.set_weights([kernel * scale, (bias - mean) * scale + beta])
+
+    return model, fold
+
+
+# %%
+images = np.random.default_rng(0).random((64, 28, 28, 1), dtype=np.float32)
+encoder = build_encoder("conv28", (28, 28, 1), 2, random_state=0)
+model, fold = normalised(encoder)
+for _ in range(30):
+    model(images, training=True)  # collects means and variances
+expected = encode(model, images, (28, 28, 1))
+assert abs(encode(encoder, images, (28, 28, 1)) - expected).max() > 0.1
+fold()
+assert_allclose(encode(encoder, images, (28, 28, 1)), expected, atol=1e-4)
+assert normalised(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])) is None  # nothing but an output
+
+
+# %% [markdown]
+# Now the regression.
+
 # %%
 #| export
 def regress(
@@ -702,9 +759,12 @@ def regress(
     n_steps: int,
     batch_size: int = 500,  # rows in a step
     learning_rate: float = 2e-3,
+    rows=None,  # indices of the rows that have a target; None = all
     random_state=None,
+    verbose: bool = False,  # show a progress bar
 ) -> float:  # mean loss of the last tenth of the steps
     "Train a network to put each row at its target, passing over the rows in random order."
+    rows = np.arange(len(targets)) if rows is None else np.asarray(rows)
     rng, optimizer = random_generator(random_state), fast_optimizer(learning_rate, n_steps)
     variables = network.trainable_variables
     optimizer.build(variables)
@@ -716,7 +776,8 @@ def regress(
         return loss
 
     step, losses = compiled(step), []
-    for _, which in zip(range(n_steps), row_batches(len(targets), batch_size, rng)):
+    for _, chosen in zip(tqdm(range(n_steps), disable=not verbose, desc="layout", unit="step"), row_batches(len(rows), batch_size, rng)):
+        which = rows[chosen]
         losses.append(float(step(take_rows(X, which, input_shape), targets[which])))
     return float(np.mean(losses[-max(1, n_steps // 10) :]))
 
@@ -731,8 +792,14 @@ def fast_optimizer(learning_rate: float, n_steps: int):
 layout = graph_layout(X, edges, 2, a, b, random_state=0)
 assert trustworthiness(X, layout) > 0.95
 encoder = build_encoder("mlp", (64,), 2, random_state=0)
-assert regress(encoder, X, layout, (64,), n_steps=300, random_state=0) < 1
-assert trustworthiness(X, encode(encoder, X, (64,))) > 0.9
+plain_loss = regress(encoder, X, layout, (64,), n_steps=300, random_state=0)
+assert plain_loss < 1 and trustworthiness(X, encode(encoder, X, (64,))) > 0.9
+encoder = build_encoder("mlp", (64,), 2, random_state=0)
+model, fold = normalised(encoder)
+normalised_loss = regress(model, X, layout, (64,), n_steps=300, random_state=0)
+fold()
+print(f"loss of 300 steps: {plain_loss:.2f}, with normalisation {normalised_loss:.2f}")
+assert normalised_loss < plain_loss and trustworthiness(X, encode(encoder, X, (64,))) > 0.95
 
 
 # %% [markdown]
@@ -889,7 +956,7 @@ assert [judge.is_over() for _ in range(4)] == [False, False, False, True] and ju
 # Effort has one meaning in both loops: `n_training_epochs` passes over the edges as the paper repeats them. If none is given it is one and a half passes here, and on small data as many as make 3,000 steps. Where an encoding is dear it is a quarter of a pass, in batches half as large.
 # What does not apply to an encoder or to data is left out, and `history["notes"]` says so.
 #
-# First the plan: how many steps, in blocks of how many, and which parts.
+# First the plan: how many steps, how many of them for the layout, and in blocks of how many. An edge is two encodings, a row of the regression is one; the effort pays for both.
 
 # %%
 #| export
@@ -897,27 +964,50 @@ LEAST_STEPS = 3_000  # of a fit whose effort is left to the solver
 CAP = -math.log(0.02)  # of the repulsion
 BLOCK_BYTES = 2**24  # rows of one block of steps
 JIT_STEPS = 500  # from here on compiling by XLA pays
+ROWS_OF_REGRESSION = 500  # in a step
 
 
-def fast_plan(
+def fast_steps_of(
     edges: Edges,
     batch_size: int,
     n_training_epochs: float | None,  # None = `own_passes`, and at least `LEAST_STEPS` steps
-    row_bytes: int,  # of one row as float32
     own_passes: float = 1.5,
-) -> tuple[int, int]:  # (steps in a block, blocks)
-    "How many steps to take, and how many of them in one call: about a hundredth of all, and not too many rows."
+) -> int:
+    "How many steps an effort is."
     if n_training_epochs is None:
-        n_steps = max(LEAST_STEPS, n_steps_for(own_passes, edges, batch_size))
-    else:
-        n_steps = n_steps_for(n_training_epochs, edges, batch_size)
+        return max(LEAST_STEPS, n_steps_for(own_passes, edges, batch_size))
+    return n_steps_for(n_training_epochs, edges, batch_size)
+
+
+def shared_effort(
+    n_steps: int,  # in all
+    batch_size: int,  # edges in a step
+    n_rows: int,  # that have a place in the layout
+    layout_passes: float | None,  # as in `FAST_STAGES`
+    dear: bool,  # whether an encoding is
+) -> tuple[int, int]:  # (steps of regression, steps on the UMAP loss)
+    "Divide the effort between the layout and the UMAP loss, which keeps a fifth of it or more."
+    if layout_passes is None:
+        layout_passes = MOST_PASSES if dear else 0
+    encodings = min(layout_passes * n_rows, 0.8 * n_steps * 2 * batch_size)
+    return round(encodings / min(ROWS_OF_REGRESSION, n_rows)), max(1, round(n_steps - encodings / (2 * batch_size)))
+
+
+def in_blocks(
+    n_steps: int,
+    batch_size: int,
+    row_bytes: int,  # of one row as float32
+) -> tuple[int, int]:  # (steps in a block, blocks)
+    "How many steps in one call: about a hundredth of all, and not too many rows."
     block = max(1, min(50, n_steps // 100, BLOCK_BYTES // (2 * batch_size * row_bytes)))
     return block, max(1, round(n_steps / block))
 
 
+MOST_PASSES = 30  # over the rows, to learn the layout: more would learn it by heart
 FAST_STAGES = {  # the parts of the fast loop that can be switched off or changed
     "n_coordinates": 200,  # principal coordinates for the first layer; 0 = train it on the rows themselves
-    "layout_passes": None,  # passes over the rows in which to learn umap-learn's layout; None = 3 where an encoding is dear, else 0
+    "layout_passes": None,  # passes over the rows, at most, in which to learn umap-learn's layout; None = `MOST_PASSES` where an encoding is dear, else 0
+    "normalise": True,  # learn the layout with batch normalisation, folded away afterwards
     "parallel": False,  # let the layout use all cores, at the price of repeatability
     "capped_until": 0.9,  # part of the run in which the repulsion is capped; 0 = never
 }
@@ -948,6 +1038,16 @@ def fast_block(
 
 
 # %% [markdown]
+# Of a thousand steps of 500 edges, a million encodings, 800,000 go into the layout, and only 30 passes over the rows.
+
+# %%
+assert shared_effort(1000, 500, 50_000, None, dear=True) == (1600, 200)
+assert shared_effort(1000, 500, 10_000, None, dear=True) == (600, 700)
+assert shared_effort(1000, 500, 50_000, None, dear=False) == (0, 1000)
+assert shared_effort(1000, 500, 50_000, 3, dear=False) == (300, 850)
+
+
+# %% [markdown]
 # Then the two stages that come before the UMAP loss. What they leave is what the loop trains on: rows, perhaps in principal coordinates, and an encoder for these.
 
 # %%
@@ -961,8 +1061,10 @@ def fast_start(
     input_shape: tuple,
     decoder=None,
     n_coordinates: int = 200,  # 0 = train the first layer on the rows themselves
-    layout_passes: float | None = None,  # passes over the rows in which to learn umap-learn's layout; None = 3 where an encoding is dear, else 0
+    layout_steps: int = 0,  # of regression onto umap-learn's layout
+    normalise: bool = True,  # with batch normalisation, folded away afterwards
     random_state=None,
+    verbose: bool = False,
     **layout_settings,  # negative_sample_rate, repulsion_strength, parallel
 ):  # (rows, encoder, shape of a row, fold, notes): what to train on, and what to call afterwards
     "The two stages before the UMAP loss: principal coordinates, and a layout to start from."
@@ -975,13 +1077,22 @@ def fast_start(
         X, input_shape = to_coordinates(X, coordinates), coordinates.inverse.shape[:1]
     elif n_coordinates:
         notes.append(f"no principal coordinates: {first}")
-    passes = (0 if is_dense(encoder) else 3) if layout_passes is None else layout_passes
-    if passes:
+    if layout_steps:
         layout = graph_layout(X, edges, encoder.output_shape[-1], a, b, random_state=rng, **layout_settings)
-        n_steps = max(1, round(passes * X.shape[0] / 500))
-        regress(encoder, X, layout, input_shape, n_steps, min(500, X.shape[0]), random_state=rng)
-        notes.append(f"{n_steps} steps of regression onto a layout came first")
+        learner, fold_norm = (normalised(encoder) if normalise else None) or (encoder, None)
+        placed = rows_with_edges(edges)
+        regress(learner, X, layout, input_shape, layout_steps, min(ROWS_OF_REGRESSION, len(placed)), rows=placed, random_state=rng, verbose=verbose)
+        notes.append(f"{layout_steps} steps of regression onto a layout came first")
+        if fold_norm:
+            fold_norm()
+        elif normalise:
+            notes.append("no normalisation: the encoder is not a keras.Sequential with dense or convolutional layers")
     return X, encoder, input_shape, fold, notes
+
+
+def rows_with_edges(edges: Edges) -> np.ndarray:  # sorted indices
+    "The rows that have an edge."
+    return np.unique(np.concatenate([edges.head, edges.tail]))
 
 
 # %% [markdown]
@@ -995,7 +1106,7 @@ def fast_blocks(
     a: float,
     b: float,
     input_shape: tuple,
-    plan: tuple,  # (steps in a block, blocks), from `fast_plan`
+    plan: tuple,  # (steps in a block, blocks), from `in_blocks`
     stream,  # iterator over (head, tail)
     learning_rate: float,
     negative_sample_rate: int,
@@ -1042,9 +1153,9 @@ def fit_encoder_fast(
     b: float,
     decoder=None,  # Keras model; its weights are changed in place
     input_shape: tuple | None = None,  # shape of one row as the encoder wants it; None = as in X
-    n_training_epochs: float | None = None,  # passes over the repeated edges, see `fast_plan`
+    n_training_epochs: float | None = None,  # passes over the repeated edges, see `fast_steps_of`
     batch_size: int | None = None,  # edges in a batch; None = 1,000 for dense layers, else 500, and no more than rows
-    learning_rate: float | None = None,  # at the start; None = 5e-3 for dense layers, else 2e-3
+    learning_rate: float | None = None,  # at the start, of the UMAP loss; None = 5e-3 for dense layers, else 5e-4 after a layout, 2e-3 without
     negative_sample_rate: int = 5,
     edge_sampling: str = "weighted",  # or "paper", see `graph.edge_batches`
     stages: dict | None = None,  # changes to `FAST_STAGES`
@@ -1058,18 +1169,22 @@ def fit_encoder_fast(
     rng_edges, rng_negatives, rng_start, rng_held = random_generator(random_state).spawn(4)
     input_shape = X.shape[1:] if input_shape is None else input_shape
     stages = fast_stages(stages)
-    capped_until, judge = stages.pop("capped_until"), None
+    capped_until, layout_passes, judge = stages.pop("capped_until"), stages.pop("layout_passes"), None
     if stopping:
         edges, held = hold_out(edges, X.shape[0], stopping["validation_fraction"], rng_held)
-    layout = {"negative_sample_rate": negative_sample_rate, "repulsion_strength": step_settings.get("repulsion_strength", 1.0)}
-    rows, network, shape, fold, notes = fast_start(X, edges, encoder, a, b, input_shape, decoder, random_state=rng_start, **layout, **stages)
+    cheap = is_dense(encoder)
+    batch_size = min(X.shape[0], 1000 if cheap else 500) if batch_size is None else batch_size
+    n_steps = fast_steps_of(edges, batch_size, n_training_epochs, 1.5 if cheap else 0.25)
+    layout_steps, n_steps = shared_effort(n_steps, batch_size, len(rows_with_edges(edges)), layout_passes, not cheap)
+    learning_rate = learning_rate or (5e-3 if cheap else 5e-4 if layout_steps else 2e-3)  # what was learned should not be shaken
+    stages |= {"layout_steps": layout_steps, "verbose": verbose, "repulsion_strength": step_settings.get("repulsion_strength", 1.0)}
+    rows, network, shape, fold, notes = fast_start(
+        X, edges, encoder, a, b, input_shape, decoder, random_state=rng_start, negative_sample_rate=negative_sample_rate, **stages
+    )
     if stopping:
         loss = lambda: held_out_loss(network, rows, held, shape, a, b, negative_sample_rate, step_settings.get("loss", "paper"))
         judge = HeldOut(loss, [network] if decoder is None else [network, decoder], stopping["n_iter_no_change"])
-    cheap = is_dense(network)
-    batch_size = min(X.shape[0], 1000 if cheap else 500) if batch_size is None else batch_size
-    plan = fast_plan(edges, batch_size, n_training_epochs, 4 * math.prod(shape), 1.5 if cheap else 0.25)
-    learning_rate = learning_rate or (5e-3 if cheap else 2e-3)
+    plan = in_blocks(n_steps, batch_size, 4 * math.prod(shape))
     stream = edge_batches(edges, batch_size, rng_edges, edge_sampling)
     settings = step_settings if decoder is None else step_settings | {"decoder": decoder}
     if callback:
