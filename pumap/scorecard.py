@@ -4,16 +4,17 @@
 
 # %% auto #0
 __all__ = ['TOLERANCE', 'MEASURED_ON', 'UMAP_FAMILY', 'TSNE_FAMILY', 'WITHOUT_NEIGHBOURS', 'BESIDE_UMAP', 'IMAGES_IN_GREY',
-           'ERRATA', 'CLAIM_RULES', 'SSL_CLAIM_RULES', 'FIGURE_DATA', 'MEASURED_CLAIMS', 'COLUMNS', 'PAGE', 'published',
-           'records_of', 'of_grid', 'summary', 'summarise', 'measured_on', 'table_rows', 'published_accuracies',
-           'ssl_rows', 'Mean', 'told', 'means_of', 'claim_c01', 'claim_c02', 'family_values', 'mean_of', 'family_means',
-           'claim_c04', 'spearman', 'claim_c06', 'claim_c07', 'verdict', 'claim_c03', 'claim_c05', 'claim_c08',
-           'claim_c11', 'claim_c09', 'claim_c10', 'below', 'claim_c17', 'claim_c18', 'claim_c19', 'claim_c28', 'gains',
-           'gain_text', 'mean_gain', 'gain_claim', 'at_fewest', 'claim_c22', 'claim_c23', 'claim_c24', 'claim_c25',
-           'claim_c26', 'claim_c27', 'ratio_text', 'claim_c12', 'claim_of_speed', 'claim_c13', 'claim_c14', 'claim_c15',
-           'claim_c16', 'claim_c21', 'attribute_changes', 'claim_c20', 'errata', 'kept_tables', 'data_text',
-           'answer_of', 'judged_claims', 'claims_text', 'conditions', 'scorecard', 'scorecard_text', 'row_text',
-           'scorecard_markdown', 'html_table', 'html_numbers', 'html_conditions', 'pictures_of', 'scorecard_html']
+           'ERRATA', 'CLAIM_RULES', 'SSL_CLAIM_RULES', 'FIGURE_DATA', 'MEASURED_CLAIMS', 'DEVIATIONS', 'COLUMNS',
+           'PAGE', 'published', 'records_of', 'of_grid', 'summary', 'summarise', 'measured_on', 'table_rows',
+           'published_accuracies', 'ssl_rows', 'Mean', 'told', 'means_of', 'claim_c01', 'claim_c02', 'family_values',
+           'mean_of', 'family_means', 'claim_c04', 'spearman', 'claim_c06', 'claim_c07', 'verdict', 'claim_c03',
+           'claim_c05', 'claim_c08', 'claim_c11', 'claim_c09', 'claim_c10', 'below', 'claim_c17', 'claim_c18',
+           'claim_c19', 'claim_c28', 'gains', 'gain_text', 'mean_gain', 'gain_claim', 'at_fewest', 'claim_c22',
+           'claim_c23', 'claim_c24', 'claim_c25', 'claim_c26', 'claim_c27', 'ratio_text', 'claim_c12', 'claim_of_speed',
+           'claim_c13', 'claim_c14', 'claim_c15', 'claim_c16', 'claim_c21', 'attribute_changes', 'claim_c20', 'errata',
+           'kept_tables', 'data_text', 'answer_of', 'judged_claims', 'claims_text', 'conditions', 'scorecard',
+           'scorecard_text', 'row_text', 'scorecard_markdown', 'html_table', 'html_numbers', 'html_conditions',
+           'pictures_of', 'scorecard_html']
 
 # %% ../nbs/09_scorecard.ipynb #7037818b
 import csv
@@ -855,6 +856,7 @@ def row_text(
     return f"{row[head]:+.4f}" if head == "difference" and row[head] is not None else scorecard_text(row[head])
 
 
+DEVIATIONS = "Numbers with a deviation are means over seeds; one without is of a single run, or of methods that have no two seeds in common."
 COLUMNS = ("table", "dataset", "dim", "method", "metric", "paper", "ours", "sd", "n", "seeds", "difference", "within")
 
 # %% ../nbs/09_scorecard.ipynb #b68703a3
@@ -867,7 +869,7 @@ def scorecard_markdown(
     lines = [f"# Scorecard, profile {card['profile']}", "", f"{len(measured)} of {len(card['cells'])} numbers measured. `within`: the difference to the paper's is at most {', '.join(f'{value} ({name})' for name, value in TOLERANCE.items())}.", ""]
     lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(row_text(row, head) for head in COLUMNS) + " |" for row in measured]
-    lines += ["", "## Claims", "", "A number without a deviation is of one run.", "", "| id | claim | holds | evidence |", "|---|---|---|---|"]
+    lines += ["", "## Claims", "", DEVIATIONS, "", "| id | claim | holds | evidence |", "|---|---|---|---|"]
     lines += [f"| {c['id']} | {c['text']} | {show(c['holds']) or 'not measured'} | {c['evidence']} |" for c in card["claims"]]
     lines += ["", "## Errors in the paper", ""] + [f"* **{e['id']}** ({e['source']}) {e['text']}" for e in card["errata"]]
     return "\n".join(lines) + "\n"
@@ -983,7 +985,7 @@ def scorecard_html(
     title = f"Scorecard, profile {card['profile']}"
     sections = {
         "": f"<p>{measured} of {len(card['cells'])} numbers measured. Within: the difference to the paper's is at most {escape(near)}; other measures are not judged.</p>",
-        "Claims": "<p>A number without a deviation is of one run.</p>\n" + html_table(("id", "claim", "holds", "evidence", "measured as", "source"), claims),
+        "Claims": f"<p>{DEVIATIONS}</p>\n" + html_table(("id", "claim", "holds", "evidence", "measured as", "source"), claims),
         "Numbers": html_numbers(card),
         "Figures": "\n".join(figures) or "<p>None drawn yet.</p>",
         "Errors in the paper": html_table(("id", "where", "error"), errors),

@@ -248,7 +248,8 @@ class House:
             (folder / "nbs" / "paper" / f"{name}.ipynb").write_text(json.dumps(source | {"cells": keep + [last]}))
 
     def start(self, *arguments, **environment):
-        environment = {k: v for k, v in os.environ.items() if k != "PUMAP_DATA"} | environment | {"PYTHONPATH": str(self.folder)}
+        path = os.pathsep.join(filter(None, (str(self.folder), os.environ.get("PYTHONPATH"))))
+        environment = {k: v for k, v in os.environ.items() if k != "PUMAP_DATA"} | environment | {"PYTHONPATH": path}
         return subprocess.Popen(
             [*COMMAND, *arguments], cwd=self.folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's background job ignores it, and so would its children

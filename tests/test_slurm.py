@@ -1,13 +1,15 @@
-"""The grid on a cluster: what SLURM would be asked for. A dry run tells; nothing is sent, and the stand-in for `sbatch` says so."""
+"""The grid on a cluster: what SLURM would be asked for, by a dry run that sends nothing, and what comes of it, with a stand-in for SLURM that runs jobs here."""
 
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 
 import pytest
 from conftest import ROOT
+from test_cli import ALL, House
 
 from pumap import cli
 from pumap import experiments as ex
@@ -118,3 +120,65 @@ def test_nothing_in_the_profile_needs_the_plugin_to_be_read():
     profile = yaml.safe_load(PROFILE.read_text())
     assert profile["executor"] == "slurm" and profile["retries"] == 1 and set(profile["set-threads"]) == {"cell", "ssl_cell", "figure"}
     assert not [key for key in profile if key.startswith("slurm")]
+
+
+# jobs that are sent
+
+SLURM = """#!PYTHON
+import itertools, os, pathlib, signal, subprocess, sys
+name, arguments, home = pathlib.Path(sys.argv[0]).name, sys.argv[1:], pathlib.Path("HOME")
+jobs = sorted(home.glob("job*"))
+if name == "srun":
+    command = list(itertools.dropwhile(lambda argument: argument.startswith("-"), arguments))
+    os.execvp(command[0], command)
+elif name == "sbatch":
+    (wrapped,) = [argument[7:] for argument in arguments if argument.startswith("--wrap=")]
+    job = home / f"job{100 + len(jobs)}"
+    script = f"echo RUNNING $$ > {job}; ({wrapped}); [ $? = 0 ] && echo COMPLETED > {job} || echo FAILED > {job}"
+    job.write_text("PENDING")
+    subprocess.Popen(["sh", "-c", script], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    print(job.name[3:])
+elif name in ("sacct", "squeue") and "-nu" not in arguments:
+    for job in jobs:
+        print(f"{job.name[3:]}|{job.read_text().split()[0]}")
+elif name == "scancel":
+    for job in (home / f"job{number}" for number in arguments):
+        state, *pid = job.read_text().split()
+        job.write_text("CANCELLED")
+        if pid:
+            os.killpg(int(pid[0]), signal.SIGKILL)
+with open(home / "calls", "a") as calls:
+    calls.write(" ".join([name, *(argument for argument in arguments if "--wrap" not in argument)]) + "\\n")
+"""
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    "A house with SLURM's commands beside it: what starts a run, and what gives the calls of one of these commands."
+    (tmp_path / "slurm").mkdir()
+    for name in ("sbatch", "srun", "sacct", "squeue", "scancel", "sacctmgr", "sshare", "scontrol", "sinfo"):
+        (tmp_path / "slurm" / name).write_text(SLURM.replace("PYTHON", sys.executable).replace("HOME", str(tmp_path / "slurm")))
+        (tmp_path / "slurm" / name).chmod(0o755)
+    house = House(tmp_path / "house")
+    path = os.pathsep.join((str(tmp_path / "slurm"), os.environ["PATH"]))
+    command = ["run", "fig04", "-p", "smoke", "--", "--workflow-profile", "slurm", "--slurm-init-seconds-before-status-checks", "1"]
+    calls = lambda name: [line for line in (tmp_path / "slurm" / "calls").read_text().splitlines() if line.split()[0] == name]
+    return house, lambda **environment: house.start(*command, PATH=path, **environment), calls
+
+
+@pytest.mark.slow
+@NEEDS_PLUGIN
+def test_jobs_are_sent_taken_back_and_sent_again(cluster):
+    house, start, calls = cluster
+    process = start(FAKE_SECONDS="600")
+    house.wait(lambda: set(house.records()) == ALL - {"digits-pca-2d-seed0"} and len(calls("sbatch")) == 3)
+    os.kill(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=90)
+    assert process.returncode == 130 and err.startswith("interrupted: 2 of 4 done") and err.count("\n") == 1
+    (call,) = [call for call in calls("sbatch") if "digits_pca" in call]
+    assert " -p cpu -t 70 --mem 8000 " in call and "--cpus-per-task=8" in call and "--gpus" not in call
+    assert len(calls("scancel")) == 1 and not house.processes()
+    process = start()
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0 and not err and "[2/2]" in out, err
+    assert len(calls("sbatch")) == 5 and set(house.records()) == ALL and (house.results / "fig04.txt").read_text() == "3 []"

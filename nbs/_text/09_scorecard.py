@@ -199,7 +199,7 @@ def ssl_rows(
 #
 # A claim of the paper is a sentence with a rule that decides it. The rules of Figures 5 to 9, 13 and 15 to 18 and of the settings read records. Those of Figures 3, 10 to 12 and 14 read the tables that these figures' notebooks keep. A rule says `None` if too little was measured.
 #
-# A rule compares means. Its evidence also says how far the runs lie apart: `Mean` is a float that knows the value of each seed, and prints its standard deviation where there are several. `told` adds once how many seeds there were. Numbers without a deviation are of one run.
+# A rule compares means. Its evidence also says how far the runs lie apart: `Mean` is a float that knows the value of each seed, and prints its standard deviation where there are several. `told` adds once how many seeds there were.
 
 # %%
 #| export
@@ -1247,6 +1247,7 @@ def row_text(
     return f"{row[head]:+.4f}" if head == "difference" and row[head] is not None else scorecard_text(row[head])
 
 
+DEVIATIONS = "Numbers with a deviation are means over seeds; one without is of a single run, or of methods that have no two seeds in common."
 COLUMNS = ("table", "dataset", "dim", "method", "metric", "paper", "ours", "sd", "n", "seeds", "difference", "within")
 
 
@@ -1261,7 +1262,7 @@ def scorecard_markdown(
     lines = [f"# Scorecard, profile {card['profile']}", "", f"{len(measured)} of {len(card['cells'])} numbers measured. `within`: the difference to the paper's is at most {', '.join(f'{value} ({name})' for name, value in TOLERANCE.items())}.", ""]
     lines += ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
     lines += ["| " + " | ".join(row_text(row, head) for head in COLUMNS) + " |" for row in measured]
-    lines += ["", "## Claims", "", "A number without a deviation is of one run.", "", "| id | claim | holds | evidence |", "|---|---|---|---|"]
+    lines += ["", "## Claims", "", DEVIATIONS, "", "| id | claim | holds | evidence |", "|---|---|---|---|"]
     lines += [f"| {c['id']} | {c['text']} | {show(c['holds']) or 'not measured'} | {c['evidence']} |" for c in card["claims"]]
     lines += ["", "## Errors in the paper", ""] + [f"* **{e['id']}** ({e['source']}) {e['text']}" for e in card["errata"]]
     return "\n".join(lines) + "\n"
@@ -1412,7 +1413,7 @@ def scorecard_html(
     title = f"Scorecard, profile {card['profile']}"
     sections = {
         "": f"<p>{measured} of {len(card['cells'])} numbers measured. Within: the difference to the paper's is at most {escape(near)}; other measures are not judged.</p>",
-        "Claims": "<p>A number without a deviation is of one run.</p>\n" + html_table(("id", "claim", "holds", "evidence", "measured as", "source"), claims),
+        "Claims": f"<p>{DEVIATIONS}</p>\n" + html_table(("id", "claim", "holds", "evidence", "measured as", "source"), claims),
         "Numbers": html_numbers(card),
         "Figures": "\n".join(figures) or "<p>None drawn yet.</p>",
         "Errors in the paper": html_table(("id", "where", "error"), errors),

@@ -183,7 +183,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # Nothing has been run on a GPU so far; a test runs a few steps of every cell of that profile on the CPU.
 #
 # **A cluster.** What follows `--` goes to Snakemake, which runs the cells. For SLURM, fill in the names of your partitions in [paper/profiles/slurm](paper/profiles/slurm/config.yaml), then `pip install -e '.[paper,gpu,slurm]'` and
-# `pumap run all --profile paper -- --workflow-profile slurm`: each cell and each figure is a job, with limits on its memory and time. A test reads these limits in a dry run; no cluster has run them so far. Other executors of Snakemake's go the same way.
+# `pumap run all --profile paper -- --workflow-profile slurm`: each cell and each figure is a job, with limits on its memory and time. Tests read these limits in a dry run and send jobs to a stand-in for SLURM; no real cluster has run them so far. Other executors of Snakemake's go the same way.
 #
 # **Data of one's own machine.** `PUMAP_DATA=folder` (or `--data folder`) is looked at first; then the user's cache, Debian's package
 # `dataset-fashion-mnist`, and the canonical addresses, each file checked against its sha256.
