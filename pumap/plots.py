@@ -10,9 +10,9 @@ __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'C
            'projection_grid', 'published_table', 'record_title', 'records_frame', 'comparison_table', 'to_markdown',
            'save_table', 'check_table', 'agreement_text', 'families_text', 'axis_limits', 'log_limits', 'dot_legend',
            'draw_dots', 'metric_dots', 'draw_example', 'example_grid', 'fractions', 'strip', 'reconstruction_grid',
-           'ssl_table', 'check_ssl_table', 'label_places', 'draw_label_curves', 'label_curves', 'draw_labelled',
-           'last_layer_grid', 'kernel_layers', 'network_shapes', 'inch_axes', 'draw_network', 'draw_arrow',
-           'range_text', 'runs_text']
+           'ssl_table', 'check_ssl_table', 'label_places', 'draw_label_curves', 'draw_inset', 'label_curves',
+           'draw_labelled', 'last_layer_grid', 'kernel_layers', 'network_shapes', 'inch_axes', 'draw_network',
+           'draw_arrow', 'range_text', 'runs_text']
 
 # %% ../nbs/10_plots.ipynb #b4a4c8e6
 import io
@@ -740,10 +740,24 @@ def draw_label_curves(
         ax.plot([middle - 0.08, middle + 0.08], [0, 0], marker=[(-0.5, -1), (0.5, 1)], color="k", ls="none", ms=6, mew=0.6, transform=ax.get_xaxis_transform(), clip_on=False)
 
 # %% ../nbs/10_plots.ipynb #80493862
+def draw_inset(
+    ax,  # a matplotlib Axes with curves that rise to the right
+    embedding,  # shape (n, 2)
+    y,  # classes, shape (n,)
+) -> None:
+    "A small projection without a frame in the lower right corner of a panel."
+    corner = ax.inset_axes([0.62, 0.02, 0.38, 0.38], zorder=1.8)  # before the grid, behind the curves
+    corner.set(xticks=[], yticks=[], box_aspect=1, anchor="SE")
+    corner.patch.set_visible(False)
+    corner.spines[:].set_visible(False)
+    draw_projection(corner, embedding, y)
+
+# %% ../nbs/10_plots.ipynb #51cabadd
 def label_curves(
     records,  # of the semi-supervised grid, all of one profile
     published=(),  # as in `ssl_table`
     missing: dict | None = None,  # data set -> why it has no curves, written in its place
+    insets: dict | None = None,  # data set -> (embedding (n, 2), classes (n,)), drawn small in a corner of its panel
 ) -> Picture:
     "A panel for each data set: accuracy against labels per class, a curve for each method; ValueError as `ssl_table`."
     table, missing = ssl_table(records, published), missing or {}
@@ -763,6 +777,8 @@ def label_curves(
             rows = table[table.dataset == dataset]
             draw_label_curves(ax, rows, label_places(sorted(set(rows.n_labels), key=label_order)))
             ax.set_xlabel("labels per class")
+            if picture := (insets or {}).get(dataset):
+                draw_inset(ax, *picture)
         axes[0].set_ylabel("accuracy, test rows")
         fig.legend(handles=dot_legend(table[table.ours.notna()], in_order(table.method)), loc="outside right upper", handletextpad=0.4, borderaxespad=0)
     return fig

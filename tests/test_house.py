@@ -78,6 +78,13 @@ def test_paper_notebooks_export_nothing():
     assert not [name_of(p) for p in PAPER for cell in cells(p, "code") if is_exported(cell)]
 
 
+@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.parent.name in ("tutorials", "benchmarks")], ids=name_of)
+def test_tutorials_and_benchmarks_are_listed_and_take_parameters(path):
+    assert f"]({name_of(path)})" in (ROOT / "README.md").read_text(encoding="utf-8")
+    tagged = [cell for cell in cells(path, "code") if "parameters" in cell["metadata"].get("tags", [])]
+    assert len(tagged) == 1 and not [cell for cell in cells(path, "code") if is_exported(cell)]
+
+
 def test_top_level():
     "All that must be there is, and nothing else is kept."
     kept = {p.relative_to(ROOT).parts[0] for p in kept_files()}

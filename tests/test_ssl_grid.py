@@ -37,7 +37,7 @@ def test_a_dry_run_tells_the_original_sizes(tmp_path, capsys):
     out = capsys.readouterr().out
     assert not ended.value.code and not any(tmp_path.iterdir())
     lines = {line.split()[0]: line for line in out.splitlines()}
-    assert "108 of 108 cells to run" in out and "draw" in lines["fig15_ssl_euclidean"] and "draw" in lines["fig18_ssl_learned"]
+    assert "111 of 111 cells to run" in out and "draw" in lines["fig15_ssl_euclidean"] and "draw" in lines["fig18_ssl_learned"]
     for dataset, train, steps, augment in (("mnist", 50_000, 195_000, "mnist"), ("fmnist", 50_000, 195_000, "fmnist"), ("cifar10", 40_000, 156_000, "cifar10")):
         line = lines[f"{dataset}-aug_umap_learned-labels1024-seed0"]
         for words in (
@@ -71,6 +71,8 @@ def test_the_figures_compare_what_the_paper_compares():
         "fig18": {"baseline", "aug", "umap_learned", "aug_umap_learned"}, "table8": set(ex.SSL_METHODS),
     }  # fmt: skip
     assert {c.seed for c in ex.cells_for("fig17", "laptop")} == {0}
+    pictures = [[c for c in ex.cells_for(name, "laptop") if c.kind == "embedding"] for name in ("fig15", "fig17")]
+    assert pictures == 2 * [[ex.Cell(name, "umap", 2) for name in ("mnist", "fmnist", "cifar10")]]
     fewest = [c for c in ex.cells_for("table8", "laptop") if c.n_labels == 4]
     assert {c.dataset for c in fewest} == {"mnist", "fmnist", "cifar10"} and {c.seed for c in fewest} == {0, 1, 2}
 

@@ -1258,6 +1258,7 @@ print(to_markdown(few[few.ours.notna()]))
 
 # %% [markdown]
 # The axis of labels is logarithmic. `full` is no number on it, so it stands apart, behind a break. Filled markers and lines are ours, with one standard deviation over seeds; rings and dotted lines are the paper's.
+# Figure 15 has a picture of the data in each panel, their UMAP; it goes into the lower right corner, which the curves leave free.
 
 # %%
 #| export
@@ -1301,10 +1302,26 @@ def draw_label_curves(
 
 # %%
 #| export
+def draw_inset(
+    ax,  # a matplotlib Axes with curves that rise to the right
+    embedding,  # shape (n, 2)
+    y,  # classes, shape (n,)
+) -> None:
+    "A small projection without a frame in the lower right corner of a panel."
+    corner = ax.inset_axes([0.62, 0.02, 0.38, 0.38], zorder=1.8)  # before the grid, behind the curves
+    corner.set(xticks=[], yticks=[], box_aspect=1, anchor="SE")
+    corner.patch.set_visible(False)
+    corner.spines[:].set_visible(False)
+    draw_projection(corner, embedding, y)
+
+
+# %%
+#| export
 def label_curves(
     records,  # of the semi-supervised grid, all of one profile
     published=(),  # as in `ssl_table`
     missing: dict | None = None,  # data set -> why it has no curves, written in its place
+    insets: dict | None = None,  # data set -> (embedding (n, 2), classes (n,)), drawn small in a corner of its panel
 ) -> Picture:
     "A panel for each data set: accuracy against labels per class, a curve for each method; ValueError as `ssl_table`."
     table, missing = ssl_table(records, published), missing or {}
@@ -1324,6 +1341,8 @@ def label_curves(
             rows = table[table.dataset == dataset]
             draw_label_curves(ax, rows, label_places(sorted(set(rows.n_labels), key=label_order)))
             ax.set_xlabel("labels per class")
+            if picture := (insets or {}).get(dataset):
+                draw_inset(ax, *picture)
         axes[0].set_ylabel("accuracy, test rows")
         fig.legend(handles=dot_legend(table[table.ours.notna()], in_order(table.method)), loc="outside right upper", handletextpad=0.4, borderaxespad=0)
     return fig
@@ -1340,6 +1359,10 @@ assert np.ptp(np.diff(ax.get_xticks())[:4]) < 1e-9 < np.diff(ax.get_xticks())[-1
 assert "Data not" in fig.axes[2].texts[0].get_text() and [a.get_title(loc="left").split("\n")[0] for a in fig.axes] == ["MNIST", "CIFAR10", "Fashion-MNIST"]
 assert "the paper" in [text.get_text() for text in fig.legends[0].get_texts()]
 assert set(label_places([4, 64])) == {4, 64} and label_places(["full"]) == {"full": FULL_GAP}
+cloud, cluster = make_blobs(500, centers=4, random_state=0)
+fig = label_curves(made_up_ssl_records(), insets={"mnist": (cloud, cluster), "fmnist": (cloud, cluster)})  # the second has no curves, so no panel
+(corner,) = fig.axes[0].child_axes
+assert len(fig.axes) == 1 and len(corner.collections[0].get_offsets()) == 500
 try:
     ssl_table([])
 except ValueError as error:

@@ -99,6 +99,17 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | [10_plots](10_plots.ipynb) | one style, panels, the paper's numbers beside ours |
 # | [11_cli](11_cli.ipynb) | the `pumap` command |
 #
+# Tutorials, each of which takes files of your own in place of the digits, and benchmarks:
+#
+# | notebook | what it is about |
+# |---|---|
+# | [quickstart](tutorials/quickstart.ipynb) | fit, look, embed new rows, keep the model; what the main parameters do |
+# | [own_encoder](tutorials/own_encoder.ipynb) | a network of your own, and the way back from the embedding |
+# | [big_data](tutorials/big_data.ipynb) | rows that stay on disk, a graph that is kept, effort, learning from a part |
+# | [semi_supervised](tutorials/semi_supervised.ipynb) | a classifier from few labels and many rows |
+# | [training_speed](benchmarks/training_speed.ipynb), [inference](benchmarks/inference.ipynb), [memory](benchmarks/memory.ipynb), [scaling](benchmarks/scaling.ipynb) | speed and memory beside umap-learn |
+# | [ssl_step](benchmarks/ssl_step.ipynb) | what the UMAP loss costs a classifier, step by step |
+#
 # ## Figure, notebook, command
 #
 # | figure or table | notebook | command |

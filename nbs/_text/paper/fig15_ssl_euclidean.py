@@ -23,6 +23,8 @@
 # between rows with different labels are cut, as in the original.
 
 # %%
+from dataclasses import replace
+
 from pumap import experiments as ex
 from pumap import plots
 from pumap import scorecard as sc
@@ -42,32 +44,34 @@ save_to = ""  # folder for the picture; "" draws without writing
 # %% [markdown]
 # ## Records
 #
-# A cell is one method, on one data set, with so many labels per class, and a seed that decides which rows these are. `cell_ssl` is what happens in one cell.
+# A cell is one method, on one data set, with so many labels per class, and a seed that decides which rows these are. `cell_ssl` is what happens in one cell. Beside them, the UMAP of the pixels is a cell of the other grid, where the profile has it.
 
 # %%
 found = ex.gather("fig15", profile, results_dir, data_dir, stand_ins)
 print(found)
 
 # %%
-table = plots.ssl_table(found.records, sc.published_accuracies())
-plots.check_ssl_table(table, found)
+curves = replace(found, cells=tuple(c for c in found.cells if c.kind == "ssl"), records=[r for r in found.records if ex.cell_of(r).kind == "ssl"])
+pictures = {r["cell"]["dataset"]: ex.read_embedding(r, found.results) for r in found.records if ex.cell_of(r).kind == "embedding"}
+table = plots.ssl_table(curves.records, sc.published_accuracies())
+plots.check_ssl_table(table, curves)
 
 # %% [markdown]
 # ## Figure 15
 #
 # Labels are counted *per class* (the paper's axis says "training examples"). Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. The paper has the whole network and up to 60,000 rows; so compare the
-# distance between the two curves with that of the paper's two, not their heights. The insets of the paper's panels, the UMAP of the pixels, are the first column of Figure 17.
+# distance between the two curves with that of the paper's two, not their heights. In the corner of a panel is, as in the paper, the 2-D UMAP of the pixels, here in the colours of the true classes: a graph helps as far as neighbours are of one class.
 
 # %%
-fig = plots.label_curves(found.records, sc.published_accuracies(), found.missing)
+fig = plots.label_curves(curves.records, sc.published_accuracies(), curves.missing, pictures)
 fig
 
 # %% [markdown]
 # The paper finds that on MNIST and Fashion-MNIST the UMAP loss helps, most where labels are few, and that on CIFAR10 it harms: there neighbours in pixels are often of different classes. In this profile:
 
 # %%
-print(sc.gain_text(sc.gains(found.records, "umap_euclidean", "baseline")))
-print(sc.claims_text(found.records, "C22", "C23"))
+print(sc.gain_text(sc.gains(curves.records, "umap_euclidean", "baseline")))
+print(sc.claims_text(curves.records, "C22", "C23"))
 
 # %% [markdown]
 # ## Write
