@@ -50,7 +50,7 @@ def encode_labels(
     _check_labels(labels)
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        raise ValueError(f"All labelled rows are of one class, {classes[0]!r}; a classifier needs labelled rows of at least two classes.")
+        raise ValueError(f"All labelled rows are of one class, {classes.tolist()[0]!r}; a classifier needs labelled rows of at least two classes.")
     out = np.full(n_rows, -1)
     out[~unlabelled] = codes
     return out, classes

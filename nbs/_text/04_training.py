@@ -956,7 +956,7 @@ assert [judge.is_over() for _ in range(4)] == [False, False, False, True] and ju
 # Effort has one meaning in both loops: `n_training_epochs` passes over the edges as the paper repeats them. If none is given it is one and a half passes here, and on small data as many as make 3,000 steps. Where an encoding is dear it is a quarter of a pass, in batches half as large.
 # What does not apply to an encoder or to data is left out, and `history["notes"]` says so.
 #
-# First the plan: how many steps, how many of them for the layout, and in blocks of how many. An edge is two encodings, a row of the regression is one; the effort pays for both.
+# First the plan: how many steps, how many of them for the layout, and in blocks of how many. An edge is two encodings, a row of the regression is one; the effort pays for both. A decoder learns beside the UMAP loss only, which then keeps half of the effort, else a fifth.
 
 # %%
 #| export
@@ -985,11 +985,12 @@ def shared_effort(
     n_rows: int,  # that have a place in the layout
     layout_passes: float | None,  # as in `FAST_STAGES`
     dear: bool,  # whether an encoding is
+    most: float = 0.8,  # of the effort that goes into the layout; less where a decoder waits for its turn
 ) -> tuple[int, int]:  # (steps of regression, steps on the UMAP loss)
-    "Divide the effort between the layout and the UMAP loss, which keeps a fifth of it or more."
+    "Divide the effort between the layout and the UMAP loss."
     if layout_passes is None:
         layout_passes = MOST_PASSES if dear else 0
-    encodings = min(layout_passes * n_rows, 0.8 * n_steps * 2 * batch_size)
+    encodings = min(layout_passes * n_rows, most * n_steps * 2 * batch_size)
     return round(encodings / min(ROWS_OF_REGRESSION, n_rows)), max(1, round(n_steps - encodings / (2 * batch_size)))
 
 
@@ -1043,6 +1044,7 @@ def fast_block(
 # %%
 assert shared_effort(1000, 500, 50_000, None, dear=True) == (1600, 200)
 assert shared_effort(1000, 500, 10_000, None, dear=True) == (600, 700)
+assert shared_effort(1000, 500, 50_000, None, dear=True, most=0.5) == (1000, 500)
 assert shared_effort(1000, 500, 50_000, None, dear=False) == (0, 1000)
 assert shared_effort(1000, 500, 50_000, 3, dear=False) == (300, 850)
 
@@ -1175,7 +1177,7 @@ def fit_encoder_fast(
     cheap = is_dense(encoder)
     batch_size = min(X.shape[0], 1000 if cheap else 500) if batch_size is None else batch_size
     n_steps = fast_steps_of(edges, batch_size, n_training_epochs, 1.5 if cheap else 0.25)
-    layout_steps, n_steps = shared_effort(n_steps, batch_size, len(rows_with_edges(edges)), layout_passes, not cheap)
+    layout_steps, n_steps = shared_effort(n_steps, batch_size, len(rows_with_edges(edges)), layout_passes, not cheap, 0.8 if decoder is None else 0.5)
     learning_rate = learning_rate or (5e-3 if cheap else 5e-4 if layout_steps else 2e-3)  # what was learned should not be shaken
     stages |= {"layout_steps": layout_steps, "verbose": verbose, "repulsion_strength": step_settings.get("repulsion_strength", 1.0)}
     rows, network, shape, fold, notes = fast_start(

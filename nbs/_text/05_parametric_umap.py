@@ -202,7 +202,7 @@ class ParametricUMAPSettings(BaseEstimator):
         solver: str = "fast",  # the training loop: "fast", or "paper", step for step the original's
         n_training_epochs: float | None = None,  # passes over the edges, each repeated by its strength; None = 5 (paper), or 1.5 (fast; more on small data, 0.25 for convolutions)
         batch_size: int | None = None,  # edges in a step; None = 1,000 (fast with convolutions: 500), and no more than rows
-        learning_rate: float | None = None,  # of Adam; None = 5e-3 or 2e-3, falling to zero (fast), or 1e-3 (paper)
+        learning_rate: float | None = None,  # of Adam; None = 5e-3, 2e-3 or 5e-4, see `training.fit_encoder_fast`, falling to zero (fast), or 1e-3 (paper)
         negative_sample_rate: int = 5,  # points that each head of an edge repels
         repulsion_strength: float = 1.0,  # weight of the repulsion
         loss: str = "paper",  # form of the cross entropy: "paper", "exact" or "umap-learn-0.5.12"

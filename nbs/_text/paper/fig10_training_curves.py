@@ -52,6 +52,8 @@ results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile !
 #
 # Five solvers for each data set: umap-learn's non-parametric layout (one point: it does not tell its loss on the way), UMAP (TF), which optimises the coordinates by the paper's loop, P. UMAP by the paper's loop and by the fast solver, and umap-learn's ParametricUMAP. All
 # networks are the multilayer perceptron, so that the solvers and not the networks are compared. The retina data of the paper stand in as worm neurons where stand-ins are allowed.
+#
+# With `laptop` a run ends after a minute. On 50,000 rows umap-learn's ParametricUMAP takes most of that before its first step, so its curve has only begun; `benchmarks/training_speed` has one to its end.
 
 # %%
 SOLVERS = plots.SOLVER_LABELS
