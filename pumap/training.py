@@ -9,10 +9,10 @@ __all__ = ['ACTIVATIONS', 'LEAST_STEPS', 'CAP', 'BLOCK_BYTES', 'JIT_STEPS', 'ROW
            'principal_coordinates', 'principal_axes', 'to_coordinates', 'first_dense_layer', 'encoder_inside',
            'graph_layout', 'row_batches', 'takes_normalisation', 'normalised', 'regress', 'fast_optimizer',
            'fast_steps', 'is_dense', 'hold_out', 'held_out_loss', 'HeldOut', 'fast_steps_of', 'shared_effort',
-           'in_blocks', 'fast_stages', 'fast_block', 'fast_start', 'rows_with_edges', 'fast_blocks', 'fit_encoder_fast',
-           'fit_embedding', 'embedding_step', 'n_row_steps', 'TermRecorder', 'fit_autoencoder', 'loss_step', 'fit_vae',
-           'fixed_batches', 'fit_tsne_encoder', 'joint_step', 'decaying_optimizer', 'Validation', 'augmented',
-           'joint_edges', 'fit_jointly']
+           'in_blocks', 'fast_stages', 'fast_block', 'fast_start', 'normalised_too', 'rows_with_edges', 'fast_blocks',
+           'fit_encoder_fast', 'fit_embedding', 'embedding_step', 'n_row_steps', 'TermRecorder', 'fit_autoencoder',
+           'loss_step', 'fit_vae', 'fixed_batches', 'fit_tsne_encoder', 'joint_step', 'decaying_optimizer',
+           'Validation', 'augmented', 'joint_edges', 'fit_jointly']
 
 # %% ../nbs/04_training.ipynb #8b6c8eb9
 import math
@@ -624,7 +624,7 @@ MOST_PASSES = 30  # over the rows, to learn the layout: more would learn it by h
 FAST_STAGES = {  # the parts of the fast loop that can be switched off or changed
     "n_coordinates": 200,  # principal coordinates for the first layer; 0 = train it on the rows themselves
     "layout_passes": None,  # passes over the rows, at most, in which to learn umap-learn's layout; None = `MOST_PASSES` where an encoding is dear, else 0
-    "normalise": True,  # learn the layout with batch normalisation, folded away afterwards
+    "normalise": True,  # where a layout is learned, train with batch normalisation, folded away afterwards
     "parallel": False,  # let the layout use all cores, at the price of repeatability
     "capped_until": 0.9,  # part of the run in which the repulsion is capped; 0 = never
 }
@@ -664,12 +664,12 @@ def fast_start(
     decoder=None,
     n_coordinates: int = 200,  # 0 = train the first layer on the rows themselves
     layout_steps: int = 0,  # of regression onto umap-learn's layout
-    normalise: bool = True,  # with batch normalisation, folded away afterwards
+    normalise: bool = True,  # then train with batch normalisation, folded away afterwards
     random_state=None,
     verbose: bool = False,
     **layout_settings,  # negative_sample_rate, repulsion_strength, parallel
 ):  # (rows, encoder, shape of a row, fold, notes): what to train on, and what to call afterwards
-    "The two stages before the UMAP loss: principal coordinates, and a layout to start from."
+    "The stages before the UMAP loss: principal coordinates, normalisation, and a layout to start from."
     rng = random_generator(random_state)
     first = first_dense_layer(encoder) if decoder is None else "a decoder reads the rows themselves"
     notes, fold = [], lambda: None
@@ -679,17 +679,31 @@ def fast_start(
         X, input_shape = to_coordinates(X, coordinates), coordinates.inverse.shape[:1]
     elif n_coordinates:
         notes.append(f"no principal coordinates: {first}")
+    if layout_steps and normalise:
+        encoder, fold, note = normalised_too(encoder, fold)
+        notes += note
     if layout_steps:
         layout = graph_layout(X, edges, encoder.output_shape[-1], a, b, random_state=rng, **layout_settings)
-        learner, fold_norm = (normalised(encoder) if normalise else None) or (encoder, None)
         placed = rows_with_edges(edges)
-        regress(learner, X, layout, input_shape, layout_steps, min(ROWS_OF_REGRESSION, len(placed)), rows=placed, random_state=rng, verbose=verbose)
+        regress(encoder, X, layout, input_shape, layout_steps, min(ROWS_OF_REGRESSION, len(placed)), rows=placed, random_state=rng, verbose=verbose)
         notes.append(f"{layout_steps} steps of regression onto a layout came first")
-        if fold_norm:
-            fold_norm()
-        elif normalise:
-            notes.append("no normalisation: the encoder is not a keras.Sequential with dense or convolutional layers")
     return X, encoder, input_shape, fold, notes
+
+
+def normalised_too(
+    encoder,
+    fold,  # what folds `encoder` into another
+):  # (encoder, fold, list of notes)
+    "Normalise an encoder if that can be, and fold twice."
+    inner = normalised(encoder)
+    if inner is None:
+        return encoder, fold, ["no normalisation: the encoder is not a keras.Sequential with dense or convolutional layers"]
+
+    def both():
+        inner[1]()
+        fold()
+
+    return inner[0], both, []
 
 
 def rows_with_edges(edges: Edges) -> np.ndarray:  # sorted indices

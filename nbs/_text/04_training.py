@@ -505,7 +505,7 @@ assert history["reconstruction"][-1] < history["reconstruction"][0]
 #
 # 1. **Principal coordinates.** Where an encoder begins with a plain dense layer, that layer is trained in the leading, half-whitened principal coordinates of the rows: fewer operations, and a
 #    far better conditioned problem. Afterwards it is folded back, exactly, into a dense layer on the rows themselves.
-# 2. **A layout to start from.** Where an encoding is dear (convolutions), the network first learns to reproduce umap-learn's own layout of the graph, with batch normalisation that is folded away afterwards. Most of the effort goes there.
+# 2. **A layout to start from.** Where an encoding is dear (convolutions), the network first learns to reproduce umap-learn's own layout of the graph, and most of the effort goes there. Batch normalisation helps to train such a network; it is folded away afterwards.
 # 3. **Rolled negatives.** The edges of a batch are encoded in one call, and every row, head or tail, repels twice as many others as in the paper's loop.
 # 4. **A falling learning rate**, from five times the paper's down to zero, and many steps in one compiled call.
 # 5. **A capped repulsion.** Pairs that nearly coincide have huge gradients, which shake the network while its steps are large. For most of the run they wait ($1-q$ counts as at least 0.02); for the last tenth the loss is the real one throughout.
@@ -693,7 +693,7 @@ assert_array_equal(np.bincount(np.concatenate([next(batches) for _ in range(5)])
 
 
 # %% [markdown]
-# **Normalised while it learns.** Regression goes several times faster with batch normalisation in front of each activation. Once training is over, that is a fixed scale and shift of each unit, and a layer with a kernel and a bias can take both
+# **Normalised while it learns.** Convolutions learn several times faster with batch normalisation in front of each activation. Once training is over, that is a fixed scale and shift of each unit, and a layer with a kernel and a bias can take both
 # into its own weights: $\gamma\,(Wx + b - m)/s + \beta$ is $(\gamma W/s)\,x + \gamma\,(b - m)/s + \beta$. So the encoder is the one that was asked for, before and after.
 
 # %%
@@ -1008,7 +1008,7 @@ MOST_PASSES = 30  # over the rows, to learn the layout: more would learn it by h
 FAST_STAGES = {  # the parts of the fast loop that can be switched off or changed
     "n_coordinates": 200,  # principal coordinates for the first layer; 0 = train it on the rows themselves
     "layout_passes": None,  # passes over the rows, at most, in which to learn umap-learn's layout; None = `MOST_PASSES` where an encoding is dear, else 0
-    "normalise": True,  # learn the layout with batch normalisation, folded away afterwards
+    "normalise": True,  # where a layout is learned, train with batch normalisation, folded away afterwards
     "parallel": False,  # let the layout use all cores, at the price of repeatability
     "capped_until": 0.9,  # part of the run in which the repulsion is capped; 0 = never
 }
@@ -1064,12 +1064,12 @@ def fast_start(
     decoder=None,
     n_coordinates: int = 200,  # 0 = train the first layer on the rows themselves
     layout_steps: int = 0,  # of regression onto umap-learn's layout
-    normalise: bool = True,  # with batch normalisation, folded away afterwards
+    normalise: bool = True,  # then train with batch normalisation, folded away afterwards
     random_state=None,
     verbose: bool = False,
     **layout_settings,  # negative_sample_rate, repulsion_strength, parallel
 ):  # (rows, encoder, shape of a row, fold, notes): what to train on, and what to call afterwards
-    "The two stages before the UMAP loss: principal coordinates, and a layout to start from."
+    "The stages before the UMAP loss: principal coordinates, normalisation, and a layout to start from."
     rng = random_generator(random_state)
     first = first_dense_layer(encoder) if decoder is None else "a decoder reads the rows themselves"
     notes, fold = [], lambda: None
@@ -1079,17 +1079,31 @@ def fast_start(
         X, input_shape = to_coordinates(X, coordinates), coordinates.inverse.shape[:1]
     elif n_coordinates:
         notes.append(f"no principal coordinates: {first}")
+    if layout_steps and normalise:
+        encoder, fold, note = normalised_too(encoder, fold)
+        notes += note
     if layout_steps:
         layout = graph_layout(X, edges, encoder.output_shape[-1], a, b, random_state=rng, **layout_settings)
-        learner, fold_norm = (normalised(encoder) if normalise else None) or (encoder, None)
         placed = rows_with_edges(edges)
-        regress(learner, X, layout, input_shape, layout_steps, min(ROWS_OF_REGRESSION, len(placed)), rows=placed, random_state=rng, verbose=verbose)
+        regress(encoder, X, layout, input_shape, layout_steps, min(ROWS_OF_REGRESSION, len(placed)), rows=placed, random_state=rng, verbose=verbose)
         notes.append(f"{layout_steps} steps of regression onto a layout came first")
-        if fold_norm:
-            fold_norm()
-        elif normalise:
-            notes.append("no normalisation: the encoder is not a keras.Sequential with dense or convolutional layers")
     return X, encoder, input_shape, fold, notes
+
+
+def normalised_too(
+    encoder,
+    fold,  # what folds `encoder` into another
+):  # (encoder, fold, list of notes)
+    "Normalise an encoder if that can be, and fold twice."
+    inner = normalised(encoder)
+    if inner is None:
+        return encoder, fold, ["no normalisation: the encoder is not a keras.Sequential with dense or convolutional layers"]
+
+    def both():
+        inner[1]()
+        fold()
+
+    return inner[0], both, []
 
 
 def rows_with_edges(edges: Edges) -> np.ndarray:  # sorted indices
