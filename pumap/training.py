@@ -7,7 +7,7 @@ __all__ = ['ACTIVATIONS', 'LEAST_STEPS', 'CAP', 'BLOCK_BYTES', 'JIT_STEPS', 'ROW
            'take_rows', 'dense_forward', 'encode', 'in_batch_negatives', 'total_loss', 'compiled', 'encoder_step',
            'paper_optimizer', 'Recorder', 'steps_of_passes', 'n_steps_for', 'fit_encoder', 'Coordinates',
            'principal_coordinates', 'principal_axes', 'to_coordinates', 'first_dense_layer', 'encoder_inside',
-           'graph_layout', 'row_batches', 'takes_normalisation', 'normalised', 'regress', 'fast_optimizer',
+           'graph_layout', 'row_batches', 'takes_normalisation', 'normalised', 'regress', 'fast_optimizer', 'capped',
            'fast_steps', 'is_dense', 'hold_out', 'held_out_loss', 'HeldOut', 'fast_steps_of', 'shared_effort',
            'in_blocks', 'fast_stages', 'fast_block', 'fast_start', 'normalised_too', 'rows_with_edges', 'fast_blocks',
            'fit_encoder_fast', 'fit_embedding', 'embedding_step', 'n_row_steps', 'TermRecorder', 'fit_autoencoder',
@@ -466,6 +466,15 @@ def fast_optimizer(learning_rate: float, n_steps: int):
     return keras.optimizers.Adam(schedule, beta_2=0.99, clipvalue=4.0)
 
 # %% ../nbs/04_training.ipynb #8e8b7ad3
+def capped(
+    repulsion,  # any shape
+    cap: float,  # the most that one counts
+):  # same shape
+    "Repulsions cut off at `cap`, unless half of them lie above it: then all pairs nearly coincide, and only the full repulsion drives them apart."
+    above = ops.mean(ops.cast(repulsion > cap, repulsion.dtype))
+    return ops.where(above > 0.5, repulsion, ops.minimum(repulsion, cap))
+
+# %% ../nbs/04_training.ipynb #48d9f1d3
 def fast_steps(
     encoder,  # Keras model
     optimizer,  # Keras optimizer
@@ -480,7 +489,7 @@ def fast_steps(
     reconstruction_weight: float = 1.0,
     jit_compile: bool | None = None,  # by XLA
 ):  # compiled function (rows (n_steps, 2 n_edges, ...), shifts (n_steps, n_shifts), cap) -> (attraction, repulsion, reconstruction), three means
-    "A block of training steps; each has its own batch of edges, heads on top of tails, and its own shifts. No repulsion counts more than `cap`."
+    "A block of training steps; each has its own batch of edges, heads on top of tails, and its own shifts. Repulsions are `capped`."
     models = [encoder] if decoder is None else [encoder, decoder]
     variables = [v for model in models for v in model.trainable_variables]
     optimizer.build(variables)
@@ -490,7 +499,7 @@ def fast_steps(
             z = encoder(x, training=True)
             attraction, repulsion = rolled_cross_entropy(z, shifts, a, b, loss, repulsion_strength)
             terms = [ops.mean(attraction), ops.mean(repulsion)]
-            total = terms[0] + negative_sample_rate * ops.mean(ops.minimum(repulsion, repulsion_strength * cap))
+            total = terms[0] + negative_sample_rate * ops.mean(capped(repulsion, repulsion_strength * cap))
             decoded = ops.zeros(())
             if decoder is not None:
                 z = z if autoencoder_loss else ops.stop_gradient(z)
@@ -771,7 +780,7 @@ def fit_encoder_fast(
     callback=None,  # called after each block of steps with the number of steps done, and a function that brings the encoder up to date
     **step_settings,  # loss, repulsion_strength, autoencoder_loss, ...: see `fast_steps`
 ) -> dict:  # as from `fit_encoder`, with "notes" (strings), and "held_out" (losses) if there is early stopping
-    "Train an encoder on the UMAP loss, fast: the two stages of `fast_start`, then `fast_blocks`."
+    "Train an encoder on the UMAP loss, fast: the stages of `fast_start`, then `fast_blocks`."
     rng_edges, rng_negatives, rng_start, rng_held = random_generator(random_state).spawn(4)
     input_shape = X.shape[1:] if input_shape is None else input_shape
     stages = fast_stages(stages)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, make_moons
 from sklearn.manifold import trustworthiness
 
 from pumap import ParametricUMAP
@@ -49,6 +49,18 @@ def test_an_encoder_that_is_no_chain_is_trained_on_the_rows(digits):
     assert "keras.Sequential" in first_dense_layer(own)
     model = ParametricUMAP(encoder=own, n_training_epochs=2, random_state=0).fit(digits[0])
     assert "keras.Sequential" in model.history_["notes"][0]
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.1])
+@pytest.mark.parametrize("decoder", [None, "mlp"])
+def test_an_embedding_that_starts_as_one_point_spreads(scale, decoder):
+    """Rows close together start close together in the embedding, where a cap on the repulsion would leave them."""
+    X, _ = make_moons(300, noise=0.05, random_state=0)
+    X = ((X - X.min(axis=0)) / np.ptp(X, axis=0) * scale).astype("float32")
+    for seed in (0, 1):
+        model = ParametricUMAP(decoder=decoder, n_training_epochs=40, random_state=seed, solver_options={"n_coordinates": 0}).fit(X)
+        assert model.history_["loss"][-1] < 1  # all in one point: 7.7
+        assert model.embedding_.std() > 1
 
 
 def test_rows_held_out_end_a_run(digits):

@@ -508,7 +508,7 @@ assert history["reconstruction"][-1] < history["reconstruction"][0]
 # 2. **A layout to start from.** Where an encoding is dear (convolutions), the network first learns to reproduce umap-learn's own layout of the graph, and most of the effort goes there. Batch normalisation helps to train such a network; it is folded away afterwards.
 # 3. **Rolled negatives.** The edges of a batch are encoded in one call, and every row, head or tail, repels twice as many others as in the paper's loop.
 # 4. **A falling learning rate**, from five times the paper's down to zero, and many steps in one compiled call.
-# 5. **A capped repulsion.** Pairs that nearly coincide have huge gradients, which shake the network while its steps are large. For most of the run they wait ($1-q$ counts as at least 0.02); for the last tenth the loss is the real one throughout.
+# 5. **A capped repulsion.** Pairs that nearly coincide have huge gradients, which shake the network while its steps are large. For most of the run they wait ($1-q$ counts as at least 0.02), unless nearly all pairs are such; for the last tenth the loss is the real one throughout.
 #
 # What some of the parts give is measured in `benchmarks/training_speed`.
 #
@@ -810,6 +810,22 @@ assert normalised_loss < plain_loss and trustworthiness(X, encode(encoder, X, (6
 
 # %%
 #| export
+def capped(
+    repulsion,  # any shape
+    cap: float,  # the most that one counts
+):  # same shape
+    "Repulsions cut off at `cap`, unless half of them lie above it: then all pairs nearly coincide, and only the full repulsion drives them apart."
+    above = ops.mean(ops.cast(repulsion > cap, repulsion.dtype))
+    return ops.where(above > 0.5, repulsion, ops.minimum(repulsion, cap))
+
+
+# %%
+assert_array_equal(capped(np.array([1.0, 2.0, 3.0, 9.0], "float32"), 4.0), [1, 2, 3, 4])
+assert_array_equal(capped(np.array([1.0, 7.0, 8.0, 9.0], "float32"), 4.0), [1, 7, 8, 9])
+
+
+# %%
+#| export
 def fast_steps(
     encoder,  # Keras model
     optimizer,  # Keras optimizer
@@ -824,7 +840,7 @@ def fast_steps(
     reconstruction_weight: float = 1.0,
     jit_compile: bool | None = None,  # by XLA
 ):  # compiled function (rows (n_steps, 2 n_edges, ...), shifts (n_steps, n_shifts), cap) -> (attraction, repulsion, reconstruction), three means
-    "A block of training steps; each has its own batch of edges, heads on top of tails, and its own shifts. No repulsion counts more than `cap`."
+    "A block of training steps; each has its own batch of edges, heads on top of tails, and its own shifts. Repulsions are `capped`."
     models = [encoder] if decoder is None else [encoder, decoder]
     variables = [v for model in models for v in model.trainable_variables]
     optimizer.build(variables)
@@ -834,7 +850,7 @@ def fast_steps(
             z = encoder(x, training=True)
             attraction, repulsion = rolled_cross_entropy(z, shifts, a, b, loss, repulsion_strength)
             terms = [ops.mean(attraction), ops.mean(repulsion)]
-            total = terms[0] + negative_sample_rate * ops.mean(ops.minimum(repulsion, repulsion_strength * cap))
+            total = terms[0] + negative_sample_rate * ops.mean(capped(repulsion, repulsion_strength * cap))
             decoded = ops.zeros(())
             if decoder is not None:
                 z = z if autoencoder_loss else ops.stop_gradient(z)
@@ -1050,7 +1066,7 @@ assert shared_effort(1000, 500, 50_000, 3, dear=False) == (300, 850)
 
 
 # %% [markdown]
-# Then the two stages that come before the UMAP loss. What they leave is what the loop trains on: rows, perhaps in principal coordinates, and an encoder for these.
+# Then what comes before the UMAP loss. What they leave is what the loop trains on: rows, perhaps in principal coordinates, and an encoder for these.
 
 # %%
 #| export
@@ -1181,7 +1197,7 @@ def fit_encoder_fast(
     callback=None,  # called after each block of steps with the number of steps done, and a function that brings the encoder up to date
     **step_settings,  # loss, repulsion_strength, autoencoder_loss, ...: see `fast_steps`
 ) -> dict:  # as from `fit_encoder`, with "notes" (strings), and "held_out" (losses) if there is early stopping
-    "Train an encoder on the UMAP loss, fast: the two stages of `fast_start`, then `fast_blocks`."
+    "Train an encoder on the UMAP loss, fast: the stages of `fast_start`, then `fast_blocks`."
     rng_edges, rng_negatives, rng_start, rng_held = random_generator(random_state).spawn(4)
     input_shape = X.shape[1:] if input_shape is None else input_shape
     stages = fast_stages(stages)

@@ -63,7 +63,7 @@ if profile == "laptop":
     once = [conv | {"solver": "fast", "effort": effort, "stages": {"parallel": True}} for effort in (0.03, 0.06, 0.12)]  # as without a seed
     once += [conv | {"solver": "umap-learn", "effort": 0.0, "max_seconds": 1800.0}, mlp | {"solver": "paper", "effort": 0.0, "max_seconds": 60.0}]
     without = [mlp | {"solver": "fast", "effort": 0.5, "stages": stages} for stages in ({"n_coordinates": 0}, {"capped_until": 0.0}, {"layout_passes": 3})]
-    without += [conv | {"solver": "fast", "effort": 0.06, "stages": {"parallel": True, "layout_passes": 0}}]
+    without += [conv | {"solver": "fast", "effort": 0.06, "stages": {"parallel": True} | stages} for stages in ({"layout_passes": 0}, {"normalise": False})]
     others = ["digits", "mnist", "worm_neurons", "cifar10_jpeg"]
     main, once, without = ([run for run in part if run["encoder"] in encoders] for part in (main, once, without))
 else:
@@ -135,7 +135,7 @@ if len(default) and len(layout):
 # %% [markdown]
 # ## What each part gives
 #
-# The same effort with one part of the fast solver changed: the first layer on the rows themselves; no cap on the repulsion; a layout to start from, and none where it is the default.
+# The same effort with one part of the fast solver changed: the first layer on the rows themselves; no cap on the repulsion; a layout to start from, and none where it is the default; no batch normalisation for the convolutional network.
 
 # %%
 parts = ex.training_runs([run | {"seed": 0} for run in without], results, data_dir, reasons)
