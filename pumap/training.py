@@ -603,7 +603,7 @@ def fast_steps_of(
         return max(LEAST_STEPS, n_steps_for(own_passes, edges, batch_size))
     return n_steps_for(n_training_epochs, edges, batch_size)
 
-
+# %% ../nbs/04_training.ipynb #8bfb13d2
 def shared_effort(
     n_steps: int,  # in all
     batch_size: int,  # edges in a step
@@ -618,7 +618,7 @@ def shared_effort(
     encodings = min(layout_passes * n_rows, most * n_steps * 2 * batch_size)
     return round(encodings / min(ROWS_OF_REGRESSION, n_rows)), max(1, round(n_steps - encodings / (2 * batch_size)))
 
-
+# %% ../nbs/04_training.ipynb #34b076df
 def in_blocks(
     n_steps: int,
     batch_size: int,
@@ -628,7 +628,7 @@ def in_blocks(
     block = max(1, min(50, n_steps // 100, BLOCK_BYTES // (2 * batch_size * row_bytes)))
     return block, max(1, round(n_steps / block))
 
-
+# %% ../nbs/04_training.ipynb #54d03175
 MOST_PASSES = 30  # over the rows, to learn the layout: more would learn it by heart
 FAST_STAGES = {  # the parts of the fast loop that can be switched off or changed
     "n_coordinates": 200,  # principal coordinates for the first layer; 0 = train it on the rows themselves

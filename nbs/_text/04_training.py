@@ -995,6 +995,8 @@ def fast_steps_of(
     return n_steps_for(n_training_epochs, edges, batch_size)
 
 
+# %%
+#| export
 def shared_effort(
     n_steps: int,  # in all
     batch_size: int,  # edges in a step
@@ -1010,6 +1012,8 @@ def shared_effort(
     return round(encodings / min(ROWS_OF_REGRESSION, n_rows)), max(1, round(n_steps - encodings / (2 * batch_size)))
 
 
+# %%
+#| export
 def in_blocks(
     n_steps: int,
     batch_size: int,
@@ -1020,6 +1024,8 @@ def in_blocks(
     return block, max(1, round(n_steps / block))
 
 
+# %%
+#| export
 MOST_PASSES = 30  # over the rows, to learn the layout: more would learn it by heart
 FAST_STAGES = {  # the parts of the fast loop that can be switched off or changed
     "n_coordinates": 200,  # principal coordinates for the first layer; 0 = train it on the rows themselves
