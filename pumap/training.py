@@ -12,7 +12,7 @@ __all__ = ['ACTIVATIONS', 'LEAST_STEPS', 'CAP', 'BLOCK_BYTES', 'JIT_STEPS', 'ROW
            'in_blocks', 'fast_stages', 'fast_block', 'fast_start', 'normalised_too', 'rows_with_edges', 'fast_blocks',
            'fit_encoder_fast', 'fit_embedding', 'embedding_step', 'n_row_steps', 'TermRecorder', 'fit_autoencoder',
            'loss_step', 'fit_vae', 'fixed_batches', 'fit_tsne_encoder', 'joint_step', 'decaying_optimizer',
-           'Validation', 'augmented', 'joint_edges', 'fit_jointly']
+           'Validation', 'row_function', 'augmented', 'joint_edges', 'fit_jointly']
 
 # %% ../nbs/04_training.ipynb #8b6c8eb9
 import math
@@ -1061,15 +1061,23 @@ class Validation(HeldOut):
         return {"step": self.steps, "accuracy": [1 - loss for loss in self.history]}
 
 # %% ../nbs/04_training.ipynb #0686df2d
-def augmented(
+def row_function(
     augment,  # None, a function of rows, or a Keras layer or model
+):  # None, or a function of rows, all batches of the same shape
+    "An augmentation as a function; a Keras layer or model augments (`training=True`) and is compiled."
+    if not isinstance(augment, keras.Layer):
+        return augment
+    return compiled(lambda rows: augment(rows, training=True))
+
+# %% ../nbs/04_training.ipynb #23283d85
+def augmented(
+    augment,  # from `row_function`
     rows: np.ndarray,  # float32, shape (n_rows, ...)
 ) -> np.ndarray:  # float32, same shape
     "Rows after augmentation; a `ValueError` if they come back in another shape."
     if augment is None:
         return rows
-    changed = augment(rows, training=True) if isinstance(augment, keras.Layer) else augment(rows)
-    changed = np.asarray(changed, dtype=np.float32)
+    changed = np.asarray(augment(rows), dtype=np.float32)
     if changed.shape != rows.shape:
         raise ValueError(f"augment made rows of shape {changed.shape} from rows of shape {rows.shape}; both must be the same.")
     return changed
@@ -1098,7 +1106,7 @@ def fit_jointly(
     learning_rate: float = 1e-2,
     negative_sample_rate: int = 5,
     edge_sampling: str = "paper",  # or "weighted", see `graph.edge_batches`
-    augment=None,  # see `augmented`; for labelled rows and both ends of edges
+    augment=None,  # see `row_function`; for labelled rows and both ends of edges
     validation: Validation | None = None,  # asked after each round
     rebuild=None,  # function without arguments -> Edges, called after each round
     random_state=None,
@@ -1111,6 +1119,7 @@ def fit_jointly(
     step = joint_step(model, decaying_optimizer(learning_rate, n_steps), a, b, **step_settings)
     recorder = Recorder(n_steps, 1, negative_sample_rate, True, verbose)
     rows, ends = row_batches(len(labelled), labelled_batch_size, rng_rows), joint_edges(edges, batch_size, rng_edges, edge_sampling)
+    augment = row_function(augment)
     last_of_round = set(np.linspace(0, n_steps, min(n_rounds, n_steps) + 1).round().astype(int)[1:].tolist())
     for i in range(1, n_steps + 1):
         chosen, (head, tail) = next(rows), next(ends)

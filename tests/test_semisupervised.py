@@ -14,6 +14,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pumap.semisupervised import AUGMENTATIONS, SemiSupervisedClassifier, augmentation, joint_network, part
+from pumap.training import row_function
 
 QUICK = dict(n_neighbors=5, n_steps=10, batch_size=50, random_state=0)
 
@@ -233,6 +234,14 @@ def test_the_file_is_as_it_was_and_older_ones_load(fitted, moons, tmp_path):
         for name in ("classes.npy", "labelled.npy", "network.keras"):
             old.writestr(name, new.read(name))
     np.testing.assert_array_equal(SemiSupervisedClassifier.load(older).predict_proba(moons[0]), fitted.predict_proba(moons[0]))
+
+
+@pytest.mark.parametrize("name", AUGMENTATIONS)
+def test_a_compiled_augmentation_draws_what_the_layer_draws(name):
+    images = np.random.default_rng(0).random((6, 12, 12, 3), dtype=np.float32)
+    layer, function = augmentation(name, random_state=3), row_function(augmentation(name, random_state=3))
+    for _ in range(2):
+        np.testing.assert_allclose(function(images), layer(images, training=True), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)

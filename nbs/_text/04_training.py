@@ -1656,19 +1656,39 @@ class Validation(HeldOut):
 
 
 # %% [markdown]
-# An augmentation is a function of rows, or a Keras layer or model; it must leave their shape as it is.
+# An augmentation is a function of rows, or a Keras layer or model. Run operation by operation, the layers for images take longer than a step of a small network; compiled, a small part of it.
+# A function is taken as it is: it may do what cannot be compiled.
+
+# %%
+#| export
+def row_function(
+    augment,  # None, a function of rows, or a Keras layer or model
+):  # None, or a function of rows, all batches of the same shape
+    "An augmentation as a function; a Keras layer or model augments (`training=True`) and is compiled."
+    if not isinstance(augment, keras.Layer):
+        return augment
+    return compiled(lambda rows: augment(rows, training=True))
+
+
+# %%
+assert row_function(None) is None and row_function(np.fliplr) is np.fliplr
+noisy = row_function(keras.layers.GaussianNoise(1.0, seed=0))
+assert (np.asarray(noisy(np.zeros((5, 2), "float32"))) != np.asarray(noisy(np.zeros((5, 2), "float32")))).all()  # each call draws anew
+
+
+# %% [markdown]
+# It must leave the shape of the rows as it is.
 
 # %%
 #| export
 def augmented(
-    augment,  # None, a function of rows, or a Keras layer or model
+    augment,  # from `row_function`
     rows: np.ndarray,  # float32, shape (n_rows, ...)
 ) -> np.ndarray:  # float32, same shape
     "Rows after augmentation; a `ValueError` if they come back in another shape."
     if augment is None:
         return rows
-    changed = augment(rows, training=True) if isinstance(augment, keras.Layer) else augment(rows)
-    changed = np.asarray(changed, dtype=np.float32)
+    changed = np.asarray(augment(rows), dtype=np.float32)
     if changed.shape != rows.shape:
         raise ValueError(f"augment made rows of shape {changed.shape} from rows of shape {rows.shape}; both must be the same.")
     return changed
@@ -1708,7 +1728,7 @@ def fit_jointly(
     learning_rate: float = 1e-2,
     negative_sample_rate: int = 5,
     edge_sampling: str = "paper",  # or "weighted", see `graph.edge_batches`
-    augment=None,  # see `augmented`; for labelled rows and both ends of edges
+    augment=None,  # see `row_function`; for labelled rows and both ends of edges
     validation: Validation | None = None,  # asked after each round
     rebuild=None,  # function without arguments -> Edges, called after each round
     random_state=None,
@@ -1721,6 +1741,7 @@ def fit_jointly(
     step = joint_step(model, decaying_optimizer(learning_rate, n_steps), a, b, **step_settings)
     recorder = Recorder(n_steps, 1, negative_sample_rate, True, verbose)
     rows, ends = row_batches(len(labelled), labelled_batch_size, rng_rows), joint_edges(edges, batch_size, rng_edges, edge_sampling)
+    augment = row_function(augment)
     last_of_round = set(np.linspace(0, n_steps, min(n_rounds, n_steps) + 1).round().astype(int)[1:].tolist())
     for i in range(1, n_steps + 1):
         chosen, (head, tail) = next(rows), next(ends)

@@ -38,7 +38,7 @@ from pumap import plots
 from pumap.graph import find_ab, fuzzy_graph, pruned_edges, random_generator
 from pumap.losses import umap_cross_entropy
 from pumap.semisupervised import augmentation, joint_graph, joint_network, part, smoothed
-from pumap.training import augmented, compiled, decaying_optimizer, encode, in_batch_negatives, joint_edges, joint_step, row_batches, take_rows, total_loss
+from pumap.training import augmented, compiled, decaying_optimizer, encode, in_batch_negatives, joint_edges, joint_step, row_batches, row_function, take_rows, total_loss
 
 # %% [markdown]
 # ## Parameters
@@ -83,7 +83,7 @@ class Setting:
         self.labels = labels
         if not e.umap_weight:
             self.network = keras.Model(self.network.inputs[0], [part(self.network, "hidden").outputs[0], self.network.outputs[1]])
-        self.augment = augmentation(e.augment, self.rng) if e.augment else None
+        self.augment = row_function(augmentation(e.augment, self.rng) if e.augment else None)
         self.curve = find_ab(e.min_dist)
 
     def batches(self, edges):
