@@ -292,7 +292,7 @@ class SemiSupervisedSettings(BaseEstimator):
         n_rounds: int = 20,  # after each of so many rounds: validate, and rebuild the learned graph
         batch_size: int = 500,  # edges in a step
         labelled_batch_size: int = 128,  # labelled rows in a step; all if there are fewer
-        label_smoothing: float = 0.0,  # share of a label that is spread over all classes; the original: 0.2
+        label_smoothing: float = 0.02,  # share of a label that is spread over all classes; the original: 0.2
         learning_rate: float = 1e-2,  # of Adam, at its highest
         negative_sample_rate: int = 5,
         repulsion_strength: float = 1.0,

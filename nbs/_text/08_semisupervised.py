@@ -460,7 +460,7 @@ class SemiSupervisedSettings(BaseEstimator):
         n_rounds: int = 20,  # after each of so many rounds: validate, and rebuild the learned graph
         batch_size: int = 500,  # edges in a step
         labelled_batch_size: int = 128,  # labelled rows in a step; all if there are fewer
-        label_smoothing: float = 0.0,  # share of a label that is spread over all classes; the original: 0.2
+        label_smoothing: float = 0.02,  # share of a label that is spread over all classes; the original: 0.2
         learning_rate: float = 1e-2,  # of Adam, at its highest
         negative_sample_rate: int = 5,
         repulsion_strength: float = 1.0,
@@ -832,9 +832,17 @@ accuracies = {name: accuracy(fitted.get(name) or SemiSupervisedClassifier(**quic
 pd.Series(accuracies, name="accuracy").round(3).to_frame()
 
 # %% [markdown]
-# **Label smoothing** is the original's third choice: its classifier should give 0.82 to the label of one of ten classes, and not 1. On two circles (1,000 rows, noise 0.04, factor 0.45, four labels per class) it decides whether a draw fails. Of ten
-# draws with the full training, seven are right to the last row, and three (0.82, 0.82 and 0.86) tear the outer circle, where more than 200 degrees of it have no label. Twice the steps (0.83, one of the three) or ten times the weight of the UMAP loss (0.79, two of them)
-# do not mend that; `label_smoothing=0.2` mends all three (1.00). On the moons the first seven draws had a mean of 0.943 with it, and one of them 0.81. So it is a setting, and not the default.
+# **Label smoothing**: the original's classifier should give 0.82 to the label of one of ten classes, and not 1. On two circles (1,000 rows, noise 0.04, factor 0.45, four labels per class) it decides whether a draw fails. Of ten
+# draws without it, seven are right to the last row, and three (0.82, 0.82 and 0.86) tear the outer circle, where more than 200 degrees of it have no label. Twice the steps, or ten times the weight of the UMAP loss, do not mend that.
+# A little smoothing does, and too much costs accuracy on the moons. Means over ten draws, with which the choice was made, and over ten others (for the moons eleven):
+#
+# | `label_smoothing` | moons | moons, others | circles | circles, others |
+# |---|---|---|---|---|
+# | 0 | 0.974 | 0.929 | 0.950 | 0.933 |
+# | 0.02, the default | 0.967 | 0.928 | 1.000 | 0.999 |
+# | 0.05 | 0.959 | 0.923 | 1.000 | 0.990 |
+# | 0.1 | 0.956 | 0.908 | 1.000 | 0.977 |
+# | 0.2 | 0.947 | - | 1.000 | - |
 #
 # A Y learns from labels alone, too. Its UMAP head is then never trained.
 

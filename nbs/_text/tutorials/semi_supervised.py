@@ -188,7 +188,7 @@ if not rows_file and (n_labels, n_draws, n_steps) == (3, 3, 300):
 # | `umap_weight` | weight of the graph beside the labels | more, where classes are clear groups and labels are few; 0 for labels alone |
 # | `graph` | `"euclidean"` (with `metric`, `n_neighbors`): neighbours among the rows; `"learned"`: neighbours by what the network has learned so far; or a graph of your own | learned: with an augmentation, or many labels; of your own: when something else than the columns knows what is near |
 # | `augment` | changes that leave the class as it is | images, always when you know such changes |
-# | `label_smoothing` | a label is not quite certain | 0.2 where single draws fail |
+# | `label_smoothing` | a label is not quite certain | 0 where classes are plain groups; more where single draws of labels fail |
 # | `n_steps` | how long; the learning rate falls to zero with the last step | more, while the accuracy still rises with it |
 # | `encoder` | `"mlp_norm"`, `"cnn13"` for larger images, or a Keras model | |
 #
