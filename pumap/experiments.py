@@ -156,8 +156,8 @@ PUMAPS = ("pumap", "umap_ae", "pumap_decoder")
 TOYS, IMAGES, PAPER_DATA = ("moons", "bison"), ("mnist", "fmnist", "cifar10"), ("mnist", "fmnist", "cifar10", "cassins", "retina")
 LAPTOP_SETTINGS = (
     (("umap_tf",), None, {"n_training_epochs": 100}), (("umap_tf",), IMAGES, {"n_training_epochs": 20}),
-    (("pumap",), (*IMAGES, "cassins"), {"n_training_epochs": 0.06}), (("umap_ae", "pumap_decoder"), (*IMAGES, "cassins"), {"n_training_epochs": 0.04}),
-    (("ptsne",), None, {"n_training_epochs": 100}), (("ptsne",), (*IMAGES, "cassins"), {"n_training_epochs": 15}), (("ptsne",), ("moons",), {"n_training_epochs": 1000}),
+    (("pumap",), IMAGES, {"n_training_epochs": 0.06}), (("umap_ae", "pumap_decoder"), IMAGES, {"n_training_epochs": 0.04}), (PUMAPS, ("cassins",), {"n_training_epochs": 0.15}),
+    (("ptsne",), None, {"n_training_epochs": 100}), (("ptsne",), IMAGES, {"n_training_epochs": 15}), (("ptsne",), ("cassins",), {"n_training_epochs": 60}), (("ptsne",), ("moons",), {"n_training_epochs": 1000}),
     (("vae", "ae"), None, {"n_training_epochs": 30}), (("vae", "ae"), IMAGES, {"n_training_epochs": 5}), (("vae", "ae"), ("moons",), {"n_training_epochs": 500}),
 )  # fmt: skip
 
