@@ -57,7 +57,7 @@ print(found)
 #
 # Seeds become a mean and a standard deviation. The paper's value is of one run. `n_train` is ours: the paper has 50,000 rows of MNIST
 # and Fashion-MNIST, so with fewer a difference is to be expected. P. UMAP is trained by the profile's solver and for as long as the profile says; only `paper` has the original's loop and effort. There is no t-SNE in 64 dimensions, here or in the paper: its usual
-# fast form works in two.
+# fast form works in two. Where `stand_in` names other data than the paper's, a difference says as much about the data as about the method.
 
 # %%
 paper = plots.published_table(2)

@@ -64,7 +64,7 @@ table = plots.comparison_table(found.records, "silhouette", paper)
 Markdown(plots.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
-# The records of 2-D embeddings keep their first 10,000 points. Where those are all, the score can be computed once more. It must come out the same, also when all points are moved and drawn ten times as large: a
+# The records of 2-D embeddings keep their first 10,000 points. Where those are all, the score can be computed once more, here with all points moved and drawn ten times as large. It must come out the same: a
 # silhouette has no unit.
 
 # %%
@@ -75,8 +75,7 @@ again = 0
 for record in found.records:
     points, y = ex.read_embedding(record, found.results) or ((), ())
     if len(points) == record["n_train"]:
-        for moved in (points, 10 * points - 3):
-            np.testing.assert_allclose(silhouette(moved, y), record["metrics"]["silhouette"], atol=1e-4)
+        np.testing.assert_allclose(silhouette(10 * points - 3, y), record["metrics"]["silhouette"], atol=1e-4)
         again += 1
 print(f"{again} of {len(found.records)} silhouettes computed again")
 

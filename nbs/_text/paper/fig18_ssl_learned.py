@@ -54,7 +54,7 @@ print(found)
 # ## Table 8
 #
 # Mean and standard deviation over seeds, beside the paper's one run. The paper leaves out 16 labels per class; those of its numbers stand in the outputs of its authors' notebooks. `n_train` is ours: the paper has 50,000 rows (CIFAR10: 40,000), so its `full` is
-# more labels than ours in the smaller profiles.
+# more labels than ours in the smaller profiles. Where `stand_in` names other data than the paper's, compare the methods with each other only.
 
 # %%
 table = plots.ssl_table(found.records, sc.published_accuracies())
