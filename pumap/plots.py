@@ -8,8 +8,8 @@ __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'C
            'SOLVER_LABELS', 'SOLVER_LOOKS', 'in_order', 'use_style', 'Picture', 'save_figure', 'procrustes_align',
            'point_colours', 'is_class_label', 'square_window', 'draw_projection', 'wrap', 'wrap_title', 'draw_reason',
            'projection_grid', 'published_table', 'record_title', 'stand_in_of', 'records_frame', 'comparison_table',
-           'to_markdown', 'save_table', 'check_table', 'agreement_text', 'families_text', 'axis_limits', 'log_limits',
-           'dot_legend', 'draw_dots', 'metric_dots', 'draw_example', 'example_grid', 'fractions', 'strip',
+           'number_text', 'to_markdown', 'save_table', 'check_table', 'agreement_text', 'families_text', 'axis_limits',
+           'log_limits', 'dot_legend', 'draw_dots', 'metric_dots', 'draw_example', 'example_grid', 'fractions', 'strip',
            'reconstruction_grid', 'ssl_table', 'check_ssl_table', 'label_places', 'draw_label_curves', 'draw_inset',
            'label_curves', 'draw_labelled', 'last_layer_grid', 'kernel_layers', 'network_shapes', 'inch_axes',
            'draw_network', 'draw_arrow', 'range_text', 'runs_text']
@@ -391,6 +391,14 @@ def _published_value(published, metric, dataset, dim, method):
     return float(values.iloc[0]) if len(values) else np.nan
 
 # %% ../nbs/10_plots.ipynb #d92a9fda
+def number_text(
+    value: float,
+    digits: int = 4,  # after the point
+) -> str:
+    "A number with so many digits, or with two that are not zero, if it is small."
+    return f"{value:.2g}" if 0 < abs(value) < 10 ** (1 - digits) else f"{value:.{digits}f}"
+
+
 def to_markdown(
     table: pd.DataFrame,
     digits: int = 4,  # after the point, for numbers that are not whole
@@ -406,7 +414,7 @@ def _cell_text(value, name, digits):
     if pd.isna(value):
         return "-"
     if isinstance(value, (float, np.floating)):
-        return f"{value:+.{digits}f}" if name == "difference" else f"{value:.{digits}f}"
+        return f"{value:+.{digits}f}" if name == "difference" else number_text(value, digits) if name == "ours" else f"{value:.{digits}f}"
     if isinstance(value, (int, np.integer)):
         return f"{value:,}" if name.startswith("n_") else str(value)
     return str(value).replace("|", "\\|")
@@ -466,10 +474,10 @@ def families_text(
         ours = group.set_index("method").ours
         family = ours[ours.index.isin(UMAP_FAMILY)]
         if len(family) > 1:
-            others = "".join(f", {METHOD_LABELS[m]} {value:.4f}" for m, value in ours.items() if m not in UMAP_FAMILY)
+            others = "".join(f", {METHOD_LABELS[m]} {number_text(value)}" for m, value in ours.items() if m not in UMAP_FAMILY)
             instead = group.stand_in.iloc[0]
             name = f"{dataset} ({instead})" if isinstance(instead, str) else dataset
-            lines.append(f"{name}, {dim}-D: UMAP methods {family.min():.4f} to {family.max():.4f}{others}")
+            lines.append(f"{name}, {dim}-D: UMAP methods {number_text(family.min())} to {number_text(family.max())}{others}")
     return "\n".join(lines)
 
 # %% ../nbs/10_plots.ipynb #19778380
@@ -499,10 +507,10 @@ LOG_METRICS = ("reconstruction_mse",)
 def log_limits(
     values,  # all values on the axis, above 0 where they are to be seen; NaN allowed
 ) -> tuple:  # (low, high)
-    "Limits of a logarithmic axis: a fifth more room than the values need, and a factor of three at least."
+    "Limits of a logarithmic axis: at each end 8% more than the values need, a fifth of the value at least; and a factor of three in all."
     values = np.asarray(values, dtype="float64")
     low, high = np.nanmin(values[values > 0]), np.nanmax(values)
-    room = max(1.2, np.sqrt(3 * low / high))
+    room = max(1.2, (high / low) ** 0.08, np.sqrt(3 * low / high))
     return float(low / room), float(high * room)
 
 # %% ../nbs/10_plots.ipynb #b0d87afd
@@ -623,7 +631,7 @@ def example_grid(
     "A panel for each data set, with one row of it; ValueError if there are none."
     if not examples:
         raise ValueError("There are no examples to draw: give examples[data set] = rows.")
-    titles = [wrap((titles or {}).get(dataset, dataset), 26) for dataset in examples]
+    titles = [wrap_title((titles or {}).get(dataset, dataset), 26) for dataset in examples]
     columns = min(columns, len(examples))
     lines = -(-len(examples) // columns)
     side, gap, above = 1.6, 0.1, 0.1 + 0.14 * max(title.count("\n") + 1 for title in titles)  # inches
@@ -822,8 +830,8 @@ def draw_labelled(
     "A panel of points with the labelled ones on top; where a quarter or more had a label they are not marked."
     draw_projection(ax, embedding, y, classes)
     if np.mean(labelled) < 0.25:
-        size = 14 if np.sum(labelled) < 100 else 5
-        ax.scatter(*embedding[labelled].T, s=size, color=point_colours(y, classes)[labelled], edgecolors="k", linewidths=0.5, rasterized=True)
+        size = np.clip(600 / np.sum(labelled), 2, 14)  # points squared: many of them must not hide the rest
+        ax.scatter(*embedding[labelled].T, s=size, color=point_colours(y, classes)[labelled], edgecolors="k", linewidths=0.13 * size**0.5, rasterized=True)
 
 # %% ../nbs/10_plots.ipynb #3b71296e
 def last_layer_grid(
@@ -843,7 +851,7 @@ def last_layer_grid(
         for i, (dataset, row) in enumerate(panels.items()):
             _draw_last_layers(axes[2 * i : 2 * i + 2], row, counts)
             for ax, word in zip(axes[2 * i : 2 * i + 2, 0], ("true", "predicted")):
-                ax.set_ylabel(f"{wrap((titles or {}).get(dataset, dataset), 20)}\n{word}", linespacing=1.1)
+                ax.set_ylabel(f"{wrap_title((titles or {}).get(dataset, dataset), 20)}\n{word}", linespacing=1.1)
         for ax, word in zip(axes[0], ["pixels", *("all labels" if n == "full" else f"{n} per class" for n in counts)]):
             ax.set_title(word)
     return fig

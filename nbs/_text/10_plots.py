@@ -725,11 +725,19 @@ for wrong, metric, word in (
 
 
 # %% [markdown]
-# For reading, the table is written in Markdown with four digits, as in the paper, and a sign where the sign is the message. For computing there is
+# For reading, the table is written in Markdown with four digits, as in the paper, and a sign where the sign is the message. Of a small error four digits would leave one or none: of ours two are kept. For computing there is
 # a CSV file beside it.
 
 # %%
 #| export
+def number_text(
+    value: float,
+    digits: int = 4,  # after the point
+) -> str:
+    "A number with so many digits, or with two that are not zero, if it is small."
+    return f"{value:.2g}" if 0 < abs(value) < 10 ** (1 - digits) else f"{value:.{digits}f}"
+
+
 def to_markdown(
     table: pd.DataFrame,
     digits: int = 4,  # after the point, for numbers that are not whole
@@ -745,7 +753,7 @@ def _cell_text(value, name, digits):
     if pd.isna(value):
         return "-"
     if isinstance(value, (float, np.floating)):
-        return f"{value:+.{digits}f}" if name == "difference" else f"{value:.{digits}f}"
+        return f"{value:+.{digits}f}" if name == "difference" else number_text(value, digits) if name == "ours" else f"{value:.{digits}f}"
     if isinstance(value, (int, np.integer)):
         return f"{value:,}" if name.startswith("n_") else str(value)
     return str(value).replace("|", "\\|")
@@ -771,6 +779,8 @@ lines = to_markdown(table).splitlines()
 assert lines[0].startswith("| dataset | stand_in | dim | method |") and len(lines) == 2 + len(table)
 assert "| 0.9601 |" in lines[6] and "| 1,000 |" in lines[6] and lines[2].endswith(" - |")
 assert to_markdown(pd.DataFrame({"a": ["x|y"]})).splitlines()[2] == "| x\\|y |"
+assert to_markdown(pd.DataFrame({"paper": [0.0003], "ours": [0.000244]})).splitlines()[2] == "| 0.0003 | 0.00024 |"
+assert [number_text(value) for value in (0.9777, 0.0012, 0.00012, 0.0, -0.5)] == ["0.9777", "0.0012", "0.00012", "0.0000", "-0.5000"]
 
 with tempfile.TemporaryDirectory() as folder:
     csv, markdown = save_table(table, Path(folder) / "table02")
@@ -844,10 +854,10 @@ def families_text(
         ours = group.set_index("method").ours
         family = ours[ours.index.isin(UMAP_FAMILY)]
         if len(family) > 1:
-            others = "".join(f", {METHOD_LABELS[m]} {value:.4f}" for m, value in ours.items() if m not in UMAP_FAMILY)
+            others = "".join(f", {METHOD_LABELS[m]} {number_text(value)}" for m, value in ours.items() if m not in UMAP_FAMILY)
             instead = group.stand_in.iloc[0]
             name = f"{dataset} ({instead})" if isinstance(instead, str) else dataset
-            lines.append(f"{name}, {dim}-D: UMAP methods {family.min():.4f} to {family.max():.4f}{others}")
+            lines.append(f"{name}, {dim}-D: UMAP methods {number_text(family.min())} to {number_text(family.max())}{others}")
     return "\n".join(lines)
 
 
@@ -896,10 +906,10 @@ LOG_METRICS = ("reconstruction_mse",)
 def log_limits(
     values,  # all values on the axis, above 0 where they are to be seen; NaN allowed
 ) -> tuple:  # (low, high)
-    "Limits of a logarithmic axis: a fifth more room than the values need, and a factor of three at least."
+    "Limits of a logarithmic axis: at each end 8% more than the values need, a fifth of the value at least; and a factor of three in all."
     values = np.asarray(values, dtype="float64")
     low, high = np.nanmin(values[values > 0]), np.nanmax(values)
-    room = max(1.2, np.sqrt(3 * low / high))
+    room = max(1.2, (high / low) ** 0.08, np.sqrt(3 * low / high))
     return float(low / room), float(high * room)
 
 
@@ -909,7 +919,8 @@ assert 0.94 < low < 0.95 and 0.99 < high < 1.0
 assert axis_limits([0.1, 0.9])[0] == 0 > axis_limits([0.0, 0.9])[0]
 assert axis_limits([-0.2, 0.5])[0] < -0.2
 assert axis_limits([0.5, 0.5])[0] < 0.5 < axis_limits([0.5, 0.5])[1]
-assert_allclose(log_limits([0.1, 0.001, np.nan, -1]), (0.001 / 1.2, 0.12))
+assert_allclose(log_limits([0.1, 0.02, np.nan, -1]), (0.02 / 1.2, 0.12))
+assert_allclose(np.log10(log_limits([0.1, 0.001])), (-3.16, -0.84))
 assert_allclose(np.divide(*log_limits([0.02, 0.021])), 1 / 3)
 
 # %%
@@ -1101,7 +1112,7 @@ def example_grid(
     "A panel for each data set, with one row of it; ValueError if there are none."
     if not examples:
         raise ValueError("There are no examples to draw: give examples[data set] = rows.")
-    titles = [wrap((titles or {}).get(dataset, dataset), 26) for dataset in examples]
+    titles = [wrap_title((titles or {}).get(dataset, dataset), 26) for dataset in examples]
     columns = min(columns, len(examples))
     lines = -(-len(examples) // columns)
     side, gap, above = 1.6, 0.1, 0.1 + 0.14 * max(title.count("\n") + 1 for title in titles)  # inches
@@ -1428,8 +1439,8 @@ def draw_labelled(
     "A panel of points with the labelled ones on top; where a quarter or more had a label they are not marked."
     draw_projection(ax, embedding, y, classes)
     if np.mean(labelled) < 0.25:
-        size = 14 if np.sum(labelled) < 100 else 5
-        ax.scatter(*embedding[labelled].T, s=size, color=point_colours(y, classes)[labelled], edgecolors="k", linewidths=0.5, rasterized=True)
+        size = np.clip(600 / np.sum(labelled), 2, 14)  # points squared: many of them must not hide the rest
+        ax.scatter(*embedding[labelled].T, s=size, color=point_colours(y, classes)[labelled], edgecolors="k", linewidths=0.13 * size**0.5, rasterized=True)
 
 
 # %%
@@ -1451,7 +1462,7 @@ def last_layer_grid(
         for i, (dataset, row) in enumerate(panels.items()):
             _draw_last_layers(axes[2 * i : 2 * i + 2], row, counts)
             for ax, word in zip(axes[2 * i : 2 * i + 2, 0], ("true", "predicted")):
-                ax.set_ylabel(f"{wrap((titles or {}).get(dataset, dataset), 20)}\n{word}", linespacing=1.1)
+                ax.set_ylabel(f"{wrap_title((titles or {}).get(dataset, dataset), 20)}\n{word}", linespacing=1.1)
         for ax, word in zip(axes[0], ["pixels", *("all labels" if n == "full" else f"{n} per class" for n in counts)]):
             ax.set_title(word)
     return fig

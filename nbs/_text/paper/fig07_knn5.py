@@ -102,7 +102,7 @@ fig
 print(plots.agreement_text(table, sc.TOLERANCE["knn5_accuracy"]))
 print(plots.families_text(table))
 print(f"the vote gains {gain.ours.mean():+.4f} on the average of all rows, in {int(gain.ours.gt(0).sum())} of {len(gain)} of them")
-print(sc.claims_text(found.records, "C04", "C06"))
+print(sc.claims_text(found.records, "C04", "C05", "C06"))
 
 # %% [markdown]
 # ## Write
