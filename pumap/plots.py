@@ -7,12 +7,12 @@ __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'C
            'CLASS_COLOURS', 'METRIC_LABELS', 'LOG_METRICS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'FULL_GAP', 'DASHED',
            'SOLVER_LABELS', 'SOLVER_LOOKS', 'in_order', 'use_style', 'Picture', 'save_figure', 'procrustes_align',
            'point_colours', 'is_class_label', 'square_window', 'draw_projection', 'wrap', 'wrap_title', 'draw_reason',
-           'projection_grid', 'published_table', 'record_title', 'stand_in_of', 'records_frame', 'comparison_table',
-           'number_text', 'to_markdown', 'save_table', 'check_table', 'agreement_text', 'families_text', 'axis_limits',
-           'log_limits', 'dot_legend', 'draw_dots', 'metric_dots', 'draw_example', 'example_grid', 'fractions', 'strip',
-           'reconstruction_grid', 'ssl_table', 'check_ssl_table', 'label_places', 'draw_label_curves', 'draw_inset',
-           'label_curves', 'draw_labelled', 'last_layer_grid', 'kernel_layers', 'network_shapes', 'inch_axes',
-           'draw_network', 'draw_arrow', 'range_text', 'runs_text']
+           'projection_grid', 'published_table', 'published_means', 'record_title', 'stand_in_of', 'records_frame',
+           'comparison_table', 'number_text', 'to_markdown', 'save_table', 'check_table', 'agreement_text',
+           'families_text', 'axis_limits', 'log_limits', 'dot_legend', 'draw_dots', 'metric_dots', 'draw_example',
+           'example_grid', 'fractions', 'strip', 'reconstruction_grid', 'ssl_table', 'check_ssl_table', 'label_places',
+           'draw_label_curves', 'draw_inset', 'label_curves', 'draw_labelled', 'last_layer_grid', 'kernel_layers',
+           'network_shapes', 'inch_axes', 'draw_network', 'draw_arrow', 'range_text', 'runs_text']
 
 # %% ../nbs/10_plots.ipynb #b4a4c8e6
 import io
@@ -316,6 +316,15 @@ def published_table(
         raise ValueError(f"The paper has no table {n!r}: its tables are 1 to 8.")
     table = pd.read_csv(root() / "nbs" / "paper" / "published" / f"table{n}.csv")
     return table.assign(method=[*map(measured_on, table.metric, table.method)]) if "metric" in table else table
+
+# %% ../nbs/10_plots.ipynb #8abfd9ee
+def published_means(
+    n: int,  # 2 to 7
+    dim: int = 2,  # number of components
+) -> dict:  # data set -> method -> value
+    "One table of the paper in one number of dimensions, in the form of `scorecard.means_of`."
+    rows = published_table(n).query("dim == @dim").dropna(subset="value")
+    return {dataset: group.set_index("method").value.to_dict() for dataset, group in rows.groupby("dataset", sort=False)}
 
 # %% ../nbs/10_plots.ipynb #b82f9ea3
 def record_title(

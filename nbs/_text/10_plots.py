@@ -574,6 +574,7 @@ def published_table(
 
 
 # %%
+#| export
 def published_means(
     n: int,  # 2 to 7
     dim: int = 2,  # number of components
