@@ -851,7 +851,9 @@ def last_layer_grid(
     counts = sorted({n for row in panels.values() for n in row if n != "pixels"}, key=label_order)
     if not counts:
         raise ValueError("There are no panels to draw: give panels[data set][labels per class] = arrays.")
-    side, left, top = min(1.3, (TEXT_WIDTH - 0.5) / (len(counts) + 1)), 0.5, 0.25  # inches
+    names = {dataset: wrap_title((titles or {}).get(dataset, dataset), 22) for dataset in panels}
+    left = 0.22 + 0.14 * max(name.count("\n") + 2 for name in names.values())  # inches, as all below
+    side, top = min(1.3, (TEXT_WIDTH - left) / (len(counts) + 1)), 0.25
     width, height = left + 0.02 + side * (len(counts) + 1), top + 0.02 + 2 * side * len(panels)
     with use_style():
         fig = Picture(figsize=(width, height))
@@ -860,7 +862,7 @@ def last_layer_grid(
         for i, (dataset, row) in enumerate(panels.items()):
             _draw_last_layers(axes[2 * i : 2 * i + 2], row, counts)
             for ax, word in zip(axes[2 * i : 2 * i + 2, 0], ("true", "predicted")):
-                ax.set_ylabel(f"{wrap_title((titles or {}).get(dataset, dataset), 20)}\n{word}", linespacing=1.1)
+                ax.set_ylabel(f"{names[dataset]}\n{word}", linespacing=1.1)
         for ax, word in zip(axes[0], ["pixels", *("all labels" if n == "full" else f"{n} per class" for n in counts)]):
             ax.set_title(word)
     return fig
