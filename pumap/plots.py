@@ -6,13 +6,13 @@
 __all__ = ['METHOD_LABELS', 'METHOD_COLOURS', 'METHOD_MARKERS', 'TEXT_WIDTH', 'COLUMN_WIDTH', 'GREY', 'FAINT', 'STYLE',
            'CLASS_COLOURS', 'METRIC_LABELS', 'LOG_METRICS', 'OURS', 'PAPER', 'BESIDE_DOTS', 'FULL_GAP', 'DASHED',
            'SOLVER_LABELS', 'SOLVER_LOOKS', 'in_order', 'use_style', 'Picture', 'save_figure', 'procrustes_align',
-           'point_colours', 'is_class_label', 'square_window', 'draw_projection', 'wrap', 'draw_reason',
-           'projection_grid', 'published_table', 'record_title', 'records_frame', 'comparison_table', 'to_markdown',
-           'save_table', 'check_table', 'agreement_text', 'families_text', 'axis_limits', 'log_limits', 'dot_legend',
-           'draw_dots', 'metric_dots', 'draw_example', 'example_grid', 'fractions', 'strip', 'reconstruction_grid',
-           'ssl_table', 'check_ssl_table', 'label_places', 'draw_label_curves', 'draw_inset', 'label_curves',
-           'draw_labelled', 'last_layer_grid', 'kernel_layers', 'network_shapes', 'inch_axes', 'draw_network',
-           'draw_arrow', 'range_text', 'runs_text']
+           'point_colours', 'is_class_label', 'square_window', 'draw_projection', 'wrap', 'wrap_title', 'draw_reason',
+           'projection_grid', 'published_table', 'published_means', 'record_title', 'stand_in_of', 'records_frame',
+           'comparison_table', 'number_text', 'to_markdown', 'save_table', 'check_table', 'agreement_text',
+           'families_text', 'axis_limits', 'log_limits', 'dot_legend', 'draw_dots', 'metric_dots', 'draw_example',
+           'example_grid', 'fractions', 'strip', 'reconstruction_grid', 'ssl_table', 'check_ssl_table', 'label_places',
+           'draw_label_curves', 'draw_inset', 'label_curves', 'draw_labelled', 'last_layer_grid', 'kernel_layers',
+           'network_shapes', 'inch_axes', 'draw_network', 'draw_arrow', 'range_text', 'runs_text']
 
 # %% ../nbs/10_plots.ipynb #b4a4c8e6
 import io
@@ -233,7 +233,8 @@ def draw_projection(
     xlim, ylim, outside = square_window(embedding)
     ax.set(xlim=xlim, ylim=ylim)
     if outside:
-        ax.text(0.97, 0.03, f"+{outside}", transform=ax.transAxes, ha="right", va="bottom", fontsize=6, color=GREY)
+        behind = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.5}
+        ax.text(0.97, 0.03, f"+{outside}", transform=ax.transAxes, ha="right", va="bottom", fontsize=6, color=GREY, bbox=behind)
 
 # %% ../nbs/10_plots.ipynb #bc0d0f10
 def wrap(
@@ -242,6 +243,14 @@ def wrap(
 ) -> str:
     "Break lines that are too long; lines already there are kept."
     return "\n".join(textwrap.fill(line, width) for line in text.splitlines())
+
+
+def wrap_title(
+    title: str,  # of a data set, as `record_title` gives it
+    width: int,  # letters in a line
+) -> str:
+    "A title that is too long for one line: what is in brackets begins a new one."
+    return wrap("\n".join(line if len(line) <= width else line.replace(" (", "\n(") for line in title.splitlines()), width)
 
 
 def draw_reason(
@@ -265,19 +274,23 @@ def projection_grid(
     methods = in_order(m for row in panels.values() for m in row)
     if not methods:
         raise ValueError("There are no panels to draw: give panels[data set][method] = (embedding, y).")
-    titles = [wrap((titles or {}).get(dataset, dataset), 20) for dataset in panels]
-    left = 0.16 + 0.14 * max(title.count("\n") + 1 for title in titles)  # inches, as all below
+    titles = [wrap_title((titles or {}).get(dataset, dataset), 18) for dataset in panels]
+    points = 8 if len(methods) < 7 else 10
+    letter = 0.63 * points / 72  # inches, as all below
+    left = 0.1 + letter * max(len(line) for title in titles for line in title.splitlines())
     side = np.clip((TEXT_WIDTH - left) / len(methods), 1.0, 1.34)
-    width, height = left + 0.02 + side * len(methods), 0.3 + side * len(panels)
+    labels = [label if letter * len(label) < side else label.replace(" +", "\n+") for label in map(METHOD_LABELS.get, methods)]
+    top = 0.14 + points / 60 * (1 + max(label.count("\n") for label in labels))
+    width, height = left + 0.02 + side * len(methods), top + 0.02 + side * len(panels)
     with use_style():
         fig = Picture(figsize=(width, height))
-        box = {"left": left / width, "right": 1 - 0.02 / width, "bottom": 0.02 / height, "top": 1 - 0.28 / height}
+        box = {"left": left / width, "right": 1 - 0.02 / width, "bottom": 0.02 / height, "top": 1 - top / height}
         axes = fig.subplots(len(panels), len(methods), squeeze=False, gridspec_kw={**box, "wspace": 0.05, "hspace": 0.05})
         for row, dataset, title in zip(axes, panels, titles):
             _draw_row(row, dataset, panels[dataset], methods)
-            row[0].set_ylabel(title, labelpad=4, linespacing=1.1)
-        for ax, method in zip(axes[0], methods):
-            ax.set_title(METHOD_LABELS[method], pad=6)
+            row[0].set_ylabel(title, rotation=0, ha="right", va="center", labelpad=4, fontsize=points, linespacing=1.1)
+        for ax, method, label in zip(axes[0], methods, labels):
+            ax.set_title(label, pad=6, fontsize=points, linespacing=1.0)
             ax.plot([0, 1], [1.03, 1.03], color=METHOD_COLOURS[method], lw=2, transform=ax.transAxes, clip_on=False)
     return fig
 
@@ -304,6 +317,15 @@ def published_table(
     table = pd.read_csv(root() / "nbs" / "paper" / "published" / f"table{n}.csv")
     return table.assign(method=[*map(measured_on, table.metric, table.method)]) if "metric" in table else table
 
+# %% ../nbs/10_plots.ipynb #8abfd9ee
+def published_means(
+    n: int,  # 2 to 7
+    dim: int = 2,  # number of components
+) -> dict:  # data set -> method -> value
+    "One table of the paper in one number of dimensions, in the form of `scorecard.means_of`."
+    rows = published_table(n).query("dim == @dim").dropna(subset="value")
+    return {dataset: group.set_index("method").value.to_dict() for dataset, group in rows.groupby("dataset", sort=False)}
+
 # %% ../nbs/10_plots.ipynb #b82f9ea3
 def record_title(
     record: dict,  # of either grid
@@ -312,16 +334,23 @@ def record_title(
     return title_of(record["data"]["title"], record["data"].get("stand_in_for"))
 
 
+def stand_in_of(
+    record: dict,  # of either grid
+) -> str | None:
+    "The title of the data if they stand in for others; else None."
+    return record["data"]["title"] if record["data"].get("stand_in_for") else None
+
+
 def records_frame(
     records,  # records of `pumap.experiments`
-) -> pd.DataFrame:  # dataset, dim, method, seed, n_train, title, and a column for each metric
-    "One row for each record, in the order given. A data set that stands in for another says so in its title."
-    rows = []
+) -> pd.DataFrame:  # dataset, dim, method, seed, n_train, title, stand_in, and a column for each metric
+    "One row for each record, in the order given. A data set that stands in for another says so in its title, and its own name is `stand_in`."
+    rows, columns = [], ["dataset", "dim", "method", "seed", "n_train", "title", "stand_in"]
     for record in records:
         cell = record["cell"]
         row = {"dataset": cell["dataset"], "dim": cell["n_components"], "method": cell["method"], "seed": cell["seed"]}
-        rows.append({**row, "n_train": record["n_train"], "title": record_title(record), **record["metrics"]})
-    frame = pd.DataFrame(rows, columns=None if rows else ["dataset", "dim", "method", "seed", "n_train", "title"])
+        rows.append({**row, "n_train": record["n_train"], "title": record_title(record), "stand_in": stand_in_of(record), **record["metrics"]})
+    frame = pd.DataFrame(rows, columns=None if rows else columns)
     repeated = frame[frame.duplicated(["dataset", "dim", "method", "seed"])]
     if len(repeated):
         raise ValueError(f"Two records say they are {_cell_words(repeated.iloc[0])}: give the records of one profile only.")
@@ -336,14 +365,14 @@ def comparison_table(
     records,  # records of `pumap.experiments`, all of one profile
     metric: str,  # a key of their `metrics`, such as "trustworthiness"
     published=None,  # the paper's table, as `published_table` gives it; None: no values of the paper
-) -> pd.DataFrame:  # dataset, dim, method, metric, paper, ours, sd, n_seeds, n_train, difference (ours - paper)
+) -> pd.DataFrame:  # dataset, stand_in, dim, method, metric, paper, ours, sd, n_seeds, n_train, difference (ours - paper)
     """Our mean over seeds beside the paper's value, one row for each data set, dimension and method.
 
-    `sd` is the sample standard deviation, NaN for one seed; `paper` is NaN where the paper has no value.
+    `sd` is the sample standard deviation, NaN for one seed; `paper` is NaN where the paper has no value; `stand_in` is the title of data that stand in for `dataset`, else None.
     Raises `ValueError` if no record has the metric, or records of one cell differ in their number of rows."""
     frame = records_frame(records)
     if metric not in frame or frame[metric].isna().all():
-        known = sorted(set(frame.columns) - {"dataset", "dim", "method", "seed", "n_train", "title"})
+        known = sorted(set(frame.columns) - {"dataset", "dim", "method", "seed", "n_train", "title", "stand_in"})
         raise ValueError(f"No record has a value of {metric!r}; metrics in these records: {', '.join(known) or 'none'}.")
     order = {m: i for i, m in enumerate(in_order(frame.method))}
     place = {d: i for i, d in enumerate(frame.dataset.unique())}
@@ -353,10 +382,11 @@ def comparison_table(
             raise ValueError(f"Seeds of {_cell_words(cell.iloc[0])} were trained on different numbers of rows: give one profile's records.")
         paper, ours = _published_value(published, metric, *key), cell[metric].astype(float)
         numbers = (paper, ours.mean(), ours.std(ddof=1), len(cell), int(cell.n_train.iloc[0]), ours.mean() - paper)
-        rows.append((*key, metric, *numbers))
-    rows.sort(key=lambda row: (place[row[0]], row[1], order[row[2]]))
+        dataset, dim, method = key
+        rows.append((dataset, cell.stand_in.iloc[0], dim, method, metric, *numbers))
+    rows.sort(key=lambda row: (place[row[0]], row[2], order[row[3]]))
     return pd.DataFrame(
-        rows, columns=["dataset", "dim", "method", "metric", "paper", "ours", "sd", "n_seeds", "n_train", "difference"]
+        rows, columns=["dataset", "stand_in", "dim", "method", "metric", "paper", "ours", "sd", "n_seeds", "n_train", "difference"]
     )
 
 
@@ -370,6 +400,14 @@ def _published_value(published, metric, dataset, dim, method):
     return float(values.iloc[0]) if len(values) else np.nan
 
 # %% ../nbs/10_plots.ipynb #d92a9fda
+def number_text(
+    value: float,
+    digits: int = 4,  # after the point
+) -> str:
+    "A number with so many digits, or with two that are not zero, if it is small."
+    return f"{value:.2g}" if 0 < abs(value) < 10 ** (1 - digits) else f"{value:.{digits}f}"
+
+
 def to_markdown(
     table: pd.DataFrame,
     digits: int = 4,  # after the point, for numbers that are not whole
@@ -385,7 +423,7 @@ def _cell_text(value, name, digits):
     if pd.isna(value):
         return "-"
     if isinstance(value, (float, np.floating)):
-        return f"{value:+.{digits}f}" if name == "difference" else f"{value:.{digits}f}"
+        return f"{value:+.{digits}f}" if name == "difference" else number_text(value, digits) if name == "ours" else f"{value:.{digits}f}"
     if isinstance(value, (int, np.integer)):
         return f"{value:,}" if name.startswith("n_") else str(value)
     return str(value).replace("|", "\\|")
@@ -426,11 +464,14 @@ def agreement_text(
 ) -> str:
     "How many values are near the paper's, and which is the farthest."
     both = table.dropna(subset=["paper"])
+    standing_in = int(both.stand_in.notna().sum())
+    both = both[both.stand_in.isna()]
     if both.empty:
         return "None of these data sets is in the paper's table; the profiles laptop and paper have some that are."
     worst = both.loc[both.difference.abs().idxmax()]
     near = f"{int(both.difference.abs().le(tolerance).sum())} of {len(both)} values are within {tolerance} of the paper's" if tolerance else f"{len(both)} values have one of the paper beside them"
-    return f"{near}; the farthest is {worst.dataset}, {METHOD_LABELS[worst.method]}, {worst.dim}-D, with {worst.difference:+.4f}."
+    farthest = f"the farthest is {worst.dataset}, {METHOD_LABELS[worst.method]}, {worst.dim}-D, with {worst.difference:+.4f}."
+    return f"{near}; {farthest}" + (f" {standing_in} more are of data that stand in for the paper's, and are not counted." if standing_in else "")
 
 
 def families_text(
@@ -442,8 +483,10 @@ def families_text(
         ours = group.set_index("method").ours
         family = ours[ours.index.isin(UMAP_FAMILY)]
         if len(family) > 1:
-            others = "".join(f", {METHOD_LABELS[m]} {value:.4f}" for m, value in ours.items() if m not in UMAP_FAMILY)
-            lines.append(f"{dataset}, {dim}-D: UMAP methods {family.min():.4f} to {family.max():.4f}{others}")
+            others = "".join(f", {METHOD_LABELS[m]} {number_text(value)}" for m, value in ours.items() if m not in UMAP_FAMILY)
+            instead = group.stand_in.iloc[0]
+            name = f"{dataset} ({instead})" if isinstance(instead, str) else dataset
+            lines.append(f"{name}, {dim}-D: UMAP methods {number_text(family.min())} to {number_text(family.max())}{others}")
     return "\n".join(lines)
 
 # %% ../nbs/10_plots.ipynb #19778380
@@ -452,7 +495,7 @@ METRIC_LABELS = {
     "knn1_accuracy": "1-NN accuracy",
     "knn5_accuracy": "5-NN accuracy",
     "silhouette": "Silhouette score",
-    "clustering_nmi": "Normalized mutual information",
+    "clustering_nmi": "Normalized\nmutual information",
     "reconstruction_mse": "Mean squared error",
 }
 
@@ -473,10 +516,10 @@ LOG_METRICS = ("reconstruction_mse",)
 def log_limits(
     values,  # all values on the axis, above 0 where they are to be seen; NaN allowed
 ) -> tuple:  # (low, high)
-    "Limits of a logarithmic axis: a fifth more room than the values need, and a factor of three at least."
+    "Limits of a logarithmic axis: at each end 8% more than the values need, a fifth of the value at least; and a factor of three in all."
     values = np.asarray(values, dtype="float64")
     low, high = np.nanmin(values[values > 0]), np.nanmax(values)
-    room = max(1.2, np.sqrt(3 * low / high))
+    room = max(1.2, (high / low) ** 0.08, np.sqrt(3 * low / high))
     return float(low / room), float(high * room)
 
 # %% ../nbs/10_plots.ipynb #b0d87afd
@@ -514,7 +557,7 @@ def draw_dots(
         ax.axvspan(i - 0.5, i + 0.5, color=band, lw=0, zorder=0)
         if not (table.dataset == dataset).any():
             inches = (ax.figure.get_figwidth() - BESIDE_DOTS) / len(datasets)
-            reason = wrap(textwrap.shorten(missing.get(dataset, "not run"), 120, placeholder=" ..."), int(inches * 14))
+            reason = wrap(textwrap.shorten(missing.get(dataset, "not in this run"), 120, placeholder=" ..."), int(inches * 14))
             look = {"ha": "center", "va": "center", "fontsize": 6, "color": GREY, "bbox": {"fc": band, "ec": "none", "pad": 2}}
             ax.text(i, 0.5, reason, transform=ax.get_xaxis_transform(), zorder=1, **look)
     ax.set_axisbelow(True)
@@ -561,8 +604,8 @@ def metric_dots(
             ax.set_ylabel(METRIC_LABELS.get(metric, metric))
             ax.set_title(f"{dim} dimensions", loc="left", fontweight="bold")
             sns.despine(ax=ax, bottom=True)
-        letters = max(10, int(12 * (width - BESIDE_DOTS) / len(datasets)))
-        axes[-1].set_xticks(range(len(datasets)), [wrap(titles.get(d, d), letters) for d in datasets])
+        letters = max(12, int(14 * (width - BESIDE_DOTS) / len(datasets)))
+        axes[-1].set_xticks(range(len(datasets)), [wrap_title(titles.get(d, d), letters) for d in datasets])
         fig.legend(handles=dot_legend(table, methods), loc="outside right upper", handletextpad=0.4, borderaxespad=0)
     return fig
 
@@ -597,7 +640,7 @@ def example_grid(
     "A panel for each data set, with one row of it; ValueError if there are none."
     if not examples:
         raise ValueError("There are no examples to draw: give examples[data set] = rows.")
-    titles = [wrap((titles or {}).get(dataset, dataset), 26) for dataset in examples]
+    titles = [wrap_title((titles or {}).get(dataset, dataset), 26) for dataset in examples]
     columns = min(columns, len(examples))
     lines = -(-len(examples) // columns)
     side, gap, above = 1.6, 0.1, 0.1 + 0.14 * max(title.count("\n") + 1 for title in titles)  # inches
@@ -666,13 +709,14 @@ def reconstruction_grid(
 def ssl_table(
     records,  # of the semi-supervised grid, all of one profile
     published=(),  # the paper's numbers, as `experiments.published_accuracies` gives them
-) -> pd.DataFrame:  # dataset, method, n_labels, paper, ours, sd, n_seeds, n_train, difference (ours - paper)
+) -> pd.DataFrame:  # dataset, stand_in, method, n_labels, paper, ours, sd, n_seeds, n_train, difference (ours - paper)
     """Mean accuracy over seeds beside the paper's value, one row for each data set, method and number of labels per class.
 
     Numbers of labels that only the paper has are there, too, for the data sets and methods of the records; `ours` is then NaN. Raises `ValueError` without records."""
-    ours = {}
+    ours, stand_ins = {}, {}
     for record in records:
         cell = record["cell"]
+        stand_ins[cell["dataset"]] = stand_in_of(record)
         ours.setdefault((cell["dataset"], cell["method"], cell["n_labels"]), []).append((record["metrics"]["accuracy"], record["n_train"]))
     if not ours:
         raise ValueError("There is no record of the semi-supervised grid: run its cells first.")
@@ -684,8 +728,9 @@ def ssl_table(
     for key in keys:
         values = pd.Series([value for value, _ in ours.get(key, ())], dtype=float)
         n_train = ours[key][0][1] if key in ours else np.nan
-        rows.append((*key, paper.get(key, np.nan), values.mean(), values.std(ddof=1), len(values), n_train, values.mean() - paper.get(key, np.nan)))
-    table = pd.DataFrame(rows, columns=["dataset", "method", "n_labels", "paper", "ours", "sd", "n_seeds", "n_train", "difference"])
+        numbers = (values.mean(), values.std(ddof=1), len(values), n_train, values.mean() - paper.get(key, np.nan))
+        rows.append((key[0], stand_ins[key[0]], *key[1:], paper.get(key, np.nan), *numbers))
+    table = pd.DataFrame(rows, columns=["dataset", "stand_in", "method", "n_labels", "paper", "ours", "sd", "n_seeds", "n_train", "difference"])
     return table.astype({"n_train": "Int64"})
 
 # %% ../nbs/10_plots.ipynb #606b860e
@@ -733,7 +778,7 @@ def draw_label_curves(
             ax.errorbar(x[there], part.ours[there], part.sd[there].fillna(0), color=colour, elinewidth=1, zorder=3 + i, **marker)
     sd = table.sd.fillna(0)
     ax.set(ylim=axis_limits([*(table.ours - sd), *(table.ours + sd), *table.paper]))
-    ax.set_xticks(list(places.values()), [str(n) for n in places])
+    ax.set_xticks(list(places.values()), [str(n) for n in places], fontsize=6.5)  # at 7.5 points 256 and 1024 meet
     ax.grid(axis="y", color=FAINT, lw=0.5)
     if "full" in places and len(places) > 1:
         middle = places["full"] - FULL_GAP / 2
@@ -768,7 +813,7 @@ def label_curves(
         fig = Picture(figsize=(width, 2.3), layout="constrained")
         axes = fig.subplots(1, len(datasets), squeeze=False)[0]
         for ax, dataset in zip(axes, datasets):
-            ax.set_title(wrap(titles.get(dataset) or describe(dataset)["title"], 28), loc="left")
+            ax.set_title(wrap_title(titles.get(dataset) or describe(dataset)["title"], 28), loc="left")
             sns.despine(ax=ax)
             if dataset not in titles:
                 ax.set(xticks=[], yticks=[])
@@ -794,8 +839,8 @@ def draw_labelled(
     "A panel of points with the labelled ones on top; where a quarter or more had a label they are not marked."
     draw_projection(ax, embedding, y, classes)
     if np.mean(labelled) < 0.25:
-        size = 14 if np.sum(labelled) < 100 else 5
-        ax.scatter(*embedding[labelled].T, s=size, color=point_colours(y, classes)[labelled], edgecolors="k", linewidths=0.5, rasterized=True)
+        size = np.clip(600 / np.sum(labelled), 2, 14)  # points squared: many of them must not hide the rest
+        ax.scatter(*embedding[labelled].T, s=size, color=point_colours(y, classes)[labelled], edgecolors="k", linewidths=0.13 * size**0.5, rasterized=True)
 
 # %% ../nbs/10_plots.ipynb #3b71296e
 def last_layer_grid(
@@ -806,7 +851,9 @@ def last_layer_grid(
     counts = sorted({n for row in panels.values() for n in row if n != "pixels"}, key=label_order)
     if not counts:
         raise ValueError("There are no panels to draw: give panels[data set][labels per class] = arrays.")
-    side, left, top = min(1.3, (TEXT_WIDTH - 0.5) / (len(counts) + 1)), 0.5, 0.25  # inches
+    names = {dataset: wrap_title((titles or {}).get(dataset, dataset), 22) for dataset in panels}
+    left = 0.22 + 0.14 * max(name.count("\n") + 2 for name in names.values())  # inches, as all below
+    side, top = min(1.3, (TEXT_WIDTH - left) / (len(counts) + 1)), 0.25
     width, height = left + 0.02 + side * (len(counts) + 1), top + 0.02 + 2 * side * len(panels)
     with use_style():
         fig = Picture(figsize=(width, height))
@@ -815,8 +862,8 @@ def last_layer_grid(
         for i, (dataset, row) in enumerate(panels.items()):
             _draw_last_layers(axes[2 * i : 2 * i + 2], row, counts)
             for ax, word in zip(axes[2 * i : 2 * i + 2, 0], ("true", "predicted")):
-                ax.set_ylabel(f"{wrap((titles or {}).get(dataset, dataset), 20)}\n{word}", linespacing=1.1)
-        for ax, word in zip(axes[0], ["pixels", *("all labels" if n == "full" else f"{n} labels" for n in counts)]):
+                ax.set_ylabel(f"{names[dataset]}\n{word}", linespacing=1.1)
+        for ax, word in zip(axes[0], ["pixels", *("all labels" if n == "full" else f"{n} per class" for n in counts)]):
             ax.set_title(word)
     return fig
 

@@ -198,6 +198,7 @@ def test_a_record_of_a_stand_in_is_none_of_the_original(tmp_path):
     ex.write_record(record, ex.record_path(cell, "laptop", tmp_path))
     assert ex.cell_state(cell, "laptop", tmp_path, stand_ins=True) == "done"
     assert ex.cell_state(cell, "laptop", tmp_path, stand_ins=False) == "stale"
+    assert cli.state_of(ex.figure("fig05"), "laptop", tmp_path)["done"] == 1  # but `pumap list` counts it
 
 
 # runs: the real command, Snakefile and notebooks, with methods that cost nothing

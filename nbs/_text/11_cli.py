@@ -103,9 +103,9 @@ def state_of(
     profile: str,  # which profile
     results: Path,  # where its records are
 ) -> dict:  # done, total, drawn, and all three in a word
-    "How much of a figure is there."
+    "How much of a figure is there; records of stand-in data count, as they do in the scorecard."
     cells = ex.cells_for(figure.id, profile)
-    done = sum(ex.cell_state(cell, profile, results) == "done" for cell in cells)
+    done = sum(any(ex.cell_state(cell, profile, results, stand_ins) == "done" for stand_ins in (False, True)) for cell in cells)
     drawn = ex.is_drawn(figure.notebook, profile, results)
     word = "drawn" if drawn and (done or not cells) else "begun" if 0 < done < len(cells) else "run" if done else "not run"
     return {"state": word, "done": done, "total": len(cells), "drawn": drawn}

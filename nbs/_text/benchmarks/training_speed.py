@@ -183,7 +183,7 @@ def draw_ends(ax, encoder):
     ax.set(xscale="log", xlabel="Seconds from the graph", ylabel="UMAP cross entropy, paper's form", ylim=(0.98 * lowest, 1.5 * lowest))
     ax.set_title(encoder, loc="left")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend()
+    ax.legend(frameon=True, framealpha=0.9, edgecolor="none")  # a curve may run behind it
 
 
 shown = list(dict.fromkeys(r["encoder"] for r in records))

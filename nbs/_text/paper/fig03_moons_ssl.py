@@ -146,8 +146,11 @@ with plots.use_style():
         ax.set(xticks=[], yticks=[])
     axes[0].set_title(f"A  probability of class 1 (seed {seed})", loc="left")
     axes[1].set_title("B  UMAP space, PCA", loc="left")
-    axes[2].plot(history["step"], history["umap"], color=plots.METHOD_COLOURS["pumap"])
-    axes[2].set_title("C  UMAP loss", loc="left")
+    for loss, colour, line in (("umap", plots.METHOD_COLOURS["pumap"], "-"), ("classification", plots.METHOD_COLOURS["tsne"], "--")):
+        axes[2].plot(history["step"], history[loss], line, color=colour, label={"umap": "UMAP"}.get(loss, loss))
+    axes[2].set(yscale="log")
+    axes[2].legend(borderaxespad=0, handlelength=1.2)
+    axes[2].set_title("C  both losses", loc="left")
     axes[3].plot(history["validation_step"], history["validation_accuracy"], marker="o", ms=2.5, color=plots.METHOD_COLOURS["umap"])
     axes[3].set_title("D  accuracy, new rows", loc="left")
     for ax in axes[2:]:
@@ -155,7 +158,7 @@ with plots.use_style():
 fig
 
 # %% [markdown]
-# A: the rows, the six labels (large), and what the classifier makes of the plane. B: the same rows where the UMAP loss has put them. C: the UMAP loss. D: the accuracy after each round,
+# A: the rows, the six labels (large), and what the classifier makes of the plane. B: the same rows where the UMAP loss has put them. C: the UMAP loss of the edges, and the classification loss of the six labels, which is learned much sooner. D: the accuracy after each round,
 # which in the short profile has not settled.
 
 # %%

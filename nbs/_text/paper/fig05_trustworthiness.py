@@ -57,7 +57,7 @@ print(found)
 #
 # Seeds become a mean and a standard deviation. The paper's value is of one run. `n_train` is ours: the paper has 50,000 rows of MNIST
 # and Fashion-MNIST, so with fewer a difference is to be expected. P. UMAP is trained by the profile's solver and for as long as the profile says; only `paper` has the original's loop and effort. There is no t-SNE in 64 dimensions, here or in the paper: its usual
-# fast form works in two.
+# fast form works in two. Where `stand_in` names other data than the paper's, a difference says as much about the data as about the method.
 
 # %%
 paper = plots.published_table(2)
@@ -65,11 +65,13 @@ table = plots.comparison_table(found.records, "trustworthiness", paper)
 Markdown(plots.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
-# Every cell is in the table or has a reason, every number of the paper stands in the row of its own data set, dimension and method, and every value is better than chance.
+# Every cell is in the table or has a reason, and every number of the paper stands in the row of its own data set, dimension and method. An embedding that is hardly better than chance is named: its training failed, or two dimensions are too few for what the method keeps.
 
 # %%
 plots.check_table(table, found, "table2")
-assert table.ours.gt(0.5).all() and table.ours.le(1).all()
+assert table.ours.between(0, 1).all()
+for row in table[table.ours < 0.6].itertuples():
+    print(f"near chance: {row.dataset}, {plots.METHOD_LABELS[row.method]}, {row.dim}-D, {row.ours:.4f}")
 
 # %% [markdown]
 # PCA checks the metric. It draws nothing at random, so seeds agree. And with as many components as the data have columns it only
@@ -91,12 +93,12 @@ fig
 
 # %% [markdown]
 # The paper finds that in 2-D the UMAP methods are about equally
-# trustworthy and t-SNE is slightly above them, and that in 64-D PCA is above UMAP. In this profile:
+# trustworthy and t-SNE is slightly above them, and that in 64-D PCA, AE, VAE and P. t-SNE are above UMAP. In this profile:
 
 # %%
 print(plots.agreement_text(table, sc.TOLERANCE["trustworthiness"]))
 print(plots.families_text(table))
-print(sc.claims_text(found.records, "C01", "C02"))
+print(sc.claims_text(found.records, "C01", "C02", "C03"))
 
 # %% [markdown]
 # ## Write

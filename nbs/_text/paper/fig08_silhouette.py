@@ -64,7 +64,7 @@ table = plots.comparison_table(found.records, "silhouette", paper)
 Markdown(plots.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
-# The records of 2-D embeddings keep their first 10,000 points. Where those are all, the score can be computed once more. It must come out the same, also when all points are moved and drawn ten times as large: a
+# The records of 2-D embeddings keep their first 10,000 points. Where those are all, the score can be computed once more, here with all points moved and drawn ten times as large. It must come out the same: a
 # silhouette has no unit.
 
 # %%
@@ -75,8 +75,7 @@ again = 0
 for record in found.records:
     points, y = ex.read_embedding(record, found.results) or ((), ())
     if len(points) == record["n_train"]:
-        for moved in (points, 10 * points - 3):
-            np.testing.assert_allclose(silhouette(moved, y), record["metrics"]["silhouette"], atol=1e-4)
+        np.testing.assert_allclose(silhouette(10 * points - 3, y), record["metrics"]["silhouette"], atol=1e-4)
         again += 1
 print(f"{again} of {len(found.records)} silhouettes computed again")
 
@@ -91,12 +90,12 @@ fig
 
 # %% [markdown]
 # The paper finds that in 2-D UMAP and P. UMAP tend to have tighter groups than t-SNE and P. t-SNE, and these tighter than PCA "in all cases but CIFAR10". (By its own Table 5 Retina is a second exception.) It is what Figure 4
-# shows: t-SNE spreads a class until it meets the next, UMAP leaves gaps. Here:
+# shows: t-SNE spreads a class until it meets the next, UMAP leaves gaps. In 64-D, P. t-SNE is near PCA or below it, and below each UMAP method. Here:
 
 # %%
 print(plots.agreement_text(table))
 print(plots.families_text(table))
-print(sc.claims_text(found.records, "C07"))
+print(sc.claims_text(found.records, "C07", "C08"))
 
 # %% [markdown]
 # ## Write

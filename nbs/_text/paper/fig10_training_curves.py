@@ -90,7 +90,7 @@ def draw(records):
                 (handles[r["solver"]],) = ax.plot(*zip(*points), label=SOLVERS[r["solver"]], **plots.SOLVER_LOOKS[r["solver"]])
             about, lowest = datasets.describe(name, data_dir or None), min(r["curve"][-1][1] for r in records if r["dataset"] == name)
             ax.set(xscale="log", xlabel="Seconds from the graph", ylim=(0.95 * lowest, 2.5 * lowest))
-            ax.set_title(plots.wrap(ex.title_of(about["title"], about["stand_in_for"]), 30), loc="left")
+            ax.set_title(plots.wrap_title(ex.title_of(about["title"], about["stand_in_for"]), 30), loc="left")
             ax.spines[["top", "right"]].set_visible(False)
         axes[0].set_ylabel("UMAP cross entropy, paper's form")
         fig.legend(handles=[handles[s] for s in SOLVERS if s in handles], loc="outside upper center", ncols=3, borderaxespad=0)

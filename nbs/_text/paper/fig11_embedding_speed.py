@@ -198,7 +198,7 @@ def draw(times, value="seconds_per_1000"):
         ax.set_axisbelow(True)
         ax.grid(axis="y", color=plots.FAINT, lw=0.5)
         sizes = times.groupby("dataset")[["title", "n_train"]].first().loc[names]
-        ax.set_xticks(range(len(names)), [f"{plots.wrap(t, 16)}\n{n:,} training rows" for t, n in sizes.itertuples(index=False)])
+        ax.set_xticks(range(len(names)), [f"{plots.wrap_title(t, 20)}\n{n:,} training rows" for t, n in sizes.itertuples(index=False)])
         ax.tick_params(axis="x", length=0)
         ax.spines[["top", "right", "bottom"]].set_visible(False)
         fig.legend(handles=[handles[label] for label in series], loc="outside right upper", handletextpad=0.4, borderaxespad=0)

@@ -190,7 +190,7 @@ def draw(times):
                     ax.plot(x, value, SIGNS[step], color=colour, ms=6 if both else 4.5, mew=1, mfc=colour if both else "white", zorder=4 - both)
             ax.set(yscale="log", xlim=(-0.5, len(group) - 0.5))
             ax.set_xticks(range(len(group)), [label_of(line) for line in group.itertuples()], fontsize=6.5)
-            ax.set_title(f"{plots.wrap(group.title.iloc[0], 24)}\n{group.n_train.iloc[0]:,} training rows", loc="left")
+            ax.set_title(f"{plots.wrap_title(group.title.iloc[0], 24)}\n{group.n_train.iloc[0]:,} training rows", loc="left")
             ax.grid(axis="y", color=plots.FAINT, lw=0.5)
             ax.set_axisbelow(True)
             ax.spines[["top", "right"]].set_visible(False)
