@@ -760,7 +760,7 @@ def data_text(
     absent = [name for name in datasets if there and name not in {replaced.get(name, name) for name in there}]
     return "".join(f"; {text}" for text in words + [f"not measured: {', '.join(absent)}"] * bool(absent))
 
-
+# %% ../nbs/09_scorecard.ipynb #3942baa4
 def of_paper(
     records: list,  # of the grid of embeddings
 ) -> list:  # of records
@@ -773,10 +773,13 @@ def answer_of(
     records: list,  # from `records_of`
     tables: dict,  # from `kept_tables`
 ):  # (holds, evidence), or None if too little was measured
-    "What the rule of a claim says; None for a claim without a rule."
+    "What the rule of a claim says; None for a claim without a rule, ValueError for a table of another form."
     if claim_id in MEASURED_CLAIMS:
         name, rule, datasets = MEASURED_CLAIMS[claim_id]
-        answer = rule(tables[name]) if name in tables else None
+        try:
+            answer = rule(tables[name]) if name in tables else None
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{name}.csv is not the table that its notebook keeps ({type(error).__name__}: {error}); delete it and run the notebook again.") from error
         return answer and (answer[0], answer[1] + data_text(tables[name], datasets))
     if claim_id in SSL_CLAIM_RULES:
         return SSL_CLAIM_RULES[claim_id](records)

@@ -1142,6 +1142,8 @@ def data_text(
     return "".join(f"; {text}" for text in words + [f"not measured: {', '.join(absent)}"] * bool(absent))
 
 
+# %%
+#| export
 def of_paper(
     records: list,  # of the grid of embeddings
 ) -> list:  # of records
@@ -1154,10 +1156,13 @@ def answer_of(
     records: list,  # from `records_of`
     tables: dict,  # from `kept_tables`
 ):  # (holds, evidence), or None if too little was measured
-    "What the rule of a claim says; None for a claim without a rule."
+    "What the rule of a claim says; None for a claim without a rule, ValueError for a table of another form."
     if claim_id in MEASURED_CLAIMS:
         name, rule, datasets = MEASURED_CLAIMS[claim_id]
-        answer = rule(tables[name]) if name in tables else None
+        try:
+            answer = rule(tables[name]) if name in tables else None
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{name}.csv is not the table that its notebook keeps ({type(error).__name__}: {error}); delete it and run the notebook again.") from error
         return answer and (answer[0], answer[1] + data_text(tables[name], datasets))
     if claim_id in SSL_CLAIM_RULES:
         return SSL_CLAIM_RULES[claim_id](records)
@@ -1199,6 +1204,10 @@ def claims_text(
 
 
 # %%
+try: answer_of("C13", [], {"fig11_embedding_speed": [{"dataset": "mnist", "seconds": 1.0}]})
+except ValueError as error: print(error)
+else: assert False
+
 toys = fake("moons", umap=0.99, tsne=0.98)  # UMAP is above t-SNE here, but that is not what the paper speaks of
 assert answer_of("C02", fake("mnist", umap=0.96, tsne=0.97) + toys, {}) == answer_of("C02", fake("mnist", umap=0.96, tsne=0.97), {})
 assert answer_of("C02", toys, {}) == (False, "moons: -0.0100, t-SNE 0.9800, best UMAP 0.9900; the paper has no numbers for these data")
