@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['app', 'ProfileOption', 'JsonOption', 'DataOption', 'ResultsOption', 'RUN_VARIABLE', 'UsageProblem', 'say',
-           'print_json', 'folder_of', 'state_of', 'list_figures', 'data_sets', 'report_table', 'report',
-           'figures_named', 'plan_of', 'print_plan', 'absent_data', 'only_run_in', 'run_name', 'stop_tree',
+           'print_json', 'folder_of', 'check_data', 'state_of', 'list_figures', 'data_sets', 'report_table', 'report',
+           'figures_named', 'plan_of', 'to_draw', 'print_plan', 'absent_data', 'only_run_in', 'run_name', 'stop_tree',
            'end_with_run', 'runs_elsewhere', 'snakemake_command', 'snakemake', 'start_snakemake', 'stop_snakemake',
            'failure', 'time_text', 'watch', 'tell_failures', 'prepare', 'carry_out', 'run', 'notebook', 'main']
 
@@ -66,15 +66,26 @@ def folder_of(
     "The results folder of a command."
     return Path(results).expanduser().resolve() if results else ex.figures_dir(profile)
 
+
+def check_data(
+    folder: Path | None,  # what the user gave
+):
+    "ValueError if a data folder was given and does not exist."
+    if folder is not None and not folder.is_dir():
+        raise ValueError(f"The data folder {folder} does not exist; give an existing one with --data.")
+
 # %% ../nbs/11_cli.ipynb #48fc8096
 def state_of(
     figure: ex.Figure,  # which figure
     profile: str,  # which profile
     results: Path,  # where its records are
 ) -> dict:  # done, total, drawn, and all three in a word
-    "How much of a figure is there; records of stand-in data count, as they do in the scorecard."
+    "How much of a figure is there."
+    def is_done(cell):
+        return any(ex.cell_state(cell, profile, results, stand_ins) == "done" for stand_ins in {False, cell.dataset in ex.STAND_INS})
+
     cells = ex.cells_for(figure.id, profile)
-    done = sum(any(ex.cell_state(cell, profile, results, stand_ins) == "done" for stand_ins in (False, True)) for cell in cells)
+    done = sum(map(is_done, cells))
     drawn = ex.is_drawn(figure.notebook, profile, results)
     word = "drawn" if drawn and (done or not cells) else "begun" if 0 < done < len(cells) else "run" if done else "not run"
     return {"state": word, "done": done, "total": len(cells), "drawn": drawn}
@@ -107,6 +118,7 @@ def data_sets(
     "Where each data set comes from, whether it is here, its checksum; fetches those that are named."
     from pumap import datasets
 
+    check_data(data)
     known = datasets.names()
     for name in names or ():
         if name not in known:
@@ -184,6 +196,17 @@ def plan_of(
     cells = [cell for f in figures for cell in ex.cells_of_notebook(f.notebook, profile)]
     return {cell: ex.cell_state(cell, profile, results, stand_ins) for cell in dict.fromkeys(cells)}
 
+
+def to_draw(
+    figures: list,  # from `figures_named`
+    todo,  # the cells that are to be run
+    profile: str,  # which profile
+    results: Path,  # where records are kept
+) -> list:  # of file stems in nbs/paper
+    "The notebooks that are to be run: they need one of these cells, or are not drawn yet."
+    needs = {f.notebook: any(cell in todo for cell in ex.cells_of_notebook(f.notebook, profile)) for f in figures}
+    return [notebook for notebook, waits in needs.items() if waits or not ex.is_drawn(notebook, profile, results)]
+
 # %% ../nbs/11_cli.ipynb #10d4b2f4
 def print_plan(
     plan: dict,  # from `plan_of`
@@ -203,10 +226,11 @@ def print_plan(
         first = ex.rows_of(cell, profile)
         train, test = first[0] or train, first[1] or test
         say(f"  {cell.id:32} {todo:6} train={train} test={test} {settings}".rstrip())
+    todo = {cell for cell, state in plan.items() if state != "done"}
+    draw = to_draw(figures, todo, profile, results)
     for notebook in dict.fromkeys(f.notebook for f in figures):
-        drawn = ex.is_drawn(notebook, profile, results) and "missing" not in plan.values()
-        say(f"  {notebook:32} {'reuse' if drawn else 'draw'}")
-    say(f"{sum(state != 'done' for state in plan.values())} of {len(plan)} cells to run")
+        say(f"  {notebook:32} {'draw' if notebook in draw else 'reuse'}")
+    say(f"{len(todo)} of {len(plan)} cells to run")
 
 # %% ../nbs/11_cli.ipynb #6c8ef795
 def absent_data(
@@ -480,12 +504,13 @@ def tell_failures(
 # %% ../nbs/11_cli.ipynb #dfe01cfd
 def prepare(
     plan: dict,  # from `plan_of`
+    without: dict,  # from `absent_data`
     profile: str,  # which profile
     results: Path,  # results folder
 ):
-    "Sets aside stale and damaged records; clears the logs and half-written files of earlier runs."
+    "Sets aside stale and damaged records whose cells can run again; clears the logs and half-written files of earlier runs."
     for cell, state in plan.items():
-        if state in ("stale", "damaged"):
+        if state in ("stale", "damaged") and cell.dataset not in without:
             place = ex.set_aside(ex.record_path(cell, profile, results), state)
             why = {"stale": "was made from other inputs", "damaged": "cannot be read"}[state]
             say(f"{cell.id}: the record {why}; kept as {place.name}, the cell runs again", error=True)
@@ -506,12 +531,11 @@ def carry_out(
     extra: list,  # more arguments for Snakemake
 ) -> int:  # exit code
     "Runs what is missing and draws what is out of date."
-    todo = {c.id: ex.record_path(c, profile, results) for c, state in plan.items() if state != "done" and c.dataset not in without}
-    needed = {f.notebook for f in figures if any(c.id in todo for c in ex.cells_of_notebook(f.notebook, profile))}
-    for notebook in dict.fromkeys(f.notebook for f in figures):
-        if notebook in needed or not ex.is_drawn(notebook, profile, results):
-            todo[notebook] = results / f"{notebook}.ipynb"
-            (results / "cells" / f"{notebook}.log").unlink(missing_ok=True)
+    cells = {cell for cell, state in plan.items() if state != "done" and cell.dataset not in without}
+    todo = {cell.id: ex.record_path(cell, profile, results) for cell in plan if cell in cells}
+    for notebook in to_draw(figures, cells, profile, results):
+        todo[notebook] = results / f"{notebook}.ipynb"
+        (results / "cells" / f"{notebook}.log").unlink(missing_ok=True)
     names = ", ".join(f.id for f in figures)
     if not todo:
         say(f"{names}: all there already, in {ex.portable(results)}")
@@ -549,8 +573,7 @@ def run(
     figures = figures_named(names)
     ex.profile(profile)
     folder = folder_of(profile, results)
-    if data is not None and not data.is_dir():
-        raise ValueError(f"The data folder {data} does not exist; give an existing one with --data.")
+    check_data(data)
     plan = plan_of(figures, profile, folder, stand_ins)
     if dry_run:
         print_plan(plan, figures, profile, folder)
@@ -561,7 +584,7 @@ def run(
             say(f"{'error' if strict else 'warning'}: {name} is left out: {why}", error=True)
         if strict and without:
             return 1
-        prepare(plan, profile, folder)
+        prepare(plan, without, profile, folder)
         data_dir = data or os.environ.get("PUMAP_DATA")
         config = {"profile": profile, "results_dir": str(folder), "data_dir": str(Path(data_dir).resolve()) if data_dir else "", "stand_ins": stand_ins}
         return carry_out(figures, plan, without, profile, folder, config, jobs, context.obj or [])
@@ -576,9 +599,15 @@ def notebook(
 ) -> int:
     "Runs one notebook with parameters; its executed copy appears when all of it has run."
     end_with_run()
+    try:
+        values = json.loads(parameters)
+    except json.JSONDecodeError:
+        values = None
+    if not isinstance(values, dict):
+        raise ValueError(f"--parameters takes a JSON object such as '{{\"seed\": 1}}', not {parameters!r}.")
     if data:
         os.environ["PUMAP_DATA"] = data
-    ex.run_notebook(source, output, json.loads(parameters))
+    ex.run_notebook(source, output, values)
     return 0
 
 # %% ../nbs/11_cli.ipynb #3e5e8457

@@ -30,6 +30,7 @@ import re
 import sys
 import time
 import zipfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from io import BytesIO
@@ -392,7 +393,8 @@ def write_atomic(
             os.fsync(file.fileno())
         os.replace(draft, path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written there is nothing to remove
+            draft.unlink()
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"{reason}, so {path.name} could not be written (files already there are untouched); make room or choose another folder", str(path)) from error
 
@@ -495,7 +497,7 @@ def cell_state(
     "Whether the record of a cell is there, readable, and made from today's inputs."
     try:
         record = read_record(record_path(cell, profile_name, results_dir))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return "missing"
     except RecordDamaged:
         return "damaged"
@@ -742,7 +744,7 @@ def collect(
     reasons: dict | None = None,  # filled with cell -> why it is missing; None raises the error instead
     stand_ins: bool = False,  # as in `load_data`
 ) -> list:  # of records, in the order of `cells`
-    "The records of these cells. Damaged and stale records are set aside and run again."
+    "The records of these cells. Damaged and stale records are set aside and run again, if their data can be had."
     records, absent = [], {}
     for cell in cells:
         path = record_path(cell, profile_name, results_dir)
@@ -756,6 +758,7 @@ def collect(
                 raise absent[cell.dataset]
             else:
                 if state != "missing":
+                    load_data(cell, profile_name, data_dir, stand_ins)  # an error here leaves the record where it is: it could not be made again
                     set_aside(path, state)
                 records.append(run_cell(cell, profile_name, results_dir, data_dir, stand_ins))
         except (FileNotFoundError, ValueError) as error:

@@ -708,7 +708,7 @@ def reconstruction_grid(
 # %% ../nbs/10_plots.ipynb #03174591
 def ssl_table(
     records,  # of the semi-supervised grid, all of one profile
-    published=(),  # the paper's numbers, as `experiments.published_accuracies` gives them
+    published=(),  # the paper's numbers, as `scorecard.published_accuracies` gives them
 ) -> pd.DataFrame:  # dataset, stand_in, method, n_labels, paper, ours, sd, n_seeds, n_train, difference (ours - paper)
     """Mean accuracy over seeds beside the paper's value, one row for each data set, method and number of labels per class.
 

@@ -1,5 +1,6 @@
 """The `pumap` command: its answers to programs, its errors in one line, and what it does after a kill, a failure, a full disk."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from conftest import ROOT
 from pumap import cli, datasets
 from pumap import experiments as ex
 
+RECORD = dict.fromkeys(ex.RECORD_KEYS) | {"metrics": {"trustworthiness": 0.5}}
 COMMAND = [sys.executable, "-c", "from pumap.cli import main; main()"]
 
 
@@ -113,6 +115,24 @@ def test_dry_run_tells_what_it_would_reuse(pumap, tmp_path):
     assert sorted(tmp_path.rglob("*")) == before and place.read_text() == "{"
 
 
+def test_dry_run_draws_what_a_run_would_draw(pumap, tmp_path):
+    "A drawn figure is left alone whatever others need, and drawn again if a record of its own is to be made again."
+    cells = ex.cells_for("fig04", "smoke")
+    for cell in cells:
+        ex.write_record(RECORD | {"cell": dataclasses.asdict(cell), "inputs": ex.inputs_hash(cell, "smoke")}, ex.record_path(cell, "smoke", tmp_path))
+    for name in ("fig04_projections", "table01_datasets"):
+        (tmp_path / f"{name}.ipynb").write_text("")
+
+    def drawn(*figures):
+        lines = [line.split() for line in pumap("run", *figures, "-p", "smoke", "-n", "--results", tmp_path)[1].splitlines()]
+        return {line[0]: line[1] for line in lines if line[0].startswith(("fig", "table"))}
+
+    assert drawn("fig04", "table1", "fig15") == {"fig04_projections": "reuse", "table01_datasets": "reuse", "fig15_ssl_euclidean": "draw"}
+    (place := ex.record_path(cells[0], "smoke", tmp_path)).write_text("{")
+    os.utime(place, (0, 0))
+    assert drawn("fig04", "table1") == {"fig04_projections": "draw", "table01_datasets": "reuse"}
+
+
 # errors
 
 
@@ -124,12 +144,14 @@ def test_dry_run_tells_what_it_would_reuse(pumap, tmp_path):
         (["report", "-p", "labtop"], 1, ["labtop", "smoke"]),
         (["data", "minst"], 1, ["minst", "'mnist'", "digits"]),
         (["data", "finch"], 1, ["finch", "'finches'", "worm_neurons"]),
+        (["data", "--data", "/no/such/folder"], 1, ["/no/such/folder", "--data"]),
         (["run", "fig04", "--data", "/no/such/folder"], 1, ["/no/such/folder", "--data"]),
         (["run"], 2, ["FIGURE"]),
         (["run", "fig04", "--jobs", "0"], 2, ["jobs"]),
         (["run", "fig04", "--dryrun"], 2, ["--dryrun"]),
         (["rum"], 2, ["rum"]),
-        (["notebook", "nbs/paper/cell_embedding.ipynb", "x.ipynb", "--parameters", "{"], 1, ["error"]),
+        (["notebook", "nbs/paper/cell_embedding.ipynb", "x.ipynb", "--parameters", "{"], 1, ["--parameters", "JSON object", "'{'"]),
+        (["notebook", "nbs/paper/cell_embedding.ipynb", "x.ipynb", "--parameters", "[1]"], 1, ["--parameters", "JSON object", "'[1]'"]),
     ],
 )
 def test_errors_are_one_line(pumap, arguments, code, words, tmp_path):
@@ -140,8 +162,9 @@ def test_errors_are_one_line(pumap, arguments, code, words, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_one_line(pumap, tmp_path):
     (tmp_path / "file").write_text("")
-    code, out, err = pumap("report", "-p", "smoke", "--results", tmp_path / "file" / "x")
-    assert code == 1 and err.startswith("error: ") and err.count("\n") == 1
+    for arguments in (["report"], ["run", "fig04"]):
+        code, out, err = pumap(*arguments, "-p", "smoke", "--results", tmp_path / "file" / "x")
+        assert code == 1 and err.startswith("error: ") and err.count("\n") == 1 and "choose another folder" in err
 
 
 def test_arguments_after_two_dashes_go_to_snakemake(tmp_path):
@@ -194,11 +217,20 @@ def test_stand_ins_that_cannot_be_had_either_are_named(monkeypatch, tmp_path):
 
 def test_a_record_of_a_stand_in_is_none_of_the_original(tmp_path):
     cell = ex.Cell("cassins", "pca", 2)
-    record = dict.fromkeys(ex.RECORD_KEYS) | {"inputs": ex.inputs_hash(cell, "laptop", stand_ins=True), "metrics": {"trustworthiness": 0.5}}
-    ex.write_record(record, ex.record_path(cell, "laptop", tmp_path))
+    ex.write_record(RECORD | {"inputs": ex.inputs_hash(cell, "laptop", stand_ins=True)}, ex.record_path(cell, "laptop", tmp_path))
     assert ex.cell_state(cell, "laptop", tmp_path, stand_ins=True) == "done"
     assert ex.cell_state(cell, "laptop", tmp_path, stand_ins=False) == "stale"
-    assert cli.state_of(ex.figure("fig05"), "laptop", tmp_path)["done"] == 1  # but `pumap list` counts it
+    assert cli.state_of(ex.figure("fig05"), "laptop", tmp_path)["done"] == 1  # the list counts it all the same
+
+
+def test_a_record_that_cannot_be_made_again_is_not_set_aside(tmp_path, capsys):
+    "Without its data a stale record stays; with them it makes room."
+    song, digits = ex.Cell("cassins", "pca", 2), ex.Cell("digits", "pca", 2)
+    for cell in (song, digits):
+        ex.write_record(RECORD | {"inputs": "old"}, ex.record_path(cell, "smoke", tmp_path))
+    cli.prepare(dict.fromkeys((song, digits), "stale"), {"cassins": "not here"}, "smoke", tmp_path)
+    assert ex.record_path(song, "smoke", tmp_path).exists() and not ex.record_path(digits, "smoke", tmp_path).exists()
+    assert capsys.readouterr().err.startswith("digits-pca-2d-seed0: the record was made from other inputs")
 
 
 # runs: the real command, Snakefile and notebooks, with methods that cost nothing

@@ -206,6 +206,22 @@ def test_collect_tells_why_data_are_missing(tmp_path, monkeypatch):
         ex.collect(cells, "smoke", tmp_path)
 
 
+@pytest.mark.parametrize("content", ['{"metrics": 3}', json.dumps(RECORD | {"inputs": "old"})])
+def test_a_record_stays_where_its_data_cannot_be_had(place, tmp_path, monkeypatch, content):
+    "Damaged or stale, it is more than nothing: it is set aside only if its cell can run again."
+    from pumap import datasets
+
+    def absent(name, *_, **__):
+        raise datasets.DataNotFound(f"{name} cannot be had")
+
+    monkeypatch.setattr(datasets, "load", absent)
+    place.parent.mkdir()
+    place.write_text(content)
+    reasons = {}
+    assert ex.collect([CELL], "smoke", tmp_path, reasons=reasons) == [] and reasons == {CELL: "digits cannot be had"}
+    assert place.read_text() == content and list(place.parent.iterdir()) == [place]
+
+
 def test_nan_embeddings_are_refused():
     import types
 

@@ -154,6 +154,15 @@ def test_the_readme_tells_the_numbers_of_the_records():
             assert paper.strip() == (f"{float(row['paper']):.4f}" if row["paper"] else "-"), f"{dataset}, {method}"
 
 
+def test_the_readme_tells_the_commands_of_the_pictures():
+    "A picture in figures/laptop that was drawn with stand-ins is not to be had without them."
+    commands = re.findall(r"\(nbs/paper/(\w+)\.ipynb\) \| `pumap run [\w ]+ --profile laptop( --stand-ins)?`", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert {notebook for notebook, _ in commands} == {p.stem for p in PAPER if p.stem.startswith(("fig", "table"))}
+    for notebook, option in commands:
+        copy = ROOT / "figures" / "laptop" / f"{notebook}.ipynb"
+        assert option or not copy.exists() or '"stand_ins = True' not in copy.read_text(encoding="utf-8"), notebook
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "pumap").glob("[!_]*.py")), ids=name_of)
 def test_no_name_is_defined_twice(path):
     names = [node.name for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]

@@ -40,6 +40,7 @@ import re
 import sys
 import time
 import zipfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from io import BytesIO
@@ -544,7 +545,8 @@ def write_atomic(
             os.fsync(file.fileno())
         os.replace(draft, path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing can be written there is nothing to remove
+            draft.unlink()
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"{reason}, so {path.name} could not be written (files already there are untouched); make room or choose another folder", str(path)) from error
 
@@ -672,7 +674,7 @@ def cell_state(
     "Whether the record of a cell is there, readable, and made from today's inputs."
     try:
         record = read_record(record_path(cell, profile_name, results_dir))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return "missing"
     except RecordDamaged:
         return "damaged"
@@ -994,7 +996,7 @@ def collect(
     reasons: dict | None = None,  # filled with cell -> why it is missing; None raises the error instead
     stand_ins: bool = False,  # as in `load_data`
 ) -> list:  # of records, in the order of `cells`
-    "The records of these cells. Damaged and stale records are set aside and run again."
+    "The records of these cells. Damaged and stale records are set aside and run again, if their data can be had."
     records, absent = [], {}
     for cell in cells:
         path = record_path(cell, profile_name, results_dir)
@@ -1008,6 +1010,7 @@ def collect(
                 raise absent[cell.dataset]
             else:
                 if state != "missing":
+                    load_data(cell, profile_name, data_dir, stand_ins)  # an error here leaves the record where it is: it could not be made again
                     set_aside(path, state)
                 records.append(run_cell(cell, profile_name, results_dir, data_dir, stand_ins))
         except (FileNotFoundError, ValueError) as error:
@@ -1036,7 +1039,7 @@ record["metrics"]
 
 
 # %% [markdown]
-# The notebooks of Figures 4 to 8 begin in the same way: which cells does the figure need in this profile, where are the records, what is left out and why? `gather` answers
+# The notebooks of Figures 4 to 9, 13 and 15 to 18 begin in the same way: which cells does the figure need in this profile, where are the records, what is left out and why? `gather` answers
 # all of it.
 
 # %%
@@ -1587,7 +1590,7 @@ with tempfile.TemporaryDirectory() as folder:
 # too), ten minutes at least, and an hour for the measures. UMAP's are mostly for the search by time warping on songs. For few labels they are half as much again as 500 of the original's epochs take when it never stops early: up to 70 s each with the labels alone, up to 219 s with the
 # UMAP loss. Smaller profiles keep these limits and end long before them.
 #
-# Memory is in MB. Measured are 0.7 to 2.1 GB for cells of up to 50,000 rows with 784 pixels. Rows of CIFAR10 have four times as many numbers, and a search takes copies. So a cell gets 8 GB, and 16 GB where a network has 13 layers and 1,024 dimensions: estimates again.
+# Memory is in MB. Measured are 0.8 to 3.8 GB for the cells kept in `figures/laptop`, of up to 50,000 rows. So a cell gets 8 GB, and 16 GB where a network has 13 layers and 1,024 dimensions: estimates again.
 
 # %%
 #| export

@@ -558,8 +558,8 @@ for panels, word in (({}, "no panels"), ({"a": {"lda": ""}}, "lda"), ({"a": {"pc
 # ## The paper's numbers beside ours
 #
 # The paper's tables stand in the repository as plain files, one row for each number, as printed. They belong to the notebooks of the
-# paper and not to the library, so they are there only where the repository is. `experiments.published` reads the same files as text; here they come as data frames. Methods have the names of our records
-# (`experiments.measured_on` says where these are not the paper's).
+# paper and not to the library, so they are there only where the repository is. `scorecard.published` reads the same files as text; here they come as data frames. Methods have the names of our records
+# (`scorecard.measured_on` says where these are not the paper's).
 
 # %%
 #| export
@@ -1255,7 +1255,7 @@ def made_up_ssl_records(methods=("baseline", "umap_euclidean"), counts=(4, 64, "
 #| export
 def ssl_table(
     records,  # of the semi-supervised grid, all of one profile
-    published=(),  # the paper's numbers, as `experiments.published_accuracies` gives them
+    published=(),  # the paper's numbers, as `scorecard.published_accuracies` gives them
 ) -> pd.DataFrame:  # dataset, stand_in, method, n_labels, paper, ours, sd, n_seeds, n_train, difference (ours - paper)
     """Mean accuracy over seeds beside the paper's value, one row for each data set, method and number of labels per class.
 

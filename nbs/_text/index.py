@@ -136,7 +136,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 #
 # After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
 # number beside the paper's, `pumap data` says where each data set comes from. `pumap run` goes on where it was stopped: a cell that is done is not run again.
-# With `--stand-ins`, other data of the same kind take the place of CIFAR10, Cassin's vireo, the retina and the faces, always under their own names: the records in `figures/laptop` are of these. Without it such records are set aside, and their cells run on the original data, where these can be had.
+# With `--stand-ins`, other data of the same kind take the place of CIFAR10, Cassin's vireo, the retina and the faces, always under their own names: the records in `figures/laptop` are of these. Without it, cells made from such data are run again from the originals, where these can be had.
 #
 # A *profile* sets the sizes, and by which loop a loss is minimised; never the protocol:
 #

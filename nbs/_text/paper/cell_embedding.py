@@ -19,7 +19,7 @@
 #
 # > One method embeds one data set; the numbers and the picture of it become one record.
 #
-# Figures 4 to 9 of the paper, and tables 2 to 6, are questions put to a grid: data sets by methods by dimensions. This notebook is what happens in one
+# Figures 4 to 9 and 13 of the paper, and Tables 2 to 7, are questions put to a grid: data sets by methods by dimensions. This notebook is what happens in one
 # cell of that grid. `pumap run` runs it once for each cell a figure needs, with other parameters each time, and keeps the executed copy in
 # `figures/<profile>/cells`. Here you can read it, change a parameter, and run it yourself.
 
