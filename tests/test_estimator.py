@@ -129,7 +129,7 @@ def test_batch_normalisation_and_dropout_in_a_users_model(digits):
 
     once, twice = (ParametricUMAP(encoder=encoder, **QUICK).fit(digits[0]) for _ in range(2))
     np.testing.assert_array_equal(once.embedding_, twice.embedding_)
-    np.testing.assert_allclose(once.transform(digits[0][:1]), once.embedding_[:1], atol=1e-5)  # whatever else is in the batch
+    np.testing.assert_allclose(once.transform(digits[0][:1]), once.embedding_[:1], atol=1e-3)  # whatever else is in the batch
 
 
 def test_global_seeds_neither_matter_nor_change(digits):
