@@ -623,6 +623,9 @@ def main(
     if "--" in arguments:
         at = arguments.index("--")
         arguments, extra = arguments[:at], arguments[at + 1 :]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that knows ASCII only shows "?" in place of "±"
     try:
         for name in ("SIGTERM", "SIGHUP"):
             if hasattr(signal, name) and threading.current_thread() is threading.main_thread():

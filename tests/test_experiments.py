@@ -1,16 +1,18 @@
 """Profiles, records, notebooks: what a killed run, a full disk or a wrong name may do to them."""
 
+import ast
 import dataclasses
 import errno
 import json
 import os
 import subprocess
 import sys
+import types
 
 import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, cells, name_of, source_notebooks
 
 from pumap import experiments as ex
 from pumap import scorecard as sc
@@ -136,6 +138,22 @@ def test_the_hash_follows_the_inputs_only():
     assert told.stdout.strip() == ex.inputs_hash(CELL, "smoke")
 
 
+def test_the_hash_follows_each_input(monkeypatch):
+    "The version of the protocol, its settings, those of the profile, its rows; not the grid's other cells."
+    cell = ex.Cell("mnist", "pumap", 2)
+    size, hashes = ex.profile("laptop"), [ex.inputs_hash(cell, "laptop")]
+    changes = {"n_train": 7, "n_test": 7, "n_clustered": 7, "settings": ((("pumap",), None, {"n_training_epochs": 7}),), "n_train_of": {"mnist": 8}}
+    for change in changes.items():
+        monkeypatch.setitem(ex.PROFILES, "laptop", dataclasses.replace(size, **dict([change])))
+        hashes.append(ex.inputs_hash(cell, "laptop"))
+    monkeypatch.setitem(ex.PROFILES, "laptop", dataclasses.replace(size, title="", blocks=(), n_train_of={"bison": 7}))
+    assert ex.inputs_hash(cell, "laptop") == hashes[0]
+    monkeypatch.setattr(ex, "PROTOCOL", (*ex.PROTOCOL, (("pumap",), ("mnist",), {"n_neighbors": 7})))
+    hashes.append(ex.inputs_hash(cell, "laptop"))
+    monkeypatch.setattr(ex, "PROTOCOL_VERSION", ex.PROTOCOL_VERSION + 1)
+    assert len({*hashes, ex.inputs_hash(cell, "laptop")}) == 8
+
+
 def test_a_record_comes_back(place, tmp_path):
     points = np.random.default_rng(0).normal(size=(30, 2)).astype("float32")
     written = ex.write_record(RECORD, place, embedding=points, y=np.arange(30))
@@ -222,9 +240,62 @@ def test_a_record_stays_where_its_data_cannot_be_had(place, tmp_path, monkeypatc
     assert place.read_text() == content and list(place.parent.iterdir()) == [place]
 
 
-def test_nan_embeddings_are_refused():
-    import types
+def test_the_numbers_are_those_of_the_papers_protocol(monkeypatch):
+    "By hand, with scikit-learn: five neighbours for trustworthiness, classifiers fitted on training rows, errors as if the values went from 0 to 1."
+    from sklearn import manifold, neighbors
+    from sklearn import metrics as sk
 
+    from pumap import metrics
+
+    rng = np.random.default_rng(0)
+    X, X_test = 100 * rng.random((60, 3, 2)), 100 * rng.random((40, 3, 2))
+    z, z_test, back = X[:, 0] + 20 * rng.random((60, 2)), X_test[:, 0] + 20 * rng.random((40, 2)), X_test[:30] + rng.random((30, 3, 2))
+    y, y_test = (part[:, 0, 0].astype(int) // 34 for part in (X, X_test))
+    data = types.SimpleNamespace(X_train=X, y_train=y, X_test=X_test, y_test=y_test)
+    monkeypatch.setattr(ex, "TRUSTWORTHINESS_ROWS", 50)
+    found, _ = ex.measure(data, z, z_test, back, n_clustered=40)
+    accuracy = [neighbors.KNeighborsClassifier(k).fit(z, y).score(z_test, y_test) for k in (1, 5)]
+    error = sk.mean_squared_error(X_test[:30].ravel(), back.ravel()) / (X.max() - X.min()) ** 2
+    expected = [manifold.trustworthiness(X[:50].reshape(50, -1), z[:50], n_neighbors=5), *accuracy, sk.silhouette_score(z, y), error]
+    np.testing.assert_allclose([found[name] for name in ex.METRICS if name != "clustering_nmi"], expected)
+    assert found["clustering_nmi"] == metrics.clustering_nmi(z[:40], y[:40])
+
+
+@pytest.mark.parametrize("stand_ins, name", [(False, "cifar10"), (True, "cifar10_jpeg")])
+def test_a_stand_in_is_taken_only_when_asked_for(stand_ins, name, monkeypatch):
+    from pumap import datasets
+
+    asked = []
+    monkeypatch.setattr(datasets, "load", lambda *arguments: asked.append(arguments) or datasets.Dataset(name, *[()] * 13))
+    ex.load_data(ex.Cell("cifar10", "pca", 2), "laptop", "folder", stand_ins)
+    assert asked == [(name, "folder")]
+
+
+def test_photographs_of_people_are_not_kept(tmp_path):
+    rows = np.zeros((5, 4, 4, 3))
+    data = types.SimpleNamespace(X_test=rows, y_train=np.zeros(5))
+    for dataset, kept in (("celeba", False), ("cifar10", True)):
+        cell = ex.Cell(dataset, "ae", 2)
+        record = ex.save_cell(cell, RECORD | {"cell": dataclasses.asdict(cell)}, data, np.zeros((5, 2)), rows, tmp_path)
+        assert (ex.read_reconstructions(record, tmp_path) is not None) == kept and ex.read_embedding(record, tmp_path) is not None
+
+
+def test_a_figure_is_drawn_anew_when_a_record_or_its_notebook_is_younger(tmp_path, monkeypatch):
+    source, copy = tmp_path / "nbs" / "fig04_projections.ipynb", tmp_path / "fig04_projections.ipynb"
+    source.parent.mkdir()
+    monkeypatch.setattr(ex, "notebook_path", lambda name: source)
+    record = ex.record_path(CELL, "smoke", tmp_path)
+    ex.write_record(RECORD, record)
+    source.touch()
+    assert not ex.is_drawn("fig04_projections", "smoke", tmp_path)  # there is no copy
+    copy.touch()
+    for younger, drawn in ((copy, True), (record, False), (source, False)):
+        for path in (copy, record, source):
+            os.utime(path, (10**9 + 100 * (path == younger),) * 2)
+        assert ex.is_drawn("fig04_projections", "smoke", tmp_path) == drawn
+
+
+def test_nan_embeddings_are_refused():
     data = types.SimpleNamespace(X_train=np.zeros((9, 2)), y_train=np.zeros(9, int), X_test=np.zeros((3, 2)), y_test=np.zeros(3))
     with pytest.raises(ValueError, match="NaN"):
         ex.measure(data, np.full((9, 2), np.nan), np.zeros((3, 2)))
@@ -285,6 +356,16 @@ def test_unknown_parameters_are_an_error(tmp_path):
     with pytest.raises(ValueError, match="dataset"):
         ex.run_notebook(source, tmp_path / "out.ipynb", {"datset": "digits"})
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", [path for path in source_notebooks() if path.parent != ROOT / "nbs"], ids=name_of)
+def test_papermill_knows_the_parameters(path):
+    "It reads line by line: an equals sign in a comment, or a value over two lines, would hide one."
+    (cell,) = [cell for cell in cells(path, "code") if "parameters" in cell["metadata"].get("tags", [])]
+    names = {node.targets[0].id for node in ast.parse(cell["source"]).body if isinstance(node, ast.Assign)}
+    ex.check_parameters(path, dict.fromkeys(names))
+    with pytest.raises(ValueError, match="nothing_of_the_kind"):
+        ex.check_parameters(path, {"nothing_of_the_kind": 1})
 
 
 def test_an_executed_copy_appears_when_all_has_run(tmp_path, monkeypatch):

@@ -1,5 +1,7 @@
 """The fast solver where its notebook does not go: long runs compiled by XLA, many dimensions, images, and what it refuses."""
 
+import tracemalloc
+
 import keras
 import numpy as np
 import pytest
@@ -7,8 +9,9 @@ from sklearn.datasets import load_digits, make_moons
 from sklearn.manifold import trustworthiness
 
 from pumap import ParametricUMAP
+from pumap.graph import Edges, weighted_batches
 from pumap.networks import build_decoder, build_encoder
-from pumap.training import JIT_STEPS, dense_forward, encode, first_dense_layer, principal_coordinates, to_coordinates
+from pumap.training import JIT_STEPS, dense_forward, encode, fast_optimizer, first_dense_layer, principal_coordinates, to_coordinates
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +31,35 @@ def test_the_default_is_the_fast_solver_and_repeats_under_xla(digits):
 def test_more_effort_does_not_make_it_worse(digits):
     losses = [ParametricUMAP(n_training_epochs=passes, random_state=0).fit(digits[0]).history_["loss"][-1] for passes in (1, 4, 16)]
     assert losses[0] > losses[1] > 0.99 * losses[2] and losses[0] > losses[2]  # the last is near what the network can reach
+
+
+def test_the_sampler_takes_sixteen_bytes_an_edge():
+    "For a running sum, however often an edge is drawn; umap-learn repeats each edge as often as it visits it."
+    rng = np.random.default_rng(0)
+    edges = Edges(*(rng.integers(0, 1000, 300_000, dtype=np.int32) for _ in range(2)), rng.random(300_000, dtype=np.float32))
+    tracemalloc.start()
+    try:
+        batches = weighted_batches(edges, 1000, random_state=0)
+        for _ in range(20):
+            next(batches)
+        assert tracemalloc.get_traced_memory()[1] < 17 * 300_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_learning_rate_falls_to_zero():
+    optimizer = fast_optimizer(2e-3, n_steps=100)
+    weight = keras.Variable([1.0])
+    rates = []
+    for _ in range(100):
+        rates.append(float(optimizer.learning_rate))
+        optimizer.apply([keras.ops.ones(1)], [weight])
+    np.testing.assert_allclose(rates, 2e-3 * (1 - np.arange(100) / 100), rtol=1e-3)
+
+
+def test_repulsion_strength_drives_points_apart(digits):
+    spread = [ParametricUMAP(repulsion_strength=strength, n_training_epochs=2, random_state=0).fit(digits[0]).embedding_.std() for strength in (0.1, 10)]
+    assert spread[1] > 2 * spread[0]
 
 
 def test_64_dimensions(digits):

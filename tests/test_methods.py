@@ -1,6 +1,7 @@
 """The methods beside Parametric UMAP: bad input, seeds, the way back, and t-SNE's probabilities against a plain implementation."""
 
 import pickle
+import sys
 
 import keras
 import numpy as np
@@ -86,6 +87,12 @@ def test_settings_of_a_method(method, setting, word):
         fitted(method, **setting)
 
 
+def test_a_missing_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openTSNE", None)
+    with pytest.raises(ImportError, match=r"openTSNE: pip install 'pumap\[paper\]'"):
+        fitted("tsne")
+
+
 def test_a_training_that_diverges_says_so():
     with pytest.raises(ValueError, match="no longer a number"):
         fitted("ae", rows=1e30 * X, reconstruction_loss="mse")
@@ -109,6 +116,20 @@ def test_copies(method):
 
 
 # the way back
+
+
+@pytest.mark.parametrize("method, reads_along", [("pumap_decoder", False), ("umap_ae", True)])
+def test_whether_a_decoder_changes_the_embedding(method, reads_along):
+    "Behind a stop-gradient the weight of the reconstruction is nothing to the encoder."
+    once, heavier = (fitted(method, parametric_reconstruction_loss_weight=weight) for weight in (1.0, 20.0))
+    assert (abs(once.embedding_ - heavier.embedding_).max() > 1e-3) == reads_along
+
+
+def test_the_embedding_of_the_vae_is_its_means():
+    "Means of clusters far apart are far apart; logarithms of variances are not."
+    rows = np.repeat([np.zeros(64), np.ones(64)], 50, axis=0).astype("float32")
+    z = fitted("vae", rows=rows, n_training_epochs=300).embedding_
+    assert np.linalg.norm(z[0] - z[-1]) > 2
 
 
 def test_the_way_back_of_umap():

@@ -13,7 +13,8 @@ from sklearn.datasets import load_digits, make_moons
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from pumap.semisupervised import AUGMENTATIONS, SemiSupervisedClassifier, augmentation, joint_network, part
+from pumap import semisupervised
+from pumap.semisupervised import AUGMENTATIONS, SemiSupervisedClassifier, augmentation
 from pumap.training import row_function
 
 QUICK = dict(n_neighbors=5, n_steps=10, batch_size=50, random_state=0)
@@ -53,7 +54,7 @@ def test_a_fresh_process_predicts_alike(fitted, moons, tmp_path):
         "model = SemiSupervisedClassifier.load(folder + '/model.pumap'); X = np.load(folder + '/X.npy');"
         "np.savez(folder + '/out.npz', p=model.predict_proba(X), z=model.transform(X), y=model.predict(X))"
     )
-    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=300)
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, timeout=600)
     out = np.load(tmp_path / "out.npz")
     np.testing.assert_array_equal(out["p"], fitted.predict_proba(moons[0]))
     np.testing.assert_array_equal(out["z"], fitted.transform(moons[0]))
@@ -173,6 +174,52 @@ def test_what_is_kept_back_is_not_in_the_graph():
     assert abs(model.graph_ - again.graph_).max() < 1e-6
 
 
+def test_no_setting_is_forgotten(moons, monkeypatch):
+    "Each setting changes what the training loop is given: the labels, the edges, the network or its own settings. Nothing is trained."
+    X, calls = moons[0], []
+    y = np.where(np.arange(200) < 60, moons[1][0] + np.arange(200) % 2, -1)  # thirty labels of each of two classes
+    y -= y[y >= 0].min() * (y >= 0)
+
+    def loop(X, learn, targets, edges, model, a, b, input_shape, random_state, validation=None, rebuild=None, **settings):
+        drawn = edges and (len(edges.weight), edges.weight.sum(dtype=float))
+        network = [output.shape for output in model.outputs], model.count_params(), sorted({type(layer).__name__ for layer in model.layers})
+        watched = validation and (validation.patience, len(settings))
+        calls.append((len(learn), targets.sum(axis=0).tolist(), targets.max(), drawn, a, b, network, input_shape, watched, rebuild is None, sorted(settings.items(), key=str)))
+        return {}
+
+    def call(validation=None, **settings):
+        calls.clear()
+        SemiSupervisedClassifier(**{"n_neighbors": 5, "random_state": 0} | settings).fit(X, y, validation)
+        return repr(calls)
+
+    monkeypatch.setattr(semisupervised, "fit_jointly", loop)
+    learned = dict(graph="learned")
+    changes = {  # setting -> (a value, what else must be set for it to count)
+        "encoder": ("mlp", {}), "n_components": (3, {}), "n_shared": (8, {}), "head_layers": ((5,), {}), "weight_norm": (True, {"n_shared": 8}), "dims": ((1, 2), {}),
+        "umap_weight": (2.0, {}), "graph": ("learned", {}), "labels_in_graph": (True, {}), "augment": (np.negative, {}), "n_neighbors": (7, {}), "metric": ("manhattan", {}),
+        "metric_kwds": ({"p": 3}, {"metric": "minkowski"}), "min_dist": (0.5, {}), "spread": (2.0, {}), "n_steps": (7, {}), "n_label_steps": (3, learned), "n_rounds": (3, {}),
+        "batch_size": (50, {}), "labelled_batch_size": (5, {}), "label_smoothing": (0.2, {}), "learning_rate": (0.1, {}), "negative_sample_rate": (3, {}),
+        "repulsion_strength": (2.0, {}), "edge_sampling": ("weighted", {}), "loss": ("exact", {}), "n_epochs": (2, {}), "stop_on": ("never", {}),
+        "validation_fraction": (0.4, {}), "patience": (3, {}), "verbose": (True, {}),
+    }  # fmt: skip
+    assert set(changes) == set(SemiSupervisedClassifier().get_params()) - {"n_jobs", "random_state"}
+    without = {}
+    for name, (value, rest) in changes.items():
+        if repr(rest) not in without:
+            without[repr(rest)] = call(**rest)
+        assert call(**rest, **{name: value}) != without[repr(rest)], f"{name} counts for nothing"
+
+
+def test_the_learned_graph_is_rebuilt_from_what_was_learned(moons, monkeypatch):
+    "Once before the first round and after each round but the last, each time among rows that have moved."
+    among, real = [], semisupervised.joint_graph
+    monkeypatch.setattr(semisupervised, "joint_graph", lambda settings, rows, *rest: (among.append(np.array(rows)), real(settings, rows, *rest))[1])
+    model = SemiSupervisedClassifier(**QUICK, graph="learned", n_rounds=3, stop_on="never").fit(*moons)
+    assert len(among) == 3 and all(rows.shape == (200, 64) for rows in among)
+    assert all(abs(later - earlier).max() > 1e-3 for earlier, later in zip(among, among[1:]))
+    assert model.graph_.shape == (200, 200)
+
+
 def test_augmentation_and_a_users_network(moons):
     def noise(rows):
         return rows + 0.01
@@ -197,13 +244,6 @@ def test_global_seeds_neither_matter_nor_change(moons):
 
 
 PAPER_Y = dict(encoder="cnn13", n_shared=256, head_layers=(256, 256), n_components=1024, weight_norm=True)
-
-
-def test_the_papers_network_has_the_originals_weights():
-    y_network = joint_network("cnn13", (28, 28, 1), 10, **{name: PAPER_Y[name] for name in ("n_components", "n_shared", "head_layers", "weight_norm")})
-    classifier = part(y_network, "scores")
-    assert sum(int(np.prod(weight.shape)) for weight in classifier.trainable_weights) == 3_388_308
-    assert part(y_network, "hidden").output_shape == (None, 256) and part(y_network, "embedding").output_shape == (None, 1024)
 
 
 def test_the_papers_configuration_takes_steps_and_survives_the_file(tmp_path):

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -49,9 +50,13 @@ def test_a_dry_run_tells_the_original_sizes(tmp_path, capsys):
 
 
 def test_snakemake_sees_every_cell(tmp_path):
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "nbs/paper/Snakefile"), "--directory", str(tmp_path), "--dry-run"]
+    "Also where the path of Python has a space."
+    (tmp_path / "a place").symlink_to(Path(sys.executable).parents[1], target_is_directory=True)
+    python = str(tmp_path / "a place" / Path(sys.executable).parent.name / Path(sys.executable).name)
+    command = [python, "-m", "snakemake", "--snakefile", str(ROOT / "nbs/paper/Snakefile"), "--directory", str(tmp_path), "--dry-run", "--printshellcmds"]
     command += ["--cores", "1", "--config", "profile=paper", "figures=fig17,table8", f"results_dir={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert f"'{python}' -c " in done.stdout + done.stderr
     counts = {words[0]: int(words[1]) for words in map(str.split, (done.stdout + done.stderr).splitlines()) if len(words) == 2 and words[1].isdigit()}
     pixels = [c for c in ex.cells_for("fig17", "paper") if c.kind == "embedding"]
     assert done.returncode == 0 and counts["ssl_cell"] == 108 and counts["figure"] == 2 and counts["cell"] == len(pixels) > 0

@@ -14,7 +14,7 @@ PARTS = ("settings.ini", ".jupytext.toml", "README.md", "nbs", "pumap", ".ci")
 
 def sync(*arguments, root=ROOT):
     return subprocess.run(
-        [sys.executable, str(root / ".ci/sync"), *arguments], capture_output=True, text=True, cwd=root, timeout=300
+        [sys.executable, str(root / ".ci/sync"), *arguments], capture_output=True, text=True, cwd=root, timeout=600
     )
 
 
