@@ -824,7 +824,17 @@ def padded(
     return np.pad(picture, ((0, 0), (1 + spare // 2, spare - spare // 2)))[..., None]
 
 # %% ../nbs/00_datasets.ipynb #677da700
+def _picture(audio, rate: float, where: str) -> np.ndarray:
+    "A `spectrogram`; an error begins with where the syllable is."
+    try:
+        return spectrogram(audio, rate)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+
+
 def _pictures_of_file(content: bytes, name: str) -> tuple:  # (pictures, labels)
+    if content[:2] != b"PK":
+        raise ValueError(f"{name} is not a NumPy file of several arrays; write it with numpy.savez.")
     data = _npz(content)
     if "labels" not in data or not ("spectrograms" in data or {"audio", "offsets", "rate"} <= set(data)):
         raise ValueError(f"{name} holds {', '.join(data)}; it needs labels, and spectrograms or audio, offsets and rate.")
@@ -832,13 +842,18 @@ def _pictures_of_file(content: bytes, name: str) -> tuple:  # (pictures, labels)
     if "spectrograms" in data:
         X = data["spectrograms"]
         lengths = data["n_moments"] if "n_moments" in data else np.full(len(X), X.shape[-1])
-        if X.ndim != 3 or X.shape[1] != 32 or not len(X) == len(lengths) == len(labels) or X.min() < 0 or X.max() > 1:
+        if X.ndim != 3 or X.shape[1] != 32 or not len(X) == len(lengths) == len(labels):
             raise ValueError(f"{name} holds spectrograms of shape {X.shape} for {len(labels)} labels; it needs (n, 32, n_moments), with values from 0 to 1.")
-        return [x[:, :n] for x, n in zip(X, lengths)], labels
+        if (lengths < 1).any() or (lengths > X.shape[-1]).any():
+            raise ValueError(f"{name} holds n_moments outside 1 to {X.shape[-1]}; each must be the length of one of its spectrograms.")
+        pictures = [x[:, :n] for x, n in zip(X, lengths)]
+        if not all(((0 <= picture) & (picture <= 1)).all() for picture in pictures):
+            raise ValueError(f"{name} holds spectrograms with values that are not from 0 to 1: scale them.")
+        return pictures, labels
     audio, offsets, rate = data["audio"], data["offsets"], float(data["rate"])
     if len(offsets) != len(labels) + 1:
         raise ValueError(f"{name} holds {len(offsets)} offsets for {len(labels)} labels; it needs one more than there are labels.")
-    return [spectrogram(audio[a:b], rate) for a, b in zip(offsets[:-1], offsets[1:])], labels
+    return [_picture(audio[a:b], rate, f"{name}, syllable {i}") for i, (a, b) in enumerate(zip(offsets[:-1], offsets[1:]))], labels
 
 
 def _pictures_of_folder(folder: Path) -> tuple:  # (pictures, labels)
@@ -846,8 +861,8 @@ def _pictures_of_folder(folder: Path) -> tuple:  # (pictures, labels)
 
     paths = sorted(folder.glob("*/*.wav"))
     paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))]
-    sounds = [wavfile.read(path) for path in paths]  # (rate, samples)
-    return [spectrogram(audio, rate) for rate, audio in sounds], np.array([path.parent.name for path in paths])
+    sounds = {path: wavfile.read(path) for path in paths}  # (rate, samples)
+    return [_picture(audio, rate, str(path)) for path, (rate, audio) in sounds.items()], np.array([path.parent.name for path in paths])
 
 # %% ../nbs/00_datasets.ipynb #2f98569f
 def _split_songs(

@@ -832,11 +832,13 @@ def test_load_cassins_takes_ones_own_file_and_never_finches(tmp_path):
     [
         ({"labels": np.arange(3)}, "it needs labels, and spectrograms or audio"),
         ({"labels": np.arange(3), "spectrograms": np.zeros((3, 30, 31))}, r"spectrograms of shape \(3, 30, 31\) for 3 labels"),
-        ({"labels": np.arange(3), "spectrograms": np.full((3, 32, 31), 255.0)}, "values from 0 to 1"),
+        ({"labels": np.arange(3), "spectrograms": np.full((3, 32, 31), 255.0)}, "not from 0 to 1"),
+        ({"labels": np.arange(3), "spectrograms": np.full((3, 32, 31), np.nan)}, "not from 0 to 1"),
+        ({"labels": np.arange(3), "spectrograms": np.zeros((3, 32, 31)), "n_moments": [31, 0, 5]}, "n_moments outside 1 to 31"),
         ({"labels": np.arange(3), "spectrograms": np.zeros((2, 32, 31))}, "for 3 labels"),
         ({"labels": np.arange(3), "spectrograms": np.zeros((3, 32, 31))}, "has 3 syllables .* more than 2,000"),
         ({"labels": np.arange(2), "audio": np.ones(900), "offsets": np.array([0, 400]), "rate": 32_000}, "2 offsets for 2 labels"),
-        ({"labels": np.arange(2), "audio": np.ones(900), "offsets": np.array([0, 100, 900]), "rate": 32_000}, "at least 8 ms"),
+        ({"labels": np.arange(2), "audio": np.ones(900), "offsets": np.array([0, 100, 900]), "rate": 32_000}, "syllable 0: .* at least 8 ms"),
         ({"labels": np.arange(1), "audio": np.ones(900), "offsets": np.array([0, 900]), "rate": 8_000}, "a rate of at least 20000"),
     ],
 )
@@ -850,6 +852,9 @@ def test_songs_that_do_not_fit(arrays, words, tmp_path):
 def test_songs_that_are_not_there(tmp_path):
     with pytest.raises(DataNotFound, match="cannot be read"):
         songs(tmp_path / "no.npz")
+    (tmp_path / "page.npz").write_bytes(b"<html>")
+    with pytest.raises(ValueError, match="not a NumPy file"):
+        songs(tmp_path / "page.npz")
 
 
 # --- take --------------------------------------------------------------------------------------------------------------

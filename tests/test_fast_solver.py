@@ -95,6 +95,19 @@ def test_an_embedding_that_starts_as_one_point_spreads(scale, decoder):
         assert model.embedding_.std() > 1
 
 
+@pytest.mark.parametrize("settings", [dict(solver="paper"), dict(solver_options={"n_coordinates": 0}), dict(decoder="mlp", reconstruction_loss="mse")])
+def test_an_embedding_that_stays_one_point_is_told(settings):
+    """Where all points nearly coincide, the paper's loss is cut off and has no gradient."""
+    X, _ = make_moons(100, noise=0.05, random_state=0)
+    settings = dict(n_training_epochs=2, random_state=0) | settings
+    with pytest.warns(UserWarning, match="scale the data"):
+        model = ParametricUMAP(**settings).fit((X / 300).astype("float32"))
+    assert model.embedding_.std(axis=0).max() < 0.005 and "scale the data" in model.history_["notes"][-1]
+    for scale, loss in ((1, "paper"), (1 / 300, "exact")):
+        model = ParametricUMAP(**settings, loss=loss).fit((X * scale).astype("float32"))
+        assert model.embedding_.std(axis=0).max() > 0.5 and not any("scale the data" in note for note in model.history_["notes"])
+
+
 def test_rows_held_out_end_a_run(digits):
     settings = dict(n_training_epochs=500, early_stopping=True, n_iter_no_change=2, random_state=0)
     model = ParametricUMAP(**settings).fit(digits[0])
@@ -107,6 +120,9 @@ def test_rows_held_out_end_a_run(digits):
     "settings, word",
     [
         (dict(solver_options={"warm": 1}), "not a stage"),
+        (dict(solver_options={"n_coordinates": 0.5}), "a whole number of at least 0"),
+        (dict(solver_options={"layout_passes": "many"}), "None, or a number of at least 0"),
+        (dict(solver_options={"capped_until": float("nan")}), "a number from 0 to 1"),
         (dict(solver="paper", solver_options={"n_coordinates": 0}), "solver_options needs"),
         (dict(solver="paper", early_stopping=True), "early_stopping needs"),
         (dict(early_stopping=True, validation_fraction=1.5), "validation_fraction"),
@@ -126,9 +142,17 @@ def test_wide_rows_find_their_axes_by_random_projection():
     np.testing.assert_allclose(to_coordinates(X, coordinates) @ coordinates.inverse + coordinates.mean, X, atol=1e-2)
 
 
+def relu(x):
+    "Called like Keras' own, but another function."
+    return -x
+
+
 def test_numpy_and_keras_agree_on_every_chain(digits):
     for model in (build_encoder("mlp", (8, 8), 2, 0), build_decoder("mlp", (8, 8), 2, 0)):
         x = np.random.default_rng(0).random((300, *model.input_shape[1:]), dtype=np.float32)
         np.testing.assert_allclose(dense_forward(model)(x), model(x), atol=1e-5)
+    for activation in (keras.layers.LeakyReLU(), relu):
+        own = keras.Sequential([keras.Input((64,)), keras.layers.Dense(4, activation=activation), keras.layers.Dense(2)])
+        np.testing.assert_allclose(encode(own, digits[0], (64,)), own(digits[0]), atol=1e-5)
     normed = keras.Sequential([keras.Input((64,)), keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
     assert dense_forward(normed) is None and encode(normed, digits[0], (64,)).shape == (500, 2)

@@ -354,7 +354,7 @@ else:
 #| export
 def fuzzy_graph(
     X,  # rows, shape (n_rows, n_features), float32; dense or CSR
-    n_neighbors: int = 15,
+    n_neighbors: int = 15,  # neighbours of each row, itself included
     metric="euclidean",  # a name or a numba function
     metric_kwds: dict | None = None,
     set_op_mix_ratio: float = 1.0,  # 1 = fuzzy union of the two directions, 0 = intersection

@@ -104,7 +104,8 @@ assert_allclose(repulsion, -np.log(1 - q), rtol=1e-6)
 
 # %% [markdown]
 # **Paper.** The original code clips $q$ and $1-q$ to at least $10^{-4}$ before the logarithm. That is the same as cutting each term off at
-# $-\log 10^{-4} \approx 9.21$. Beyond the cut there is no gradient: points that nearly coincide no longer repel, and edges longer than about 130 no longer attract.
+# $-\log 10^{-4} \approx 9.21$. Beyond the cut there is no gradient. With the usual $a$ and $b$, points nearer than about 0.0045 no longer repel, and edges longer than about 130 no longer attract.
+# Where *all* points lie that near, nothing drives them apart any more (`04_training` warns of that).
 
 # %%
 #| export
@@ -125,6 +126,10 @@ q = 1 / (1 + a * near_and_far ** (2 * b))
 attraction, repulsion = paper_terms(log_odds(near_and_far**2, a, b))
 assert_allclose(attraction, -np.log(np.clip(q, 1e-4, 1)), rtol=1e-6, atol=1e-6)
 assert_allclose(repulsion, -np.log(np.clip(1 - q, 1e-4, 1)), rtol=1e-6, atol=1e-6)
+_, repulsion = paper_terms(log_odds(np.square([0.0044, 0.0046]), a, b))
+assert repulsion[0] == -np.log(FLOOR) > repulsion[1]
+attraction, _ = paper_terms(log_odds(np.square([130.0, 135.0]), a, b))
+assert attraction[0] < -np.log(FLOOR) == attraction[1]
 
 
 # %% [markdown]

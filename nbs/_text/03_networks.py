@@ -610,7 +610,7 @@ assert_allclose(normed(x), plain(x), atol=1e-5)
 
 
 # %% [markdown]
-# Nine convolutions in three groups, then one linear layer: with the four weight-normalised layers of a classifier's head thirteen and one. Behind each convolution comes batch normalisation and a leaky ReLU, behind the first two
+# Nine convolutions in three groups, then one linear layer; with the three weight-normalised layers of a classifier's head these are the thirteen. Behind each convolution comes batch normalisation and a leaky ReLU, behind the first two
 # groups pooling and dropout. The last maps are averaged: in the paper by windows of 3 x 3 for maps of 5 x 5 (images of 28 x 28), and as a whole for maps of 6 x 6 (32 x 32). Here every map but that of 5 x 5 is averaged as a whole, so that
 # images of any size from 12 x 12 on can be taken. `width` scales the number of filters: **`cnn13_narrow`** has a quarter of them, and about a sixteenth of the work.
 

@@ -36,7 +36,9 @@ from pumap.networks import build_decoder, build_encoder, mlp_norm_encoder
 # %%
 #| export
 import math
+import numbers
 import time
+import warnings
 from typing import NamedTuple
 
 import keras
@@ -50,6 +52,7 @@ from tqdm.auto import tqdm
 
 from pumap.graph import Edges, default_n_epochs, edge_batches, keep_compiled, paper_steps, random_generator, weighted_batches
 from pumap.losses import (
+    FLOOR,
     reconstruction_loss,
     rolled_cross_entropy,
     squared_distance,
@@ -113,7 +116,12 @@ assert take_rows(np.zeros((4, 2), "uint8"), slice(None), (2,)).dtype == np.float
 
 # %%
 #| export
-ACTIVATIONS = {"linear": lambda x: x, "relu": lambda x: np.maximum(x, 0), "tanh": np.tanh, "sigmoid": expit}
+ACTIVATIONS = {  # Keras' function -> numpy's
+    keras.activations.linear: lambda x: x,
+    keras.activations.relu: lambda x: np.maximum(x, 0),
+    keras.activations.tanh: np.tanh,
+    keras.activations.sigmoid: expit,
+}
 
 
 def dense_forward(
@@ -125,9 +133,9 @@ def dense_forward(
         if type(layer) in (keras.layers.Flatten, keras.layers.Reshape):
             shape = layer.output.shape[1:]
             steps.append(lambda x, shape=shape: x.reshape(len(x), *shape))
-        elif type(layer) is keras.layers.Dense and layer.use_bias and layer.activation.__name__ in ACTIVATIONS:
+        elif type(layer) is keras.layers.Dense and layer.use_bias and layer.activation in ACTIVATIONS:
             kernel, bias = (np.asarray(weight.value) for weight in (layer.kernel, layer.bias))
-            activation = ACTIVATIONS[layer.activation.__name__]
+            activation = ACTIVATIONS[layer.activation]
             steps.append(lambda x, kernel=kernel, bias=bias, activation=activation: activation(x @ kernel + bias))
         elif type(layer) is not keras.layers.InputLayer:
             return None
@@ -148,6 +156,8 @@ images = X[:10].reshape(-1, 8, 8)
 assert_allclose(dense_forward(encoder)(images), encoder(images), atol=1e-5)
 assert_array_equal(dense_forward(encoder)(images[::-1]), dense_forward(encoder)(images)[::-1])  # a row's place does not matter, to the last bit
 assert dense_forward(build_encoder("conv28", (784,), 2)) is None
+leaky = keras.Sequential([keras.Input((64,)), keras.layers.Dense(2, activation=keras.layers.LeakyReLU())])
+assert dense_forward(leaky) is None  # an activation that numpy does not have
 
 
 # %%
@@ -322,10 +332,19 @@ assert paper_optimizer().clipvalue == 4.0
 class Recorder:
     "Collects the terms of the loss; `history` maps names to lists with one mean per span of steps."
 
-    def __init__(self, n_steps: int, n_attraction: int, n_repulsion: int, with_decoder: bool = False, verbose: bool = False):
+    def __init__(
+        self,
+        n_steps: int,  # in the whole run
+        n_attraction: int,  # the loss is the mean over so many attractions
+        n_repulsion: int,  # and so many repulsions
+        with_decoder: bool = False,  # keep the reconstruction, too
+        verbose: bool = False,  # show a progress bar
+        cut: float = math.inf,  # of the repulsion, from `repulsion_cut`
+    ):
         self.history = {name: [] for name in ("step", "seconds", "loss", "attraction", "repulsion")}
         if with_decoder:
             self.history["reconstruction"] = []
+        self.cut, self.notes = cut, []
         self.share = n_attraction / (n_attraction + n_repulsion)
         self.span, self.n_steps, self.waiting, self.began = max(1, n_steps // 100), n_steps, [], None
         self.bar = tqdm(total=n_steps, disable=not verbose, desc="fit", unit="step")
@@ -350,10 +369,19 @@ class Recorder:
             self.bar.close()
             raise ValueError(f"The loss is no longer a number at step {step}: scale the data, or lower the learning rate.")
         kept = {"step": step, "seconds": time.perf_counter() - self.began} | self._named(means)
+        if self.cut < math.inf:
+            self._tell_one_point(kept)
         for name, values in self.history.items():
             values.append(kept[name] if name == "step" else float(kept[name]))
         self.waiting = []
         self.bar.set_postfix(loss=f"{kept['loss']:.4f}", refresh=False)
+
+    def _tell_one_point(self, kept):
+        "Warn, once a tenth of the run is over, if all repulsions are cut off."
+        before = self.history["step"][-1] if self.history["step"] else 0
+        if before < self.n_steps / 10 <= kept["step"] and kept["repulsion"] > 0.999 * self.cut:
+            self.notes.append(ONE_POINT)
+            warnings.warn(ONE_POINT)
 
     def close(self) -> dict:
         self.bar.close()
@@ -367,6 +395,33 @@ for step in range(1, 401):
 history = recorder.close()
 assert len(history["step"]) == 100 and history["step"][-1] == 400
 assert_allclose(history["loss"], 0.1)  # the mean over one attraction and five repulsions
+
+# %% [markdown]
+# Another kind of run comes to nothing and looks sound: the paper's form of the loss is cut off where points nearly coincide (`02_losses`), and there it has no gradient. Where all points begin that near each other, as they do when the values of the
+# rows are very small, nothing repels, and they stay in one point. Their mean repulsion then is the cut itself, still after a tenth of the run, and a warning says so.
+
+# %%
+#| export
+ONE_POINT = "All points of the embedding lie so near each other that loss='paper' has no repulsion: scale the data to values around 1, or use loss='exact'."
+
+
+def repulsion_cut(
+    loss: str = "paper",  # form of the cross entropy, see `losses.loss_terms`
+    repulsion_strength: float = 1.0,
+    **others,  # settings of a step that do not matter here
+) -> float:  # infinity for a form without a cut
+    "Where a repulsion is cut off and has no gradient any more."
+    return -math.log(FLOOR) * repulsion_strength if loss == "paper" else math.inf
+
+
+# %%
+recorder = Recorder(n_steps=20, n_attraction=1, n_repulsion=5, cut=repulsion_cut("paper", repulsion_strength=2.0))
+recorder.add(1, (0.0, 2 * 9.21034, 0.0))
+assert recorder.notes == []
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    recorder.add(2, (0.0, 2 * 9.21034, 0.0))  # a tenth of the run
+assert recorder.notes == [str(caught[0].message)] and repulsion_cut("exact") == math.inf
 
 
 # %% [markdown]
@@ -422,19 +477,19 @@ def fit_encoder(
     verbose: bool = False,  # show a progress bar
     callback=None,  # called after each step with the number of steps done, and a function that brings the encoder up to date
     **step_settings,  # loss, repulsion_strength, autoencoder_loss, ...: see `encoder_step`
-) -> dict:  # lists "step", "seconds", "loss", "attraction", "repulsion" (and "reconstruction")
+) -> dict:  # lists "step", "seconds", "loss", "attraction", "repulsion" (and "reconstruction"), and "notes" (strings)
     "The paper's loop: train an encoder on batches of edges with negatives from the same batch."
     rng_edges, rng_negatives = random_generator(random_state).spawn(2)
     input_shape = X.shape[1:] if input_shape is None else input_shape
     step = encoder_step(encoder, paper_optimizer(learning_rate), a, b, decoder=decoder, **step_settings)
     n_steps = n_steps_for(n_training_epochs, edges, batch_size)
-    recorder = Recorder(n_steps, 1, negative_sample_rate, decoder is not None, verbose)
+    recorder = Recorder(n_steps, 1, negative_sample_rate, decoder is not None, verbose, repulsion_cut(**step_settings))
     for i, (head, tail) in zip(range(1, n_steps + 1), edge_batches(edges, batch_size, rng_edges, edge_sampling)):
         negatives = in_batch_negatives(len(head), negative_sample_rate, rng_negatives)
         recorder.add(i, step(take_rows(X, np.concatenate([head, tail]), input_shape), negatives))
         if callback:
             callback(i, lambda: None)
-    return recorder.close()
+    return recorder.close() | {"notes": recorder.notes}
 
 
 # %%
@@ -505,11 +560,12 @@ assert history["reconstruction"][-1] < history["reconstruction"][0]
 #
 # 1. **Principal coordinates.** Where an encoder begins with a plain dense layer, that layer is trained in the leading, half-whitened principal coordinates of the rows: fewer operations, and a
 #    far better conditioned problem. Afterwards it is folded back, exactly, into a dense layer on the rows themselves.
-# 2. **A layout to start from.** Where an encoding is dear (convolutions), the network first learns to reproduce umap-learn's own layout of the graph, and most of the effort goes there. Batch normalisation helps to train such a network; it is folded away afterwards.
-# 3. **Rolled negatives.** The edges of a batch are encoded in one call, and every row, head or tail, repels twice as many others as in the paper's loop.
-# 4. **A falling learning rate**, from five times the paper's down to zero, and many steps in one compiled call.
-# 5. **A capped repulsion.** Pairs that nearly coincide have huge gradients, which shake the network while its steps are large. For most of the run they wait ($1-q$ counts as at least 0.02), unless nearly all pairs are such; for the last tenth the loss is the real one throughout.
+# 2. **A layout to start from.** Where an encoding is dear (convolutions, or whatever else is not dense layers), the network first learns to reproduce umap-learn's own layout of the graph, and most of the effort goes there. Batch normalisation helps to train such a network; it is folded away afterwards.
+# 3. **Rolled negatives.** Every row of a batch, head or tail, repels twice as many others as a head does in the paper's loop (`losses.rolled_cross_entropy`).
+# 4. **A falling learning rate**, from five times the paper's down to zero (where an encoding is dear, from half the paper's after a layout, from twice without one), and many steps in one compiled call.
+# 5. **A capped repulsion.** Pairs that nearly coincide have huge gradients, which shake the network while its steps are large. For most of the run they wait ($1-q$ counts as at least 0.02), unless more than half of all pairs are such; for the last tenth the loss is the real one throughout.
 #
+# The sections that follow take them in this order, with the negatives left to `02_losses` and the cap before the steps that use it. Then come rows held out for early stopping, the plan that divides the effort, and the loop itself.
 # What some of the parts give is measured in `benchmarks/training_speed`.
 #
 # ### Principal coordinates
@@ -532,7 +588,7 @@ def principal_coordinates(
     n_coordinates: int = 200,  # at most this many axes
     whitening: float = 0.5,  # 0 = axes keep their variance, 1 = all have the same
     random_state=None,  # draws the sample
-    n_sample: int = 20_000,  # rows that the axes are found from
+    n_sample: int = 20_000,  # rows that the axes are found from, at most; fewer if rows are very wide
 ) -> Coordinates:  # float32
     "The leading principal axes of the rows, half whitened, scaled to a mean variance of 1."
     n_features = math.prod(X.shape[1:])
@@ -546,8 +602,12 @@ def principal_coordinates(
     return Coordinates(*(part.astype(np.float32) for part in (mean, axes * scale, (axes / scale).T)))
 
 
-def principal_axes(centred, n_axes: int, random_state=None):
-    "(variances, axes as columns), strongest first, without axes along which nothing varies."
+def principal_axes(
+    centred: np.ndarray,  # rows less their mean, float32, shape (n_rows, n_features)
+    n_axes: int,  # at most
+    random_state=None,  # for the approximation that more than 2,000 features need
+) -> tuple:  # (variances float64 (n_axes,), axes as columns (n_features, n_axes)), strongest first
+    "The principal axes along which rows vary."
     n_rows, n_features = centred.shape
     if n_features <= 2_000:
         variance, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64) / n_rows)
@@ -747,7 +807,7 @@ assert normalised(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])) 
 
 
 # %% [markdown]
-# Now the regression.
+# Now the regression. Its learning rate falls to zero, and so does that of the loop behind it.
 
 # %%
 #| export
@@ -803,10 +863,9 @@ assert normalised_loss < plain_loss and trustworthiness(X, encode(encoder, X, (6
 
 
 # %% [markdown]
-# ### Many steps in one call
+# ### A capped repulsion
 #
-# A step of the fast loop is so short that calling it from Python would take as long again. The compiled function takes the rows of a block of steps and works through them. Networks
-# of dense layers are compiled by XLA, which nearly halves their time (convolutions on a CPU are slower with it), unless there are so few steps that compiling would take longer than they do.
+# A repulsion that is cut off has no gradient, so its pair waits. Where an embedding begins as one point, all would wait for ever; so the cap counts only while it concerns no more than half of the pairs.
 
 # %%
 #| export
@@ -824,6 +883,12 @@ assert_array_equal(capped(np.array([1.0, 2.0, 3.0, 9.0], "float32"), 4.0), [1, 2
 assert_array_equal(capped(np.array([1.0, 7.0, 8.0, 9.0], "float32"), 4.0), [1, 7, 8, 9])
 
 
+# %% [markdown]
+# ### Many steps in one call
+#
+# A step of the fast loop is so short that calling it from Python would take as long again. The compiled function takes the rows of a block of steps and works through them. Networks
+# of dense layers are compiled by XLA, which nearly halves their time (convolutions on a CPU are slower with it), unless there are so few steps that compiling would take longer than they do.
+
 # %%
 #| export
 def fast_steps(
@@ -832,7 +897,7 @@ def fast_steps(
     a: float,
     b: float,
     negative_sample_rate: int = 5,  # weight of the mean repulsion
-    loss: str = "paper",
+    loss: str = "paper",  # this and what follows, up to the last: as for `encoder_step`
     repulsion_strength: float = 1.0,
     decoder=None,
     autoencoder_loss: bool = False,
@@ -911,21 +976,22 @@ def hold_out(
 
 
 def held_out_loss(
-    encoder,
-    X,  # rows; dense or CSR
+    encoder,  # Keras model
+    X,  # rows, shape (n_rows, ...); dense or CSR
     held: Edges,  # from `hold_out`
     input_shape: tuple,
     a: float,
     b: float,
     negative_sample_rate: int,
     loss: str,
+    repulsion_strength: float = 1.0,
     n_edges: int = 2000,  # drawn by strength, the same each time
 ) -> float:  # mean over an attraction and its repulsions
     "The UMAP cross entropy over edges that training does not see."
     head, tail = next(weighted_batches(held, n_edges, random_state=0))
     z = encode(encoder, X[np.concatenate([head, tail])], input_shape)
     shifts = np.arange(1, 2 * negative_sample_rate + 1) * (n_edges // (negative_sample_rate + 1))
-    attraction, repulsion = rolled_cross_entropy(z, shifts, a, b, loss)
+    attraction, repulsion = rolled_cross_entropy(z, shifts, a, b, loss, repulsion_strength)
     return float((ops.mean(attraction) + negative_sample_rate * ops.mean(repulsion)) / (1 + negative_sample_rate))
 
 
@@ -967,62 +1033,9 @@ judge = HeldOut(lambda: next(losses), [encoder], n_iter_no_change=2)
 assert [judge.is_over() for _ in range(4)] == [False, False, False, True] and judge.best == 2.0
 
 # %% [markdown]
-# ### The loop
+# ### The stages and the plan
 #
-# Effort has one meaning in both loops: `n_training_epochs` passes over the edges as the paper repeats them. If none is given it is one and a half passes here, and on small data as many as make 3,000 steps. Where an encoding is dear it is a quarter of a pass, in batches half as large.
-# What does not apply to an encoder or to data is left out, and `history["notes"]` says so.
-#
-# First the plan: how many steps, how many of them for the layout, and in blocks of how many. An edge is two encodings, a row of the regression is one; the effort pays for both. A decoder learns beside the UMAP loss only, which then keeps half of the effort, else a fifth.
-
-# %%
-#| export
-LEAST_STEPS = 3_000  # of a fit whose effort is left to the solver
-CAP = -math.log(0.02)  # of the repulsion
-BLOCK_BYTES = 2**24  # rows of one block of steps
-JIT_STEPS = 500  # from here on compiling by XLA pays
-ROWS_OF_REGRESSION = 500  # in a step
-
-
-def fast_steps_of(
-    edges: Edges,
-    batch_size: int,
-    n_training_epochs: float | None,  # None = `own_passes`, and at least `LEAST_STEPS` steps
-    own_passes: float = 1.5,
-) -> int:
-    "How many steps an effort is."
-    if n_training_epochs is None:
-        return max(LEAST_STEPS, n_steps_for(own_passes, edges, batch_size))
-    return n_steps_for(n_training_epochs, edges, batch_size)
-
-
-# %%
-#| export
-def shared_effort(
-    n_steps: int,  # in all
-    batch_size: int,  # edges in a step
-    n_rows: int,  # that have a place in the layout
-    layout_passes: float | None,  # as in `FAST_STAGES`
-    dear: bool,  # whether an encoding is
-    most: float = 0.8,  # of the effort that goes into the layout; less where a decoder waits for its turn
-) -> tuple[int, int]:  # (steps of regression, steps on the UMAP loss)
-    "Divide the effort between the layout and the UMAP loss."
-    if layout_passes is None:
-        layout_passes = MOST_PASSES if dear else 0
-    encodings = min(layout_passes * n_rows, most * n_steps * 2 * batch_size)
-    return round(encodings / min(ROWS_OF_REGRESSION, n_rows)), max(1, round(n_steps - encodings / (2 * batch_size)))
-
-
-# %%
-#| export
-def in_blocks(
-    n_steps: int,
-    batch_size: int,
-    row_bytes: int,  # of one row as float32
-) -> tuple[int, int]:  # (steps in a block, blocks)
-    "How many steps in one call: about a hundredth of all, and not too many rows."
-    block = max(1, min(50, n_steps // 100, BLOCK_BYTES // (2 * batch_size * row_bytes)))
-    return block, max(1, round(n_steps / block))
-
+# What can be switched off or changed is in one table. (`ParametricUMAP` takes changes to it as `solver_options`.) What does not apply to an encoder or to data is left out, and `history["notes"]` says so.
 
 # %%
 #| export
@@ -1039,29 +1052,79 @@ FAST_STAGES = {  # the parts of the fast loop that can be switched off or change
 def fast_stages(
     changes: dict | None,  # by the names of `FAST_STAGES`
 ) -> dict:
-    "All stages, with changes; a `ValueError` for a name that is none."
+    "All stages, with changes; a `ValueError` for a name that is none, or a value that cannot be."
     wrong = [name for name in changes or {} if name not in FAST_STAGES]
     if wrong:
         raise ValueError(f"{wrong[0]!r} is not a stage of the fast solver; there are: {', '.join(FAST_STAGES)}.")
-    return FAST_STAGES | (changes or {})
+    stages = FAST_STAGES | (changes or {})
+    for name, (kind, most) in {"n_coordinates": (numbers.Integral, math.inf), "layout_passes": (numbers.Real, math.inf), "capped_until": (numbers.Real, 1)}.items():
+        value, optional = stages[name], FAST_STAGES[name] is None
+        if not (optional and value is None or isinstance(value, kind) and 0 <= value <= most):
+            what = ("None, or " if optional else "") + ("a whole number" if kind is numbers.Integral else "a number")
+            raise ValueError(f"{name} is {value!r}; as a stage of the fast solver it must be {what} {'of at least 0' if most > 1 else 'from 0 to 1'}.")
+    return stages
 
 
-def fast_block(
-    X,  # rows
-    stream,  # iterator over (head, tail)
-    input_shape: tuple,
-    n_steps: int,
-    n_shifts: int,
-    rng: np.random.Generator,
-):  # (rows float32 (n_steps, 2 n_edges, *input_shape), shifts int32 (n_steps, n_shifts))
-    "What a block of steps needs."
-    which = np.stack([np.concatenate(next(stream)) for _ in range(n_steps)])
-    rows = take_rows(X, which.ravel(), input_shape).reshape(*which.shape, *input_shape)
-    return rows, rng.integers(1, which.shape[1], (n_steps, n_shifts), dtype=np.int32)
+# %%
+assert fast_stages({"parallel": True})["parallel"] and not fast_stages(None)["parallel"]
+for wrong, words in (({"paralel": True}, "n_coordinates, layout_passes"), ({"n_coordinates": -1}, "at least 0"), ({"capped_until": 2}, "from 0 to 1")):
+    try:
+        fast_stages(wrong)
+    except ValueError as error:
+        assert words in str(error)
+    else:
+        raise AssertionError("no error")
+
+# %% [markdown]
+# The plan says how many steps there are, how many of them for the layout, and how many in one call.
+#
+# Effort has one meaning in both loops: `n_training_epochs` passes over the edges as the paper repeats them. If none is given it is one and a half passes here, and on small data as many as make 3,000 steps. Where an encoding is dear it is a quarter of a pass, in batches half as large.
+
+# %%
+#| export
+LEAST_STEPS = 3_000  # of a fit whose effort is left to the solver
+
+
+def fast_steps_of(
+    edges: Edges,
+    batch_size: int,
+    n_training_epochs: float | None,  # None = `own_passes`, and at least `LEAST_STEPS` steps
+    own_passes: float = 1.5,
+) -> int:
+    "How many steps an effort is."
+    if n_training_epochs is None:
+        return max(LEAST_STEPS, n_steps_for(own_passes, edges, batch_size))
+    return n_steps_for(n_training_epochs, edges, batch_size)
+
+
+# %%
+assert fast_steps_of(edges, 300, 2) == n_steps_for(2, edges, 300) and fast_steps_of(edges, 300, None) == LEAST_STEPS
+
+# %% [markdown]
+# An edge is two encodings, a row of the regression is one; the effort pays for both. A decoder learns beside the UMAP loss only, which then keeps half of the effort, else a fifth.
+
+# %%
+#| export
+ROWS_OF_REGRESSION = 500  # in a step
+
+
+def shared_effort(
+    n_steps: int,  # in all
+    batch_size: int,  # edges in a step
+    n_rows: int,  # that have a place in the layout
+    layout_passes: float | None,  # as in `FAST_STAGES`
+    dear: bool,  # whether an encoding is
+    most: float = 0.8,  # of the effort that goes into the layout; less where a decoder waits for its turn
+) -> tuple[int, int]:  # (steps of regression, steps on the UMAP loss)
+    "Divide the effort between the layout and the UMAP loss."
+    if layout_passes is None:
+        layout_passes = MOST_PASSES if dear else 0
+    encodings = min(layout_passes * n_rows, most * n_steps * 2 * batch_size)
+    return round(encodings / min(ROWS_OF_REGRESSION, n_rows)), max(1, round(n_steps - encodings / (2 * batch_size)))
 
 
 # %% [markdown]
-# Of a thousand steps of 500 edges, a million encodings, 800,000 go into the layout, and only 30 passes over the rows.
+# Of a thousand steps of 500 edges, a million encodings, 800,000 go into the layout, and at most 30 passes over the rows.
 
 # %%
 assert shared_effort(1000, 500, 50_000, None, dear=True) == (1600, 200)
@@ -1070,25 +1133,46 @@ assert shared_effort(1000, 500, 50_000, None, dear=True, most=0.5) == (1000, 500
 assert shared_effort(1000, 500, 50_000, None, dear=False) == (0, 1000)
 assert shared_effort(1000, 500, 50_000, 3, dear=False) == (300, 850)
 
+# %%
+#| export
+BLOCK_BYTES = 2**24  # rows of one block of steps
+
+
+def in_blocks(
+    n_steps: int,
+    batch_size: int,
+    row_bytes: int,  # of one row as float32
+) -> tuple[int, int]:  # (steps in a block, blocks)
+    "How many steps in one call: about a hundredth of all, and not too many rows."
+    block = max(1, min(50, n_steps // 100, BLOCK_BYTES // (2 * batch_size * row_bytes)))
+    return block, max(1, round(n_steps / block))
+
+
+# %%
+assert in_blocks(3000, 500, row_bytes=4 * 50) == (30, 100)
+assert in_blocks(3000, 500, row_bytes=4 * 3072) == (1, 3000)  # 12 MB of rows in a step
+
 
 # %% [markdown]
-# Then what comes before the UMAP loss. What they leave is what the loop trains on: rows, perhaps in principal coordinates, and an encoder for these.
+# ### What comes before the loop
+#
+# What it leaves is what the loop trains on: rows, perhaps in principal coordinates, and an encoder for these.
 
 # %%
 #| export
 def fast_start(
-    X,  # rows
+    X,  # rows, shape (n_rows, ...); dense or CSR
     edges: Edges,
-    encoder,
+    encoder,  # Keras model
     a: float,
     b: float,
-    input_shape: tuple,
-    decoder=None,
+    input_shape: tuple,  # shape of one row as the encoder wants it
+    decoder=None,  # Keras model, if there is one
     n_coordinates: int = 200,  # 0 = train the first layer on the rows themselves
     layout_steps: int = 0,  # of regression onto umap-learn's layout
     normalise: bool = True,  # then train with batch normalisation, folded away afterwards
     random_state=None,
-    verbose: bool = False,
+    verbose: bool = False,  # show a progress bar
     **layout_settings,  # negative_sample_rate, repulsion_strength, parallel
 ):  # (rows, encoder, shape of a row, fold, notes): what to train on, and what to call afterwards
     "The stages before the UMAP loss: principal coordinates, normalisation, and a layout to start from."
@@ -1113,7 +1197,7 @@ def fast_start(
 
 
 def normalised_too(
-    encoder,
+    encoder,  # Keras model
     fold,  # what folds `encoder` into another
 ):  # (encoder, fold, list of notes)
     "Normalise an encoder if that can be, and fold twice."
@@ -1134,16 +1218,38 @@ def rows_with_edges(edges: Edges) -> np.ndarray:  # sorted indices
 
 
 # %% [markdown]
-# Then the blocks of steps, with a look at the held-out rows after each hundredth of the run if there are any.
+# ### The loop
+#
+# Block after block of steps, with a look at the held-out rows after each hundredth of the run if there are any.
 
 # %%
 #| export
+def fast_block(
+    X,  # rows, as the encoder takes them
+    stream,  # iterator over (head, tail)
+    input_shape: tuple,  # shape of one row
+    n_steps: int,  # in the block
+    n_shifts: int,  # in a step, see `losses.rolled_cross_entropy`
+    rng: np.random.Generator,
+):  # (rows float32 (n_steps, 2 n_edges, *input_shape), shifts int32 (n_steps, n_shifts))
+    "What a block of steps needs."
+    which = np.stack([np.concatenate(next(stream)) for _ in range(n_steps)])
+    rows = take_rows(X, which.ravel(), input_shape).reshape(*which.shape, *input_shape)
+    return rows, rng.integers(1, which.shape[1], (n_steps, n_shifts), dtype=np.int32)
+
+
+# %%
+#| export
+CAP = -math.log(0.02)  # of the repulsion
+JIT_STEPS = 500  # from here on compiling by XLA pays
+
+
 def fast_blocks(
     X,  # rows, as the encoder takes them
-    encoder,
+    encoder,  # Keras model
     a: float,
     b: float,
-    input_shape: tuple,
+    input_shape: tuple,  # shape of one row
     plan: tuple,  # (steps in a block, blocks), from `in_blocks`
     stream,  # iterator over (head, tail)
     learning_rate: float,
@@ -1162,7 +1268,7 @@ def fast_blocks(
     jit_compile = True if n_steps >= JIT_STEPS and is_dense(encoder) and (decoder is None or is_dense(decoder)) else None
     optimizer = fast_optimizer(learning_rate, n_steps)
     steps = fast_steps(encoder, optimizer, a, b, negative_sample_rate, jit_compile=jit_compile, **step_settings)
-    recorder = Recorder(n_steps, 1, negative_sample_rate, decoder is not None, verbose)
+    recorder = Recorder(n_steps, 1, negative_sample_rate, decoder is not None, verbose, repulsion_cut(**step_settings))
     for i in range(1, n_blocks + 1):
         cap = np.float32(CAP if i <= capped_until * n_blocks else np.inf)
         terms = steps(*fast_block(X, stream, input_shape, block, 2 * negative_sample_rate, rng), cap)
@@ -1171,7 +1277,7 @@ def fast_blocks(
             callback(i * block)
         if judge and i % max(1, n_blocks // 100) == 0 and judge.is_over():
             break
-    history = recorder.close()
+    history = recorder.close() | {"notes": recorder.notes}
     if judge:
         judge.restore()
         history["held_out"] = judge.history
@@ -1202,7 +1308,7 @@ def fit_encoder_fast(
     verbose: bool = False,  # show a progress bar
     callback=None,  # called after each block of steps with the number of steps done, and a function that brings the encoder up to date
     **step_settings,  # loss, repulsion_strength, autoencoder_loss, ...: see `fast_steps`
-) -> dict:  # as from `fit_encoder`, with "notes" (strings), and "held_out" (losses) if there is early stopping
+) -> dict:  # as from `fit_encoder`, with "held_out" (losses) if there is early stopping
     "Train an encoder on the UMAP loss, fast: the stages of `fast_start`, then `fast_blocks`."
     rng_edges, rng_negatives, rng_start, rng_held = random_generator(random_state).spawn(4)
     input_shape = X.shape[1:] if input_shape is None else input_shape
@@ -1220,7 +1326,8 @@ def fit_encoder_fast(
         X, edges, encoder, a, b, input_shape, decoder, random_state=rng_start, negative_sample_rate=negative_sample_rate, **stages
     )
     if stopping:
-        loss = lambda: held_out_loss(network, rows, held, shape, a, b, negative_sample_rate, step_settings.get("loss", "paper"))
+        form = step_settings.get("loss", "paper"), stages["repulsion_strength"]
+        loss = lambda: held_out_loss(network, rows, held, shape, a, b, negative_sample_rate, *form)
         judge = HeldOut(loss, [network] if decoder is None else [network, decoder], stopping["n_iter_no_change"])
     plan = in_blocks(n_steps, batch_size, 4 * math.prod(shape))
     stream = edge_batches(edges, batch_size, rng_edges, edge_sampling)
@@ -1230,6 +1337,7 @@ def fit_encoder_fast(
     history = fast_blocks(
         rows, network, a, b, shape, plan, stream, learning_rate, negative_sample_rate, judge, capped_until, rng_negatives, verbose, **settings
     )  # fmt: skip
+    notes += history["notes"]
     if history["step"][-1] < math.prod(plan):
         notes.append(f"stopped early, after {history['step'][-1]} of {math.prod(plan)} steps")
     fold()
@@ -1317,8 +1425,15 @@ def fit_embedding(
     return z.numpy(), recorder.close()
 
 
-def embedding_step(z, optimizer, a, b, loss, repulsion_strength):
-    "A compiled step on the coordinates `z`, shape (n_rows, n_components)."
+def embedding_step(
+    z: tf.Variable,  # the coordinates, shape (n_rows, n_components)
+    optimizer,  # Keras optimizer
+    a: float,
+    b: float,
+    loss: str,
+    repulsion_strength: float,
+):  # compiled function (head, tail, negatives) -> (attraction, repulsion, 0), means
+    "A compiled step on the coordinates themselves."
     optimizer.build([z])
 
     def step(head, tail, negatives):
@@ -1703,7 +1818,12 @@ assert_array_equal(augmented(lambda rows: 1 - rows, np.zeros((2, 3))), np.ones((
 
 # %%
 #| export
-def joint_edges(edges, batch_size, rng, edge_sampling):
+def joint_edges(
+    edges: Edges | None,
+    batch_size: int,  # edges in a batch
+    rng: np.random.Generator,
+    edge_sampling: str,  # see `graph.edge_batches`
+):  # endless iterator over (head, tail)
     "Batches of edges, or endless empty ones if there are no edges."
     if edges is None:
         return iter(lambda: (np.zeros(0, np.int32),) * 2, None)

@@ -173,8 +173,8 @@ assert (again.transform(X[1500:]) == z_new).all()
 # %% [markdown]
 # ## Speed
 #
-# Fashion-MNIST, 50,000 rows, two cores, from a given graph to the trained network; each run a process of its own, one after the other, with work of the lowest priority beside it, and short checks beside the last of umap-learn's three; medians of three runs with the multilayer perceptron, one run with
-# the convolutional network ([benchmarks/training_speed](benchmarks/training_speed.ipynb)). Cross entropy over a million pairs, trustworthiness within 3,000 rows, accuracy of five neighbours on the 10,000 test rows.
+# Fashion-MNIST, 50,000 rows, two cores, from a given graph to the trained network ([benchmarks/training_speed](benchmarks/training_speed.ipynb)). Each run was a process of its own, one after the other, with work of the lowest priority beside it, and short checks beside the last of umap-learn's three.
+# With the multilayer perceptron the numbers are medians of three runs, with the convolutional network they are of one. Cross entropy is over a million pairs, trustworthiness within 3,000 rows, accuracy that of five neighbours on the 10,000 test rows.
 #
 # | | seconds | cross entropy | trustworthiness | test accuracy | peak memory |
 # |---|---|---|---|---|---|
@@ -187,7 +187,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | pumap, convolutional network, 0.06 passes | 168 | 0.558 | 0.970 | 0.741 | 1.7 GiB |
 # | pumap, convolutional network, 0.12 passes | 320 | 0.529 | 0.974 | 0.740 | 1.8 GiB |
 #
-# The cross entropy of umap-learn's run is reached 18.6 times sooner (15.8 to 18.8), and within 3% of the layout without a network in 0.9 times its seconds. With the convolutional network, what umap-learn has after half an hour is reached 7.7 times
+# The cross entropy of umap-learn's run is reached 18.6 times sooner (15.8 to 18.8). One within 3% of that of the layout without a network takes 0.9 times the layout's seconds. With the convolutional network, what umap-learn has after half an hour is reached 7.7 times
 # sooner: after 235 s, read off between the two efforts. Most of that is learned from umap-learn's own layout, by regression with batch normalisation, which is folded away at the end. In the benchmark's picture, the curve of umap-learn's run with the perceptron was measured on 4,000 edges, a tenth of what the notebook takes now; its end, and all else, on 40,000.
 #
 # New rows: 10,000 of them in 14 ms (scikit-learn's PCA: 3.6 ms; umap-learn's ParametricUMAP: 189 ms), one of them in 0.4 ms (37 ms)
