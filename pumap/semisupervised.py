@@ -531,7 +531,7 @@ class SemiSupervisedClassifier(KeptInOneFile, ClassNamePrefixFeaturesOutMixin, C
 
     @property
     def _n_features_out(self):
-        return self.n_components
+        return self.network_.outputs[0].shape[1]  # as fitted, whatever `n_components` is by now
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

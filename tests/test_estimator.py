@@ -235,7 +235,10 @@ def test_labels_that_are_missing(digits, missing, as_array):
 
 
 def test_a_width_of_numpys_and_one_that_changes_after_the_fit(digits):
-    fitted = ParametricUMAP(np.int64(2), decoder="mlp", **QUICK).fit(digits[0])
+    fitted = ParametricUMAP(np.int64(2), decoder="mlp", **QUICK)
+    with pytest.raises(NotFittedError):
+        fitted.get_feature_names_out()
+    fitted.fit(digits[0])
     fitted.set_params(n_components=3)  # for the next fit; what is fitted has two
     assert len(fitted.get_feature_names_out()) == 2
     assert fitted.inverse_transform(fitted.embedding_[:5]).shape == (5, 64)

@@ -159,6 +159,14 @@ def test_widths_of_numpys():
     assert joint_network("mlp", (2,), 2, np.int64(3), np.int64(8), (np.int64(4),)).output_shape == [(None, 3), (None, 2)]
 
 
+def test_names_of_what_is_fitted(moons):
+    changed = SemiSupervisedClassifier(**QUICK)
+    with pytest.raises(NotFittedError):
+        changed.get_feature_names_out()
+    changed.fit(*moons).set_params(n_components=3)  # for the next fit
+    assert len(changed.get_feature_names_out()) == 64
+
+
 def test_validation_must_be_a_pair(moons):
     with pytest.raises(ValueError, match=r"\(X, y\)"):
         SemiSupervisedClassifier(**QUICK | dict(stop_on="given")).fit(*moons, validation=moons[0])
