@@ -53,7 +53,7 @@ class Baseline(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
 
     @property
     def _n_features_out(self):
-        return self.n_components
+        return self.embedding_.shape[1]
 
 # %% ../nbs/06_baselines.ipynb #8ffcb940
 class Invertible(Baseline):
@@ -63,15 +63,21 @@ class Invertible(Baseline):
         "Turn points, shape (n_rows, n_components), into rows of the fitted shape, float32; a `ValueError` for points of another dimension."
         check_is_fitted(self)
         points = check_array(X, dtype=np.float32)
-        if points.shape[1] != self.n_components:
-            raise ValueError(f"Points have {points.shape[1]} coordinates, but the embedding has {self.n_components}.")
+        width = self.embedding_.shape[1]
+        if points.shape[1] != width:
+            raise ValueError(f"Points have {points.shape[1]} coordinates, but the embedding has {width}.")
         return np.asarray(self._decode_points(points), dtype=np.float32).reshape(len(points), *self._row_shape)
 
 # %% ../nbs/06_baselines.ipynb #f9314283
 class PCA(Invertible):
     "Principal components, by scikit-learn; rows with fewer features than components get zeros appended."
 
-    def __init__(self, n_components: int = 2, *, random_state=None):
+    def __init__(
+        self,
+        n_components: int = 2,  # dimensions of the embedding
+        *,
+        random_state=None,  # for scikit-learn's randomised solver, which it takes for large data
+    ):
         self.n_components = n_components
         self.random_state = random_state
 
@@ -99,7 +105,16 @@ def seed_of(random_state):  # an int, or None
 class UMAP(Invertible):
     "Non-parametric UMAP, by umap-learn."
 
-    def __init__(self, n_components: int = 2, *, n_neighbors: int = 15, min_dist: float = 0.1, metric="euclidean", n_epochs: int | None = None, random_state=None):
+    def __init__(
+        self,
+        n_components: int = 2,  # dimensions of the embedding
+        *,
+        n_neighbors: int = 15,  # size of a neighbourhood, the row itself included
+        min_dist: float = 0.1,  # distance in the embedding up to which points count as together
+        metric="euclidean",  # a name umap-learn knows, or a numba function of two rows
+        n_epochs: int | None = None,  # effort; None = umap-learn's choice, 500 up to 10,000 rows, else 200
+        random_state=None,  # with one, umap-learn runs on one thread
+    ):
         self.n_components = n_components
         self.n_neighbors = n_neighbors
         self.metric = metric
@@ -142,7 +157,16 @@ def umap_model(settings, rows, n_epochs):
 class UMAPEmbedding(Baseline):
     "UMAP without a network but with Parametric UMAP's loss and sampling: `umap_tf`."
 
-    def __init__(self, n_components: int = 2, *, n_neighbors: int = 15, min_dist: float = 0.1, metric="euclidean", n_training_epochs: float = 100, random_state=None):
+    def __init__(
+        self,
+        n_components: int = 2,  # dimensions of the embedding
+        *,
+        n_neighbors: int = 15,  # size of a neighbourhood, the row itself included
+        min_dist: float = 0.1,  # distance in the embedding up to which points count as together
+        metric="euclidean",  # a name umap-learn knows, or a numba function of two rows
+        n_training_epochs: float = 100,  # passes over the edges, each repeated by its strength
+        random_state=None,  # with one, umap-learn runs on one thread
+    ):
         self.n_components = n_components
         self.n_neighbors = n_neighbors
         self.metric = metric
@@ -174,7 +198,15 @@ def centred(embedding: np.ndarray, extent: float = 10.0) -> np.ndarray:
 class TSNE(Baseline):
     "t-SNE, by openTSNE."
 
-    def __init__(self, n_components: int = 2, *, perplexity: float = 30.0, n_iter: int = 500, n_jobs: int = -1, random_state=None):
+    def __init__(
+        self,
+        n_components: int = 2,  # dimensions of the embedding
+        *,
+        perplexity: float = 30.0,  # neighbours that a row effectively has, less than a third of the rows
+        n_iter: int = 500,  # steps, after 250 of early exaggeration
+        n_jobs: int = -1,  # threads; -1 = all
+        random_state=None,  # repeats to the last digit with n_jobs=1
+    ):
         self.n_components = n_components
         self.perplexity = perplexity
         self.n_iter = n_iter
@@ -237,15 +269,15 @@ class Autoencoder(Invertible):
 
     def __init__(
         self,
-        n_components: int = 2,
+        n_components: int = 2,  # dimensions of the embedding
         *,
         encoder="mlp",  # a name, a Keras model, or a function (shape of a row, n_components) -> model
         decoder=None,  # the same; None = the mirror image of a named encoder
         n_training_epochs: float = 50,  # passes over the rows
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
+        batch_size: int = 256,  # rows in a step
+        learning_rate: float = 1e-3,  # of Adam
         reconstruction_loss: str = "binary_crossentropy",  # or "mse"
-        random_state=None,
+        random_state=None,  # one seed, one embedding (on a CPU)
     ):
         self.n_components = n_components
         self.encoder = encoder
@@ -258,11 +290,10 @@ class Autoencoder(Invertible):
 
     def _fit_rows(self, rows):
         check_numbers(self.get_params(deep=False), optional=())
-        if self.reconstruction_loss == "binary_crossentropy":
-            check_unit_range(rows)
-        rng, shape = random_generator(self.random_state), self._row_shape
+        rng, shape, decoder = random_generator(self.random_state), self._row_shape, decoder_for(self.encoder, self.decoder)
+        check_unit_range(rows, self.reconstruction_loss, decoder)
         self.encoder_ = build_encoder(self.encoder, shape, self.n_components, rng)
-        self.decoder_ = build_decoder(decoder_for(self.encoder, self.decoder), shape, self.n_components, rng)
+        self.decoder_ = build_decoder(decoder, shape, self.n_components, rng)
         settings = {name: getattr(self, name) for name in ("n_training_epochs", "batch_size", "learning_rate")}
         self.history_ = fit_autoencoder(rows, self.encoder_, self.decoder_, shape, reconstruction=self.reconstruction_loss, random_state=rng, **settings)
         return self._transform_rows(rows)
@@ -271,7 +302,7 @@ class Autoencoder(Invertible):
         return encode(self.encoder_, rows, self._row_shape)
 
     def _decode_points(self, points):
-        return encode(self.decoder_, points, (self.n_components,))
+        return encode(self.decoder_, points, points.shape[1:])
 
 # %% ../nbs/06_baselines.ipynb #ad1371c0
 class VariationalAutoencoder(Invertible):
@@ -279,15 +310,15 @@ class VariationalAutoencoder(Invertible):
 
     def __init__(
         self,
-        n_components: int = 2,
+        n_components: int = 2,  # dimensions of the embedding
         *,
         encoder="mlp",  # a name, or a model or function as in `Autoencoder`, with 2 * n_components outputs
         decoder=None,  # as in `Autoencoder`
         n_training_epochs: float = 30,  # passes over the rows
-        batch_size: int = 128,
-        learning_rate: float = 1e-3,
+        batch_size: int = 128,  # rows in a step
+        learning_rate: float = 1e-3,  # of Adam
         weighting: str = "elbo",  # of reconstruction and divergence; "paper" = as in the original code
-        random_state=None,
+        random_state=None,  # one seed, one embedding (on a CPU)
     ):
         self.n_components = n_components
         self.encoder = encoder
@@ -313,7 +344,7 @@ class VariationalAutoencoder(Invertible):
         return encode(self.encoder_, rows, self._row_shape)
 
     def _decode_points(self, points):
-        return encode(self.decoder_, points, (self.n_components,))
+        return encode(self.decoder_, points, points.shape[1:])
 
 # %% ../nbs/06_baselines.ipynb #1e530979
 class ParametricTSNE(Baseline):
@@ -321,14 +352,14 @@ class ParametricTSNE(Baseline):
 
     def __init__(
         self,
-        n_components: int = 2,
+        n_components: int = 2,  # dimensions of the embedding
         *,
         encoder="mlp",  # a name, a Keras model, or a function (shape of a row, n_components) -> model
         perplexity: float = 30.0,  # neighbours that a row effectively has in its batch
         n_training_epochs: float = 1000,  # passes over the batches
         batch_size: int = 5000,  # rows that are compared with each other; memory grows with its square
-        learning_rate: float = 1e-2,
-        random_state=None,
+        learning_rate: float = 1e-2,  # of Adam
+        random_state=None,  # one seed, one embedding (on a CPU)
     ):
         self.n_components = n_components
         self.encoder = encoder
@@ -391,7 +422,7 @@ class UnitRange(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     @property
     def _n_features_out(self):
-        return self.method_.n_components
+        return self.method_.embedding_.shape[1]
 
 # %% ../nbs/06_baselines.ipynb #adba952d
 METHODS = {  # in the order of the paper's Figure 4

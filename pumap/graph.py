@@ -199,6 +199,8 @@ def check_knn(
             f"precomputed_knn has shapes {indices.shape} and {distances.shape}; "
             f"both must be ({n_rows}, at least n_neighbors={n_neighbors})."
         )
+    if indices.dtype.kind not in "iu":
+        raise ValueError(f"precomputed_knn begins with {indices.dtype} values, not with numbers of rows: give (indices, distances), in this order.")
     if indices.min() < 0 or indices.max() >= n_rows:
         raise ValueError(f"precomputed_knn names rows from {indices.min()} to {indices.max()}, but the rows are 0 to {n_rows - 1}.")
     if not (distances >= 0).all():
@@ -239,7 +241,7 @@ def fuzzy_graph(
 # %% ../nbs/01_graph.ipynb #46d82ddb
 def intersect_labels(
     graph: sparse.csr_matrix,  # membership strengths, shape (n_rows, n_rows)
-    y,  # classes, shape (n_rows,): whole numbers, with -1 for unknown, or strings
+    y,  # classes, shape (n_rows,): whole numbers or words; -1 (beside words also "-1") = unknown
     far_dist: float = 5.0,  # distance between different labels; umap-learn's value at target_weight=0.5
 ) -> sparse.csr_matrix:  # membership strengths, shape (n_rows, n_rows), float32
     "Weaken the edges between rows with different labels, by umap-learn's own function."
@@ -255,9 +257,12 @@ def check_labels(y, n_rows: int) -> np.ndarray:  # int64, shape (n_rows,)
     y = np.asarray(y)
     if y.shape != (n_rows,):
         raise ValueError(f"y has shape {y.shape}; {n_rows} rows need labels of shape ({n_rows},), with -1 for unknown.")
+    if y.dtype.kind not in "iub" and any(value is None or str(value) in ("nan", "NaT", "<NA>") for value in y.tolist()):  # "nan": what NumPy makes of NaN among words
+        raise ValueError("Input y contains NaN or None; a row whose class is unknown has -1.")
+    y = y if y.dtype.kind in "iufb" else y.astype(str)
     if type_of_target(y, input_name="y", raise_unknown=True) not in ("binary", "multiclass"):
-        raise ValueError("y holds continuous values; labels must be classes (whole numbers with -1 for unknown, or strings).")
-    return y.astype(np.int64) if y.dtype.kind in "iufb" else np.unique(y, return_inverse=True)[1]
+        raise ValueError("y holds continuous values; labels must be classes (whole numbers or words, with -1 for unknown).")
+    return y.astype(np.int64) if y.dtype.kind in "iufb" else np.where(y == "-1", -1, np.unique(y, return_inverse=True)[1])
 
 # %% ../nbs/01_graph.ipynb #b949e621
 def find_ab(
@@ -298,7 +303,7 @@ def pruned_edges(
     if not n_epochs >= 1:
         raise ValueError(f"n_epochs is {n_epochs}; it must be at least 1.")
     if coo.nnz == 0:
-        raise ValueError("The graph has no edges: check the membership strengths that were given.")
+        raise ValueError("The graph has no edges: check the membership strengths, or scale the rows if their distances are too large for float32.")
     keep = coo.data >= coo.data.max() / n_epochs
     return Edges(coo.row[keep].astype(np.int32), coo.col[keep].astype(np.int32), coo.data[keep].astype(np.float32))
 

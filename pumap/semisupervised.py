@@ -39,10 +39,12 @@ def encode_labels(
         raise ValueError("SemiSupervisedClassifier requires y to be passed, but the target y is None: give labels, with -1 where there is none.")
     if isinstance(y, (list, tuple)) and any(isinstance(value, str) for value in y):
         y = np.array(y, dtype=object)  # as it stands: NumPy would make words of NaN and None
-    y = column_or_1d(y, warn=True)
+    y = column_or_1d(y.to_numpy() if hasattr(y, "to_numpy") else y, warn=True)  # scikit-learn would make floats of pandas' whole numbers
     if len(y) != n_rows:
         raise ValueError(f"y has {len(y)} labels for {n_rows} rows; each row needs one, -1 if it is not known.")
     if y.dtype.kind == "f":
+        if np.isnan(y).any():
+            raise ValueError("Input y contains NaN; a row without a label has -1: with pandas, y.fillna(-1).astype(int).")
         assert_all_finite(y, input_name="y")
         raise ValueError(f"Unknown label type: y holds floats ({y.dtype}); classes must be whole numbers (y.astype(int)), with -1 for rows without one, or words.")
     unlabelled = np.array([_is_unlabelled(value) for value in y.tolist()])
@@ -68,6 +70,8 @@ def _check_labels(labels):
     if not (all(whole) or all(words)):
         odd = next(v for v, w, s in zip(labels, whole, words) if not (w if any(whole) else s))
         raise ValueError(f"Unknown label type: y holds {odd!r} among other labels; use whole numbers or words, not both, and -1 for rows without a label.")
+    if "nan" in labels:
+        raise ValueError("y holds the word 'nan', which NumPy makes of NaN among words; use -1 for rows without a label.")
     if all(whole) and min(labels) < 0:
         raise ValueError(f"y holds the label {min(labels)}; labels are whole numbers from 0 on, and -1 stands for no label.")
 
@@ -246,6 +250,7 @@ def joint_network(
     with seeded_initializers(rng):
         features = shared(shared.inputs[0])
         dense = WeightNormDense if weight_norm else layers.Dense
+        n_components, head_layers = int(n_components), [int(width) for width in head_layers]  # Keras refuses NumPy's whole numbers
         z = features if n_shared is None else dense(n_components, name="embedding")(_hidden(features, head_layers, dense))
         scores = dense(n_classes, name="scores")(_hidden(features, head_layers, dense))
     return keras.Model(shared.inputs[0], [z, scores])
@@ -282,11 +287,11 @@ class SemiSupervisedSettings(BaseEstimator):
         graph="euclidean",  # "euclidean", "learned", or membership strengths, sparse, shape (n_rows, n_rows)
         labels_in_graph: bool = False,  # cut the edges between rows with different labels, as the original does
         augment=None,  # a name that `augmentation` knows, a function of rows, or a Keras layer or model; applied to labelled rows and to both ends of edges
-        n_neighbors: int = 15,
+        n_neighbors: int = 15,  # size of a neighbourhood, the row itself included
         metric="euclidean",  # of the neighbours
-        metric_kwds: dict | None = None,
+        metric_kwds: dict | None = None,  # keyword arguments of the metric
         min_dist: float = 0.001,  # small: what belongs together falls together
-        spread: float = 1.0,
+        spread: float = 1.0,  # scale of distances in the UMAP space
         n_steps: int = 1000,  # steps of training; the learning rate falls to zero with the last
         n_label_steps: int | None = None,  # steps on the labels alone before that; None = a quarter of n_steps for the learned graph, else none
         n_rounds: int = 20,  # after each of so many rounds: validate, and rebuild the learned graph
@@ -294,16 +299,16 @@ class SemiSupervisedSettings(BaseEstimator):
         labelled_batch_size: int = 128,  # labelled rows in a step; all if there are fewer
         label_smoothing: float = 0.02,  # share of a label that is spread over all classes; the original: 0.2
         learning_rate: float = 1e-2,  # of Adam, at its highest
-        negative_sample_rate: int = 5,
-        repulsion_strength: float = 1.0,
-        edge_sampling: str = "paper",  # or "weighted"
+        negative_sample_rate: int = 5,  # points that each head of an edge repels
+        repulsion_strength: float = 1.0,  # weight of the repulsion
+        edge_sampling: str = "paper",  # which edges a step takes: by the "paper"'s scheme, or "weighted" by strength
         loss: str = "paper",  # form of the cross entropy: "paper", "exact" or "umap-learn-0.5.12"
         n_epochs: int | None = None,  # edges weaker than max / n_epochs are left out
         stop_on: str = "auto",  # "auto", "labelled", "given" or "never", see `validation_rows`
         validation_fraction: float = 0.2,  # part of the labelled rows that is kept back
         patience: int = 10,  # rounds without a better accuracy before training ends
-        n_jobs: int | None = None,  # threads of the neighbour search
-        random_state=None,
+        n_jobs: int | None = None,  # threads of the neighbour search; None = one with a random_state, else all
+        random_state=None,  # one seed, one classifier (on a CPU)
         verbose: bool = False,  # show a progress bar
     ):
         for name, value in locals().items():
@@ -333,6 +338,9 @@ def check_joint_settings(
         raise ValueError(f"validation_fraction is {given['validation_fraction']!r}; it must be a number between 0 and 1.")
     if not (isinstance(given["label_smoothing"], numbers.Real) and 0 <= given["label_smoothing"] < 1):
         raise ValueError(f"label_smoothing is {given['label_smoothing']!r}; it must be a number from 0 to below 1.")
+    heads = given["head_layers"]
+    if not (isinstance(heads, (tuple, list)) and all(isinstance(width, numbers.Integral) and width > 0 for width in heads)):
+        raise ValueError(f"head_layers is {heads!r}; it must be a tuple of widths, such as (64,), or () for none.")
     if given["augment"] is not None and given["augment"] not in AUGMENTATIONS and not callable(given["augment"]):
         raise ValueError(f"augment is {given['augment']!r}; it must be one of {', '.join(AUGMENTATIONS)}, a function of rows, a Keras layer or model, or None.")
     loss_form(given["loss"])
@@ -356,6 +364,8 @@ def validation_rows(
         raise ValueError("stop_on='labelled' needs at least two labelled rows of each class: give more labels, or use stop_on='never'.")
     seed = int(rng.integers(2**31 - 1))
     n_kept = max(len(counts), round(validation_fraction * len(labelled)))
+    if len(labelled) - n_kept < len(counts):
+        raise ValueError(f"validation_fraction={validation_fraction} keeps back {n_kept} of {len(labelled)} labelled rows, too many for {len(counts)} classes: lower it.")
     learn, keep = train_test_split(labelled, test_size=n_kept, stratify=codes[labelled], random_state=seed)
     return np.sort(learn), np.sort(keep)
 
@@ -367,7 +377,7 @@ def joint_graph(
     rng: np.random.Generator,
 ) -> sparse.csr_matrix:  # membership strengths, shape (n_rows, n_rows)
     "The graph that a classifier with these settings learns from."
-    if sparse.issparse(settings.graph) or not isinstance(settings.graph, str):
+    if not isinstance(settings.graph, str):
         graph = check_graph(settings.graph, rows.shape[0], "graph")
     else:
         flat = rows if sparse.issparse(rows) else rows.reshape(len(rows), -1)
@@ -389,6 +399,8 @@ def build_validation(
         raise ValueError("stop_on='given' and fit(..., validation=(X, y)) go together: give both, or neither.")
     rows, classes = X[keep], codes[keep]
     if given is not None:
+        if not isinstance(given, (tuple, list)) or len(given) != 2:
+            raise ValueError(f"validation is {type(given).__name__}; it must be two things, (X, y): rows and their labels.")
         rows = check_input(estimator, given[0], reset=False)
         labels = column_or_1d(given[1])
         classes = np.searchsorted(estimator.classes_, labels).clip(max=len(estimator.classes_) - 1)
@@ -519,7 +531,7 @@ class SemiSupervisedClassifier(KeptInOneFile, ClassNamePrefixFeaturesOutMixin, C
 
     @property
     def _n_features_out(self):
-        return self.n_components
+        return self.network_.outputs[0].shape[1]  # as fitted, whatever `n_components` is by now
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

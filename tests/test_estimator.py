@@ -198,11 +198,17 @@ def test_one_row_and_many(fitted, digits):
         (dict(batch_size=1), "batch_size"),
         (dict(learning_rate=-1), "learning_rate"),
         (dict(a=1.0), "give both"),
+        (dict(set_op_mix_ratio=2), "set_op_mix_ratio"),
+        (dict(local_connectivity="one"), "local_connectivity"),
+        (dict(validation_fraction="half"), "validation_fraction"),
         (dict(dims=(7, 9)), "dims"),
+        (dict(dims=(8, 8, None)), "product is 64"),
+        (dict(dims=(-8, -8)), "product is 64"),
         (dict(encoder="resnet"), "encoder"),
         (dict(encoder="conv28"), "(28, 28)"),
         (dict(decoder="resnet"), "decoder"),
         (dict(precomputed_knn=(np.zeros((3, 3), int), np.zeros((3, 3)))), "precomputed_knn"),
+        (dict(precomputed_knn=(np.tile(np.arange(0.0, 5), (200, 1)), np.zeros((200, 5), int))), "in this order"),  # as scikit-learn's kneighbors has them
         (dict(precomputed_graph=sparse.eye(3)), "precomputed_graph"),
     ],
 )
@@ -244,6 +250,39 @@ def test_no_setting_is_forgotten(digits, monkeypatch):
         if repr(rest) not in without:
             without[repr(rest)] = call(**rest if name not in ("a", "b") else {})
         assert call(**rest, **{name: value}) != without[repr(rest)], f"{name} counts for nothing"
+
+
+@pytest.mark.parametrize("missing", [-1, "-1"])
+def test_words_may_have_unknown_classes(digits, missing):
+    X, y = digits
+    some = np.where(y < 5, y, -1)
+    words = [f"digit {c}" if c >= 0 else missing for c in some]
+    as_numbers, as_words = (ParametricUMAP(**QUICK).fit(X, labels).graph_ for labels in (some, words))
+    assert (as_numbers != as_words).nnz == 0
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+@pytest.mark.parametrize("as_array", [False, True])
+def test_labels_that_are_missing(digits, missing, as_array):
+    X, y = digits
+    for labels in ([f"digit {c}" if c < 5 else missing for c in y], [float(c) if c < 5 else missing for c in y]):
+        with pytest.raises(ValueError, match="unknown has -1"):
+            ParametricUMAP(**QUICK).fit(X, np.array(labels) if as_array else labels)
+
+
+def test_a_width_of_numpys_and_one_that_changes_after_the_fit(digits):
+    fitted = ParametricUMAP(np.int64(2), decoder="mlp", **QUICK)
+    with pytest.raises(NotFittedError):
+        fitted.get_feature_names_out()
+    fitted.fit(digits[0])
+    fitted.set_params(n_components=3)  # for the next fit; what is fitted has two
+    assert len(fitted.get_feature_names_out()) == 2
+    assert fitted.inverse_transform(fitted.embedding_[:5]).shape == (5, 64)
+
+
+def test_a_decoder_that_cannot_reach_the_rows_is_told(digits):
+    with pytest.warns(UserWarning, match="ends in a sigmoid"):
+        ParametricUMAP(decoder="mlp", reconstruction_loss="mse", **QUICK).fit(16 * digits[0])
 
 
 def test_a_loss_that_explodes_is_told():

@@ -7,6 +7,7 @@ import zipfile
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_digits, make_moons
@@ -14,7 +15,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pumap import semisupervised
-from pumap.semisupervised import AUGMENTATIONS, SemiSupervisedClassifier, augmentation
+from pumap.semisupervised import AUGMENTATIONS, SemiSupervisedClassifier, augmentation, encode_labels, joint_network
 from pumap.training import row_function
 
 QUICK = dict(n_neighbors=5, n_steps=10, batch_size=50, random_state=0)
@@ -103,11 +104,12 @@ def test_a_file_of_the_other_estimator_is_told(moons, tmp_path):
         ([-1] * 200, "No row has a label"),
         ([0] * 20 + [-1] * 180, "one class"),
         (np.arange(200) % 2 * 1.0, "floats"),
-        (np.where(np.arange(200) < 20, 0.0, np.nan), "NaN"),
+        (np.where(np.arange(200) < 20, 0.0, np.nan), r"NaN; .*fillna\(-1\)"),
         ([0, 1] * 99, "198 labels for 200 rows"),
         ([0, 1] * 99 + [-2, 1], "-2"),
         (["a", "b"] * 99 + [None, "a"], "None"),
         (["a", "b"] * 99 + [float("nan"), "a"], "nan"),
+        (np.array(["a", "b"] * 99 + [float("nan"), "a"]), "the word 'nan'"),
         (np.array(["a", 1] * 100, dtype=object), "not both"),
         (None, "y is None"),
         (np.zeros((200, 2), int), "1d"),
@@ -137,11 +139,38 @@ def test_bad_labels_are_told(moons, labels, words):
         (dict(augment=lambda rows: rows[:3]), r"shape \(3, 2\)"),
         (dict(encoder="transformer"), "transformer"),
         (dict(validation_fraction=1.5), "validation_fraction"),
+        (dict(stop_on="labelled", validation_fraction=0.97), "keeps back 19 of 20"),
+        (dict(head_layers=64), "head_layers is 64"),
+        (dict(head_layers=(0,)), "head_layers"),
     ],
 )
 def test_bad_settings_are_told(moons, settings, words):
     with pytest.raises(ValueError, match=words):
         SemiSupervisedClassifier(**QUICK | settings).fit(*moons)
+
+
+def test_labels_of_pandas():
+    numbers = pd.Series([0, -1, 1, 0], dtype="Int64")
+    np.testing.assert_array_equal(encode_labels(numbers, 4)[0], [0, -1, 1, 0])
+    with pytest.raises(ValueError, match="without a label"):
+        encode_labels(numbers.replace(-1, pd.NA), 4)
+
+
+def test_widths_of_numpys():
+    assert joint_network("mlp", (2,), 2, np.int64(3), np.int64(8), (np.int64(4),)).output_shape == [(None, 3), (None, 2)]
+
+
+def test_names_of_what_is_fitted(moons):
+    changed = SemiSupervisedClassifier(**QUICK)
+    with pytest.raises(NotFittedError):
+        changed.get_feature_names_out()
+    changed.fit(*moons).set_params(n_components=3)  # for the next fit
+    assert len(changed.get_feature_names_out()) == 64
+
+
+def test_validation_must_be_a_pair(moons):
+    with pytest.raises(ValueError, match=r"\(X, y\)"):
+        SemiSupervisedClassifier(**QUICK | dict(stop_on="given")).fit(*moons, validation=moons[0])
 
 
 def test_a_failed_fit_leaves_nothing_fitted(moons):

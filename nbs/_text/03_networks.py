@@ -452,6 +452,7 @@ def build_decoder(
 #| export
 def _build(role, spec, names, row_shape, n_components, shapes, random_state):
     "Make the network that `spec` asks for, and check that it maps `shapes[0]` to `shapes[1]`."
+    n_components = int(n_components)  # Keras refuses NumPy's whole numbers
     with seeded_initializers(random_state):
         if isinstance(spec, keras.Model):
             model = keras.models.clone_model(spec)

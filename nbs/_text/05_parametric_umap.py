@@ -118,7 +118,10 @@ def check_settings(
     for name in ("early_stopping", "solver_options"):
         if given[name] and given["solver"] != "fast":
             raise ValueError(f"{name} needs solver='fast'; solver is {given['solver']!r}.")
-    if not 0 < given["validation_fraction"] < 1:
+    for name, most in (("set_op_mix_ratio", 1), ("local_connectivity", math.inf)):
+        if not isinstance(given[name], numbers.Real) or not 0 <= given[name] <= most:
+            raise ValueError(f"{name} is {given[name]!r}; it must be a number from 0 to {most}.")
+    if not isinstance(given["validation_fraction"], numbers.Real) or not 0 < given["validation_fraction"] < 1:
         raise ValueError(f"validation_fraction is {given['validation_fraction']!r}; it must be between 0 and 1.")
 
 
@@ -141,13 +144,25 @@ def check_graph(
     return graph
 
 
-def check_unit_range(X) -> None:
-    "Raise a `ValueError` if values lie outside [0, 1], where binary cross entropy has no meaning."
+def check_unit_range(
+    X,  # rows, dense or CSR
+    reconstruction_loss: str = "binary_crossentropy",  # or "mse"
+    decoder=None,  # as in `ParametricUMAP`
+) -> None:
+    "For values outside [0, 1]: raise a `ValueError` with binary cross entropy, which has no meaning there; else warn of a decoder with a sigmoid."
     low, high = X.min(), X.max()
-    if low < 0 or high > 1:
+    if low >= 0 and high <= 1:
+        return
+    if reconstruction_loss == "binary_crossentropy":
         raise ValueError(
             f"The decoder's binary cross entropy needs data between 0 and 1, but they go from {low:.4g} to {high:.4g}: "
             "scale them, or use reconstruction_loss='mse' with a decoder that can reach such values."
+        )
+    if isinstance(decoder, str):
+        warnings.warn(
+            f"decoder={decoder!r} ends in a sigmoid and reaches values from 0 to 1, but the data go from {low:.4g} to {high:.4g}: "
+            "scale them, or give a Keras model without a sigmoid.",
+            stacklevel=2,
         )
 
 
@@ -167,8 +182,9 @@ def check_input(
     if reset:
         estimator._row_shape = shape
         estimator._input_shape = shape if estimator.dims is None else tuple(np.atleast_1d(estimator.dims).tolist())
-        if math.prod(estimator._input_shape) != math.prod(shape):
-            raise ValueError(f"dims is {estimator.dims}, but a row has shape {shape}: both must have the same number of values.")
+        whole = all(isinstance(n, int) and n > 0 for n in estimator._input_shape)
+        if not whole or math.prod(estimator._input_shape) != math.prod(shape):
+            raise ValueError(f"dims is {estimator.dims!r}; for rows of shape {shape} it must be whole numbers whose product is {math.prod(shape)}.")
     elif shape != estimator._row_shape:
         raise ValueError(f"Rows have shape {shape}, but {type(estimator).__name__} was fitted on rows of shape {estimator._row_shape}.")
     return X
@@ -206,8 +222,8 @@ class ParametricUMAPSettings(BaseEstimator):
         negative_sample_rate: int = 5,  # points that each head of an edge repels
         repulsion_strength: float = 1.0,  # weight of the repulsion
         loss: str = "paper",  # form of the cross entropy: "paper", "exact" or "umap-learn-0.5.12"
-        a: float | None = None,  # parameters of the similarity curve; None = from min_dist and spread
-        b: float | None = None,
+        a: float | None = None,  # of the similarity curve 1 / (1 + a d^(2 b)); None = from min_dist and spread
+        b: float | None = None,  # goes with a
         edge_sampling: str | None = None,  # which edges a step takes: "weighted" by strength, or by the "paper"'s scheme; None = as the solver does
         early_stopping: bool = False,  # hold out rows, and stop when their loss no longer falls (fast)
         validation_fraction: float = 0.1,  # of the rows, held out for early stopping
@@ -281,8 +297,7 @@ def build_networks(
     encoder = build_encoder(settings.encoder, input_shape, settings.n_components, rng)
     if settings.decoder is None:
         return encoder, None
-    if settings.reconstruction_loss == "binary_crossentropy":
-        check_unit_range(X)
+    check_unit_range(X, settings.reconstruction_loss, settings.decoder)
     return encoder, build_decoder(settings.decoder, input_shape, settings.n_components, rng)
 
 
@@ -376,7 +391,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parametr
 
     @property
     def _n_features_out(self):
-        return self.n_components
+        return self.embedding_.shape[1]  # as fitted, whatever `n_components` is by now
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -485,9 +500,10 @@ def decode(
 ) -> np.ndarray:  # rows of the fitted shape, float32
     "Put points of the embedding through the decoder."
     points = check_array(points, dtype=np.float32)
-    if points.shape[1] != estimator.n_components:
-        raise ValueError(f"Points have {points.shape[1]} coordinates, but the embedding has {estimator.n_components}.")
-    return encode(estimator.decoder_, points, (estimator.n_components,)).reshape(len(points), *estimator._row_shape)
+    width = estimator.embedding_.shape[1]
+    if points.shape[1] != width:
+        raise ValueError(f"Points have {points.shape[1]} coordinates, but the embedding has {width}.")
+    return encode(estimator.decoder_, points, (width,)).reshape(len(points), *estimator._row_shape)
 
 
 # %%
@@ -689,6 +705,7 @@ assert "solver" in message(lambda: ParametricUMAP(solver="magic").fit(rows))
 assert "not fitted" in message(lambda: ParametricUMAP().transform(rows))
 assert "64 features" in message(lambda: model.transform(rows[:, :10]))
 assert "between 0 and 1" in message(lambda: ParametricUMAP(decoder="mlp").fit(rows * 16))
+assert "product is 64" in message(lambda: ParametricUMAP(dims=(8, 8, None)).fit(rows))
 
 # %% [markdown]
 # ## For reference

@@ -99,8 +99,9 @@ def _labels(
     y = np.asarray(y)
     if y.shape != (n,):
         raise ValueError(f"{name} has shape {y.shape}, but {rows_name} has {n} rows; give one label per row, shape ({n},).")
-    if y.dtype.kind == "f" and not np.isfinite(y).all():
-        raise ValueError(f"{name} holds NaN or infinite values; leave out the rows that have no label.")
+    lost = not np.isfinite(y).all() if y.dtype.kind == "f" else any(value is None or str(value) in ("nan", "<NA>") for value in y.tolist())
+    if lost:  # the word "nan" is what NumPy makes of NaN among words
+        raise ValueError(f"{name} holds NaN, None or infinite values; leave out the rows that have no label.")
     return y
 
 
