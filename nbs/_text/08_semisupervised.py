@@ -59,8 +59,8 @@ from pumap.training import Validation, encode, fit_jointly
 # crowd in two without paying for all the edges it cuts (Sainburg, McInnes, Gentner 2021, sections 2.2 and 3.4).
 
 # %%
-X, y_true = make_moons(1000, noise=0.1, random_state=0)
-rng = np.random.default_rng(0)
+X, y_true = make_moons(1000, noise=0.1, random_state=1)
+rng = np.random.default_rng(1)
 labelled = np.concatenate([rng.choice(np.flatnonzero(y_true == c), 3, replace=False) for c in (0, 1)])
 y = np.full(1000, -1)  # -1: no label
 y[labelled] = y_true[labelled]
@@ -770,7 +770,7 @@ class SemiSupervisedClassifier(KeptInOneFile, ClassNamePrefixFeaturesOutMixin, C
 # The classifier as it is, beside the same network on the labels alone, and scikit-learn's `LabelSpreading`, a method without a network.
 
 # %%
-quick = dict(n_steps=300, batch_size=250, random_state=0)  # about a second; the default is three times as long, with twice the edges
+quick = dict(n_steps=500, random_state=1)  # a second or two; half as long as the default
 joint = SemiSupervisedClassifier(**quick).fit(X, y)
 alone = SemiSupervisedClassifier(umap_weight=0, **quick).fit(X, y)
 spread = LabelSpreading().fit(X, y)
@@ -828,7 +828,7 @@ assert sizes == [6 + 2 * 50]  # noted when the step is compiled, once for all st
 # %% [markdown]
 # ## What it takes
 #
-# The loss alone does not do it. Each line changes one thing. This is one draw of labels and a short training; Figure 3's notebook (`paper/fig03_moons_ssl`) compares the first line with the last over ten draws and with the full training.
+# The loss alone does not do it. Each line changes one thing, for the draw of labels above.
 
 # %%
 variants = {
@@ -844,6 +844,19 @@ accuracies = {name: accuracy(fitted.get(name) or SemiSupervisedClassifier(**quic
 pd.Series(accuracies, name="accuracy").round(3).to_frame()
 
 # %% [markdown]
+# One draw says little. Over the ten draws of Figure 3 (`paper/fig03_moons_ssl`), with the full training, mean and deviation are:
+#
+# | | accuracy | |
+# |---|---|---|
+# | as it is | 0.967 | 0.047 |
+# | a Y: heads apart | 0.952 | 0.047 |
+# | min_dist 0.1 | 0.935 | 0.042 |
+# | plain layers | 0.918 | 0.084 |
+# | two dimensions | 0.915 | 0.172 |
+# | labels alone | 0.815 | 0.107 |
+#
+# Two dimensions are mostly as good, and fail altogether where the draw is a bad one (0.43).
+#
 # **Label smoothing**: the original's classifier should give 0.82 to the label of one of ten classes, and not 1. On two circles (1,000 rows, noise 0.04, factor 0.45, four labels per class) it decides whether a draw fails. Of ten
 # draws without it, seven are right to the last row, and three (0.82, 0.82 and 0.86) tear the outer circle, where more than 200 degrees of it have no label. Twice the steps, or ten times the weight of the UMAP loss, do not mend that.
 # A little smoothing does, and too much costs accuracy on the moons. Means over ten draws, with which the choice was made, and over ten others (for the moons eleven):
