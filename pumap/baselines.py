@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['METHODS', 'Baseline', 'Invertible', 'PCA', 'seed_of', 'UMAP', 'umap_model', 'UMAPEmbedding', 'centred', 'TSNE',
-           'decoder_for', 'umap_ae', 'pumap_decoder', 'Autoencoder', 'VariationalAutoencoder', 'ParametricTSNE',
-           'UnitRange', 'make_method']
+           'decoder_for', 'umap_ae', 'pumap_decoder', 'TwoNetworks', 'Autoencoder', 'VariationalAutoencoder',
+           'ParametricTSNE', 'UnitRange', 'make_method']
 
 # %% ../nbs/06_baselines.ipynb #ee565fa7
 import warnings
@@ -264,7 +264,17 @@ def pumap_decoder(
     return ParametricUMAP(n_components, encoder=encoder, decoder=decoder_for(encoder, decoder), autoencoder_loss=False, **settings)
 
 # %% ../nbs/06_baselines.ipynb #49e2f15a
-class Autoencoder(Invertible):
+class TwoNetworks(Invertible):
+    "What the two autoencoders share: `encoder_` leads to the embedding, `decoder_` back."
+
+    def _transform_rows(self, rows):
+        return encode(self.encoder_, rows, self._row_shape)
+
+    def _decode_points(self, points):
+        return encode(self.decoder_, points, points.shape[1:])
+
+# %% ../nbs/06_baselines.ipynb #204441d2
+class Autoencoder(TwoNetworks):
     "An encoder and a decoder that learn to give rows back: `ae`. Values must lie in [0, 1], unless `reconstruction_loss` is \"mse\"."
 
     def __init__(
@@ -298,14 +308,8 @@ class Autoencoder(Invertible):
         self.history_ = fit_autoencoder(rows, self.encoder_, self.decoder_, shape, reconstruction=self.reconstruction_loss, random_state=rng, **settings)
         return self._transform_rows(rows)
 
-    def _transform_rows(self, rows):
-        return encode(self.encoder_, rows, self._row_shape)
-
-    def _decode_points(self, points):
-        return encode(self.decoder_, points, points.shape[1:])
-
 # %% ../nbs/06_baselines.ipynb #ad1371c0
-class VariationalAutoencoder(Invertible):
+class VariationalAutoencoder(TwoNetworks):
     "An autoencoder whose embedding is kept near a normal distribution: `vae`. Values must lie in [0, 1]."
 
     def __init__(
@@ -339,12 +343,6 @@ class VariationalAutoencoder(Invertible):
         self.history_ = fit_vae(rows, distributions, self.decoder_, shape, random_state=rng, **settings)
         self.encoder_ = keras.Model(distributions.inputs[0], distributions.outputs[0][:, : self.n_components], name="means")
         return self._transform_rows(rows)
-
-    def _transform_rows(self, rows):
-        return encode(self.encoder_, rows, self._row_shape)
-
-    def _decode_points(self, points):
-        return encode(self.decoder_, points, points.shape[1:])
 
 # %% ../nbs/06_baselines.ipynb #1e530979
 class ParametricTSNE(Baseline):

@@ -542,6 +542,10 @@ def carry_out(
         return 0
     config = config | {"without": list(without), "figures": [f.id for f in figures]}
     redraw = [path for path in todo.values() if path.suffix == ".ipynb"]
+    for figure in figures:
+        copy = results / f"{figure.notebook}.ipynb"
+        if copy not in redraw:
+            copy.touch()  # Snakemake goes by time, and would draw it again
     process = start_snakemake(results, config, jobs, redraw, extra)
     try:
         failed, unmade = watch(process, todo, results)

@@ -192,6 +192,7 @@ def test_one_row_and_many(fitted, digits):
         (dict(min_dist=2.0), "min_dist"),
         (dict(spread=0), "spread"),
         (dict(metric="far"), "metric"),
+        (dict(metric="precomputed"), "precomputed_knn"),
         (dict(loss="wrong"), "loss"),
         (dict(solver="magic"), "solver"),
         (dict(n_training_epochs=0), "n_training_epochs"),

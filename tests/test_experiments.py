@@ -280,19 +280,36 @@ def test_photographs_of_people_are_not_kept(tmp_path):
         assert (ex.read_reconstructions(record, tmp_path) is not None) == kept and ex.read_embedding(record, tmp_path) is not None
 
 
-def test_a_figure_is_drawn_anew_when_a_record_or_its_notebook_is_younger(tmp_path, monkeypatch):
+def test_a_figure_is_drawn_anew_when_a_record_or_its_notebook_is_another(tmp_path, monkeypatch):
+    "What counts is what the files hold, and not their times: a fresh clone has all of them at once."
+    import nbformat
+
     source, copy = tmp_path / "nbs" / "fig04_projections.ipynb", tmp_path / "fig04_projections.ipynb"
     source.parent.mkdir()
     monkeypatch.setattr(ex, "notebook_path", lambda name: source)
     record = ex.record_path(CELL, "smoke", tmp_path)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
+    parameters = {"profile": "smoke", "results_dir": str(tmp_path)}
+    drawn = lambda: ex.is_drawn("fig04_projections", "smoke", tmp_path)
+
+    def draw():
+        nbformat.write(ex.signed(nbformat.read(source, as_version=4), source, parameters), copy)
+
+    nbformat.write(notebook, source)
     ex.write_record(RECORD, record)
-    source.touch()
-    assert not ex.is_drawn("fig04_projections", "smoke", tmp_path)  # there is no copy
-    copy.touch()
-    for younger, drawn in ((copy, True), (record, False), (source, False)):
-        for path in (copy, record, source):
-            os.utime(path, (10**9 + 100 * (path == younger),) * 2)
-        assert ex.is_drawn("fig04_projections", "smoke", tmp_path) == drawn
+    assert not drawn()  # there is no copy
+    nbformat.write(notebook, copy)
+    assert not drawn()  # one that does not tell what it was made from
+    draw()
+    for path in (copy, record, source):
+        os.utime(path, (10**9,) * 2)
+    assert drawn()
+    ex.write_record(RECORD | {"metrics": {"trustworthiness": 0.5}}, record)
+    assert not drawn()
+    draw()
+    notebook.cells[0].source = "1 + 2"
+    nbformat.write(notebook, source)
+    assert not drawn()
 
 
 def test_nan_embeddings_are_refused():

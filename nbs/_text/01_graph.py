@@ -143,6 +143,8 @@ def resolve_metric(
 ):  # a name or a compiled function that returns a distance alone
     "Check a metric; compile a function, and reduce one that returns (distance, gradient) to the distance."
     if not callable(metric):
+        if metric == "precomputed":
+            raise ValueError("metric='precomputed' is not taken: give neighbours by precomputed_knn=(indices, distances), or a graph by precomputed_graph.")
         if metric not in known_metrics():
             raise ValueError(f"metric is {metric!r}; give a function of two rows or one of: {', '.join(known_metrics())}.")
         return metric

@@ -348,7 +348,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parametr
 
     Rows may be arrays of shape (n_rows, n_features) or (n_rows, height, width, channels), lists, data frames or CSR matrices. Values are
     used as they are: scale them as the network likes them. Fitted attributes: `graph_` (membership strengths, CSR), `encoder_` and
-    `decoder_` (Keras models), `embedding_` (n_rows, n_components), `history_` (means of the loss and its terms over spans of steps), `a_`, `b_`."""
+    `decoder_` (Keras models), `embedding_` (n_rows, n_components), `history_` (means of the loss and its terms over spans of steps; `notes` say what does not apply or went wrong), `a_`, `b_`."""
 
     def fit(self, X, y=None):
         "Learn from rows `X` and, if given, classes `y` (-1 = unknown); raises `ValueError` for data or settings that cannot be."

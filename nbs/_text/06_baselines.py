@@ -374,7 +374,19 @@ def pumap_decoder(
 
 # %%
 #| export
-class Autoencoder(Invertible):
+class TwoNetworks(Invertible):
+    "What the two autoencoders share: `encoder_` leads to the embedding, `decoder_` back."
+
+    def _transform_rows(self, rows):
+        return encode(self.encoder_, rows, self._row_shape)
+
+    def _decode_points(self, points):
+        return encode(self.decoder_, points, points.shape[1:])
+
+
+# %%
+#| export
+class Autoencoder(TwoNetworks):
     "An encoder and a decoder that learn to give rows back: `ae`. Values must lie in [0, 1], unless `reconstruction_loss` is \"mse\"."
 
     def __init__(
@@ -408,12 +420,6 @@ class Autoencoder(Invertible):
         self.history_ = fit_autoencoder(rows, self.encoder_, self.decoder_, shape, reconstruction=self.reconstruction_loss, random_state=rng, **settings)
         return self._transform_rows(rows)
 
-    def _transform_rows(self, rows):
-        return encode(self.encoder_, rows, self._row_shape)
-
-    def _decode_points(self, points):
-        return encode(self.decoder_, points, points.shape[1:])
-
 
 # %% [markdown]
 # ## Variational autoencoder
@@ -422,7 +428,7 @@ class Autoencoder(Invertible):
 
 # %%
 #| export
-class VariationalAutoencoder(Invertible):
+class VariationalAutoencoder(TwoNetworks):
     "An autoencoder whose embedding is kept near a normal distribution: `vae`. Values must lie in [0, 1]."
 
     def __init__(
@@ -456,12 +462,6 @@ class VariationalAutoencoder(Invertible):
         self.history_ = fit_vae(rows, distributions, self.decoder_, shape, random_state=rng, **settings)
         self.encoder_ = keras.Model(distributions.inputs[0], distributions.outputs[0][:, : self.n_components], name="means")
         return self._transform_rows(rows)
-
-    def _transform_rows(self, rows):
-        return encode(self.encoder_, rows, self._row_shape)
-
-    def _decode_points(self, points):
-        return encode(self.decoder_, points, points.shape[1:])
 
 
 # %% [markdown]

@@ -1169,6 +1169,58 @@ def clean_copy(
     return notebook
 
 
+# %% [markdown]
+# The executed copy of a figure's notebook also tells whether the figure is up to date: it carries a hash of its source and of the records it was made from. (The times of the files would not do: a fresh clone has all of them at once.)
+
+# %%
+#| export
+def cells_of_notebook(
+    notebook: str,  # file stem in nbs/paper
+    profile_name: str,  # which profile
+) -> tuple:  # of Cell
+    "The cells of all figures and tables that one notebook makes."
+    return tuple(dict.fromkeys(cell for f in FIGURES.values() if f.notebook == notebook for cell in cells_for(f.id, profile_name)))
+
+
+def made_from(
+    notebook: str,  # file stem in nbs/paper
+    profile_name: str,  # which profile
+    results_dir=None,  # None stands for figures/<profile>
+) -> str:  # 16 hexadecimal digits
+    "A hash of the source of a figure's notebook and of the records that it reads, as they are now."
+    text = ["".join(cell["source"]) for cell in json.loads(notebook_path(notebook).read_text(encoding="utf-8"))["cells"]]
+    places = [record_path(cell, profile_name, results_dir) for cell in cells_of_notebook(notebook, profile_name)]
+    records = [hashlib.sha256(place.read_bytes()).hexdigest() if place.exists() else None for place in places]
+    return hashlib.sha256(json.dumps([text, records]).encode()).hexdigest()[:16]
+
+
+def is_drawn(
+    notebook: str,  # file stem in nbs/paper
+    profile_name: str,  # which profile
+    results_dir=None,  # None stands for figures/<profile>
+) -> bool:
+    "Whether the executed copy of a figure's notebook is there, made from the source and the records that are there now."
+    folder = Path(results_dir) if results_dir else figures_dir(profile_name)
+    try:
+        copy = json.loads((folder / f"{notebook}.ipynb").read_text(encoding="utf-8"))
+        return copy["metadata"]["pumap"]["made_from"] == made_from(notebook, profile_name, results_dir)
+    except (FileNotFoundError, ValueError, KeyError):
+        return False
+
+
+def signed(
+    copy,  # an executed notebook, as nbformat reads it
+    path: Path,  # its source
+    parameters: dict,  # what it was run with
+):  # the same notebook
+    "Notes in the copy of a figure's notebook what it was made from."
+    profile_name = parameters.get("profile")
+    if profile_name in PROFILES and Path(path).stem in {f.notebook for f in FIGURES.values()}:
+        results = root() / parameters["results_dir"] if parameters.get("results_dir") else None
+        copy.metadata["pumap"] = {"made_from": made_from(Path(path).stem, profile_name, results)}
+    return copy
+
+
 # %%
 #| export
 def run_notebook(
@@ -1190,7 +1242,8 @@ def run_notebook(
     backend = os.environ.pop("MPLBACKEND", None)  # so that pictures are shown in the copy
     try:
         papermill.execute_notebook(str(path), str(draft), parameters, cwd=str(root()), progress_bar=False)
-        write_atomic(output, nbformat.writes(clean_copy(nbformat.read(draft, as_version=4))).encode())
+        copy = signed(clean_copy(nbformat.read(draft, as_version=4)), path, parameters)
+        write_atomic(output, nbformat.writes(copy).encode())
     except papermill.PapermillExecutionError as error:
         os.replace(draft, output.with_suffix(".failed.ipynb"))
         print("\n".join(error.traceback), file=sys.stderr)
@@ -1201,34 +1254,6 @@ def run_notebook(
         if backend is not None:
             os.environ["MPLBACKEND"] = backend
     return output
-
-
-# %% [markdown]
-# The executed copy of a figure's notebook also tells whether the figure is up to date: it must be younger than its source and than the records it shows.
-
-# %%
-#| export
-def cells_of_notebook(
-    notebook: str,  # file stem in nbs/paper
-    profile_name: str,  # which profile
-) -> tuple:  # of Cell
-    "The cells of all figures and tables that one notebook makes."
-    return tuple(dict.fromkeys(cell for f in FIGURES.values() if f.notebook == notebook for cell in cells_for(f.id, profile_name)))
-
-
-def is_drawn(
-    notebook: str,  # file stem in nbs/paper
-    profile_name: str,  # which profile
-    results_dir=None,  # None stands for figures/<profile>
-) -> bool:
-    "Whether the executed copy of a figure's notebook is there and younger than all it was made from."
-    folder = Path(results_dir) if results_dir else figures_dir(profile_name)
-    sources = [notebook_path(notebook)] + [record_path(cell, profile_name, folder) for cell in cells_of_notebook(notebook, profile_name)]
-    try:
-        made = (folder / f"{notebook}.ipynb").stat().st_mtime
-        return all(made >= source.stat().st_mtime for source in sources if source.exists())
-    except FileNotFoundError:
-        return False
 
 
 # %% [markdown]
