@@ -168,7 +168,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 #
 # UMAP, t-SNE and PCA agree with the paper to 0.001. P. UMAP, with the paper's convolutional network, was trained here by the fast solver for 0.06 passes over the edges in place of the original's five, and those with a decoder for 0.04;
 # `pumap run fig05 --profile paper` is the full training, which has not been run yet. All of the paper's 18 figures and 8 tables have their notebooks here. Of the profile `laptop` 67 of the 170 cells without labels
-# have been run so far, one seed each: all methods in 2-D on MNIST, Fashion-MNIST, CIFAR10, cells, moons and bison (with stand-ins where the scorecard says so), and seven of the ten on songs. The pictures of Figures 4 to 8 are still of an earlier profile with five methods.
+# have been run so far, one seed each: all methods in 2-D on MNIST, Fashion-MNIST, CIFAR10, cells, moons and bison (with stand-ins where the scorecard says so), and seven of the ten on songs. The pictures of Figures 4 to 8, and Tables 2 to 5 in files of their own, are still of an earlier profile with five methods, and Figures 9, 13 and 14 have no picture of this profile yet.
 #
 # With few labels (Figures 15 to 18, Table 8), all 90 cells of the profile have been run, on 10,000 rows and with an eighth of the paper's filters. With four labels per class the UMAP loss adds 0.15 to the accuracy on MNIST and 0.05 on Fashion-MNIST, and takes 0.02 on CIFAR10, as in the paper (means of three seeds);
 # what augmentation and the UMAP loss add to each other on CIFAR10 does not show at this size: the differences are within the noise of the seeds.

@@ -45,12 +45,18 @@ profile = "smoke"  # smoke (2 draws, short training); quick, laptop, paper (all 
 results_dir = ""  # not used: there are no records
 data_dir = ""  # not used: scikit-learn makes the data
 stand_ins = False  # not used
+changes = {}  # to the settings of the classifier, to see what they do, as in 08_semisupervised; what the figure claims is not checked then
+first_draw = 0  # the seed of the first draw
 save_to = ""  # folder for the picture and the table; "" draws without writing
 
 # %%
 size = ex.profile(profile)  # a name that does not exist ends the notebook here, with the list of those that do
 n_draws, n_rows, settings = (2, 300, {"n_steps": 150, "batch_size": 250}) if size.name == "smoke" else (10, 1000, {})
+settings, seeds = settings | changes, range(first_draw, first_draw + n_draws)
+as_it_is = not changes and not first_draw
 print(f"profile {size.name}: {n_draws} draws, {n_rows} rows, {SemiSupervisedClassifier(**settings).n_steps} steps")
+if not as_it_is:
+    print(f"with {changes}, from draw {first_draw} on: what the figure claims is not checked")
 
 # %% [markdown]
 # ## Ten draws
@@ -78,12 +84,12 @@ def draw(name, seed):
 # %%
 METHODS = {
     "joint": lambda seed: SemiSupervisedClassifier(random_state=seed, **settings),
-    "labels alone": lambda seed: SemiSupervisedClassifier(umap_weight=0, random_state=seed, **settings),
+    "labels alone": lambda seed: SemiSupervisedClassifier(random_state=seed, **settings | {"umap_weight": 0}),
     "LabelSpreading": lambda seed: LabelSpreading(),
 }
 rows = []
 for name in SETS:
-    for seed in range(n_draws):
+    for seed in seeds:
         X, truth, y = draw(name, seed)
         for method, make in METHODS.items():
             right = make(seed).fit(X, y).predict(X) == truth
@@ -109,12 +115,12 @@ mean = means.set_index(["data", "method"])["mean"]
 for name, floor in (("moons", 0.93), ("circles", 0.95)):
     joint, alone, spread = (mean[name, method] for method in METHODS)
     print(f"{name}: joint {joint:.3f}, {joint - alone:+.3f} to labels alone, {joint - spread:+.3f} to LabelSpreading")
-    if size.name != "smoke":
+    if size.name != "smoke" and as_it_is:
         print(f"  at least {floor}: {'yes' if joint >= floor else 'no'}")
         assert joint > alone and joint > spread
-if size.name != "smoke":
+if size.name != "smoke" and as_it_is:
     assert mean["moons", "joint"] >= 0.93 and mean["moons", "joint"] >= mean["moons", "labels alone"] + 0.08
-assert mean["moons", "joint"] > mean["moons", "labels alone"]
+assert mean["moons", "joint"] > mean["moons", "labels alone"] or not as_it_is
 
 # %% [markdown]
 # ## The figure
@@ -163,7 +169,7 @@ fig
 
 # %%
 assert history["umap"][-1] < history["umap"][0] and np.isfinite(history["umap"]).all()
-assert history["classification"][-1] < 0.2  # the labels are learned
+assert history["classification"][-1] < 0.2 or changes  # the labels are learned
 
 # %% [markdown]
 # ## Write
