@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['METHODS', 'UMAP_METHODS', 'PARAMETRIC', 'DECODING', 'PROTOCOL', 'PROTOCOL_VERSION', 'SSL_VERSION', 'SCALE_SETTINGS',
-           'IN_64', 'PUMAPS', 'TOYS', 'IMAGES', 'PAPER_DATA', 'LAPTOP_SETTINGS', 'PROFILES', 'SSL_METHODS',
-           'INVERTIBLE', 'FIGURES', 'STAND_INS', 'RECORD_KEYS', 'METRICS', 'UMAP_RECONSTRUCTED', 'TRUSTWORTHINESS_ROWS',
-           'N_SHOWN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'FIT_MINUTES', 'TRAINED_FIGURES',
-           'unknown', 'Cell', 'check_cell', 'Block', 'Profile', 'profile', 'settings_for', 'rows_of', 'Figure',
-           'figure', 'cells_for', 'root', 'figures_dir', 'notebook_path', 'results_folder', 'portable', 'inputs_hash',
-           'write_atomic', 'RecordDamaged', 'record_path', 'write_record', 'read_record', 'read_arrays',
+           'IN_64', 'PUMAPS', 'WITH_DECODER', 'TOYS', 'IMAGES', 'PAPER_DATA', 'LAPTOP_SETTINGS', 'PROFILES',
+           'SSL_METHODS', 'INVERTIBLE', 'FIGURES', 'STAND_INS', 'RECORD_KEYS', 'METRICS', 'UMAP_RECONSTRUCTED',
+           'TRUSTWORTHINESS_ROWS', 'N_SHOWN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'FIT_MINUTES',
+           'TRAINED_FIGURES', 'unknown', 'Cell', 'check_cell', 'Block', 'Profile', 'profile', 'settings_for', 'rows_of',
+           'Figure', 'figure', 'cells_for', 'root', 'figures_dir', 'notebook_path', 'results_folder', 'portable',
+           'inputs_hash', 'write_atomic', 'RecordDamaged', 'record_path', 'write_record', 'read_record', 'read_arrays',
            'read_embedding', 'read_reconstructions', 'cell_state', 'set_aside', 'load_data', 'settings_used',
            'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device', 'peak_memory_mb',
            'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered', 'gather', 'turned_only', 'NotebookFailed',
@@ -152,13 +152,13 @@ class Profile:
         return tuple(dict.fromkeys(cell for block in self.blocks for cell in block.cells()))
 
 # %% ../nbs/09_experiments.ipynb #5d25b5dd
-SCALE_SETTINGS = ("n_training_epochs", "solver")  # all that a profile may set of a method
+SCALE_SETTINGS = ("n_training_epochs", "n_decoder_epochs", "solver")  # all that a profile may set of a method
 IN_64 = ("umap", *PARAMETRIC, "pca")
-PUMAPS = ("pumap", "umap_ae", "pumap_decoder")
+PUMAPS, WITH_DECODER = ("pumap", "umap_ae", "pumap_decoder"), ("umap_ae", "pumap_decoder")
 TOYS, IMAGES, PAPER_DATA = ("moons", "bison"), ("mnist", "fmnist", "cifar10"), ("mnist", "fmnist", "cifar10", "cassins", "retina")
 LAPTOP_SETTINGS = (
     (("umap_tf",), None, {"n_training_epochs": 100}), (("umap_tf",), IMAGES, {"n_training_epochs": 20}),
-    (("pumap",), IMAGES, {"n_training_epochs": 0.06}), (("umap_ae", "pumap_decoder"), IMAGES, {"n_training_epochs": 0.04}), (PUMAPS, ("cassins",), {"n_training_epochs": 0.15}),
+    (PUMAPS, IMAGES, {"n_training_epochs": 0.06}), (PUMAPS, ("cassins",), {"n_training_epochs": 0.15}), (WITH_DECODER, (*IMAGES, "cassins"), {"n_decoder_epochs": 3}),
     (("ptsne",), None, {"n_training_epochs": 100}), (("ptsne",), IMAGES, {"n_training_epochs": 15}), (("ptsne",), ("cassins",), {"n_training_epochs": 60}), (("ptsne",), ("moons",), {"n_training_epochs": 1000}),
     (("vae", "ae"), None, {"n_training_epochs": 30}), (("vae", "ae"), IMAGES, {"n_training_epochs": 5}), (("vae", "ae"), ("moons",), {"n_training_epochs": 500}),
 )  # fmt: skip
@@ -171,7 +171,7 @@ PROFILES = {
             "smoke", "hundreds of rows and a few steps, to see that everything works",
             blocks=(Block(("digits",), METHODS, (2,)), Block(("moons",), ("umap", "tsne", "pca"), (2,)), Block(("digits",), ("umap", "pumap", "pca"), (64,))),
             n_train=300, n_test=100,
-            settings=((PUMAPS, None, {"n_training_epochs": 0.5}), (("umap_tf",), None, {"n_training_epochs": 1}), (("ptsne", "vae", "ae"), None, {"n_training_epochs": 20})),
+            settings=((PUMAPS, None, {"n_training_epochs": 0.5}), (WITH_DECODER, None, {"n_decoder_epochs": 20}), (("umap_tf",), None, {"n_training_epochs": 1}), (("ptsne", "vae", "ae"), None, {"n_training_epochs": 20})),
         ),
         Profile(
             "quick", "the whole protocol on data that come with scikit-learn, in minutes",

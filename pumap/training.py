@@ -11,7 +11,7 @@ __all__ = ['ACTIVATIONS', 'ONE_POINT', 'MOST_PASSES', 'FAST_STAGES', 'LEAST_STEP
            'regress', 'fast_optimizer', 'capped', 'fast_steps', 'is_dense', 'hold_out', 'held_out_loss', 'HeldOut',
            'fast_stages', 'fast_steps_of', 'shared_effort', 'in_blocks', 'fast_start', 'normalised_too',
            'rows_with_edges', 'fast_block', 'fast_blocks', 'fit_encoder_fast', 'fit_embedding', 'embedding_step',
-           'n_row_steps', 'TermRecorder', 'fit_autoencoder', 'loss_step', 'fit_vae', 'fixed_batches',
+           'n_row_steps', 'TermRecorder', 'fit_autoencoder', 'loss_step', 'fit_decoder', 'fit_vae', 'fixed_batches',
            'fit_tsne_encoder', 'joint_step', 'decaying_optimizer', 'Validation', 'row_function', 'augmented',
            'joint_edges', 'fit_jointly']
 
@@ -526,18 +526,17 @@ def fast_steps(
     negative_sample_rate: int = 5,  # weight of the mean repulsion
     loss: str = "paper",  # this and what follows, up to the last: as for `encoder_step`
     repulsion_strength: float = 1.0,
-    decoder=None,
-    autoencoder_loss: bool = False,
+    decoder=None,  # Keras model that is trained jointly
     reconstruction: str = "binary_crossentropy",
     reconstruction_weight: float = 1.0,
     jit_compile: bool | None = None,  # by XLA
-):  # compiled function (rows (n_steps, 2 n_edges, ...), shifts (n_steps, n_shifts), cap) -> (attraction, repulsion, reconstruction), three means
+):  # compiled function (rows (n_steps, 2 n_edges, ...), targets of the decoder, shifts (n_steps, n_shifts), cap) -> (attraction, repulsion, reconstruction), three means
     "A block of training steps; each has its own batch of edges, heads on top of tails, and its own shifts. Repulsions are `capped`."
     models = [encoder] if decoder is None else [encoder, decoder]
     variables = [v for model in models for v in model.trainable_variables]
     optimizer.build(variables)
 
-    def step(x, shifts, cap):
+    def step(x, target, shifts, cap):
         with tf.GradientTape() as tape:
             z = encoder(x, training=True)
             attraction, repulsion = rolled_cross_entropy(z, shifts, a, b, loss, repulsion_strength)
@@ -545,15 +544,14 @@ def fast_steps(
             total = terms[0] + negative_sample_rate * ops.mean(capped(repulsion, repulsion_strength * cap))
             decoded = ops.zeros(())
             if decoder is not None:
-                z = z if autoencoder_loss else ops.stop_gradient(z)
-                decoded = reconstruction_loss(x, decoder(z, training=True), reconstruction)
+                decoded = reconstruction_loss(target, decoder(z, training=True), reconstruction)
                 total = total / (1 + negative_sample_rate) + reconstruction_weight * decoded
         optimizer.apply(tape.gradient(total, variables), variables)
         return ops.stack([*terms, decoded])
 
-    def block(x, shifts, cap):
+    def block(x, targets, shifts, cap):
         n = x.shape[0]
-        body = lambda i, sums: (i + 1, sums + step(x[i], shifts[i], cap))
+        body = lambda i, sums: (i + 1, sums + step(x[i], targets[i], shifts[i], cap))
         _, sums = tf.while_loop(lambda i, _: i < n, body, (0, tf.zeros(3)), parallel_iterations=1)
         return tf.unstack(sums / n)
 
@@ -708,7 +706,6 @@ def fast_start(
     a: float,
     b: float,
     input_shape: tuple,  # shape of one row as the encoder wants it
-    decoder=None,  # Keras model, if there is one
     n_coordinates: int = 200,  # 0 = train the first layer on the rows themselves
     layout_steps: int = 0,  # of regression onto umap-learn's layout
     normalise: bool = True,  # then train with batch normalisation, folded away afterwards
@@ -718,7 +715,7 @@ def fast_start(
 ):  # (rows, encoder, shape of a row, fold, notes): what to train on, and what to call afterwards
     "The stages before the UMAP loss: principal coordinates, normalisation, and a layout to start from."
     rng = random_generator(random_state)
-    first = first_dense_layer(encoder) if decoder is None else "a decoder reads the rows themselves"
+    first = first_dense_layer(encoder)
     notes, fold = [], lambda: None
     if n_coordinates and not isinstance(first, str):
         coordinates = principal_coordinates(X, n_coordinates, random_state=rng)
@@ -765,11 +762,13 @@ def fast_block(
     n_steps: int,  # in the block
     n_shifts: int,  # in a step, see `losses.rolled_cross_entropy`
     rng: np.random.Generator,
-):  # (rows float32 (n_steps, 2 n_edges, *input_shape), shifts int32 (n_steps, n_shifts))
+    targets: tuple | None = None,  # (rows, shape of one) that a decoder has to give back; None = those that the encoder takes
+):  # (rows float32 (n_steps, 2 n_edges, *input_shape), targets likewise, shifts int32 (n_steps, n_shifts))
     "What a block of steps needs."
     which = np.stack([np.concatenate(next(stream)) for _ in range(n_steps)])
-    rows = take_rows(X, which.ravel(), input_shape).reshape(*which.shape, *input_shape)
-    return rows, rng.integers(1, which.shape[1], (n_steps, n_shifts), dtype=np.int32)
+    taken = lambda rows, shape: take_rows(rows, which.ravel(), shape).reshape(*which.shape, *shape)
+    rows = taken(X, input_shape)
+    return rows, taken(*targets) if targets else rows, rng.integers(1, which.shape[1], (n_steps, n_shifts), dtype=np.int32)
 
 # %% ../nbs/04_training.ipynb #36f1003e
 CAP = -math.log(0.02)  # of the repulsion
@@ -791,6 +790,7 @@ def fast_blocks(
     random_state=None,
     verbose: bool = False,
     callback=None,  # called after each block with the number of steps done
+    targets: tuple | None = None,  # of a decoder, see `fast_block`
     **step_settings,  # decoder, loss, repulsion_strength, ...: see `fast_steps`
 ) -> dict:  # as from `fit_encoder`
     "The loop itself: block after block, until the plan is done or the held-out loss no longer falls."
@@ -803,7 +803,7 @@ def fast_blocks(
     recorder = Recorder(n_steps, 1, negative_sample_rate, decoder is not None, verbose, repulsion_cut(**step_settings))
     for i in range(1, n_blocks + 1):
         cap = np.float32(CAP if i <= capped_until * n_blocks else np.inf)
-        terms = steps(*fast_block(X, stream, input_shape, block, 2 * negative_sample_rate, rng), cap)
+        terms = steps(*fast_block(X, stream, input_shape, block, 2 * negative_sample_rate, rng, targets), cap)
         recorder.add(i * block, terms, block)
         if callback:
             callback(i * block)
@@ -822,7 +822,7 @@ def fit_encoder_fast(
     encoder,  # Keras model; its weights are changed in place
     a: float,
     b: float,
-    decoder=None,  # Keras model; its weights are changed in place
+    decoder=None,  # Keras model that is trained jointly, so that its loss changes the encoder, too; changed in place
     input_shape: tuple | None = None,  # shape of one row as the encoder wants it; None = as in X
     n_training_epochs: float | None = None,  # passes over the repeated edges, see `fast_steps_of`
     batch_size: int | None = None,  # edges in a batch; None = 1,000 for dense layers, else 500, and no more than rows
@@ -834,7 +834,7 @@ def fit_encoder_fast(
     random_state=None,
     verbose: bool = False,  # show a progress bar
     callback=None,  # called after each block of steps with the number of steps done, and a function that brings the encoder up to date
-    **step_settings,  # loss, repulsion_strength, autoencoder_loss, ...: see `fast_steps`
+    **step_settings,  # loss, repulsion_strength, reconstruction, ...: see `fast_steps`
 ) -> dict:  # as from `fit_encoder`, with "held_out" (losses) if there is early stopping
     "Train an encoder on the UMAP loss, fast: the stages of `fast_start`, then `fast_blocks`."
     rng_edges, rng_negatives, rng_start, rng_held = random_generator(random_state).spawn(4)
@@ -850,15 +850,17 @@ def fit_encoder_fast(
     learning_rate = learning_rate or (5e-3 if cheap else 5e-4 if layout_steps else 2e-3)  # what was learned should not be shaken
     stages |= {"layout_steps": layout_steps, "verbose": verbose, "repulsion_strength": step_settings.get("repulsion_strength", 1.0)}
     rows, network, shape, fold, notes = fast_start(
-        X, edges, encoder, a, b, input_shape, decoder, random_state=rng_start, negative_sample_rate=negative_sample_rate, **stages
+        X, edges, encoder, a, b, input_shape, random_state=rng_start, negative_sample_rate=negative_sample_rate, **stages
     )
     if stopping:
         form = step_settings.get("loss", "paper"), stages["repulsion_strength"]
         loss = lambda: held_out_loss(network, rows, held, shape, a, b, negative_sample_rate, *form)
         judge = HeldOut(loss, [network] if decoder is None else [network, decoder], stopping["n_iter_no_change"])
-    plan = in_blocks(n_steps, batch_size, 4 * math.prod(shape))
+    settings, width = step_settings, math.prod(shape)
+    if decoder is not None:
+        settings, width = settings | {"decoder": decoder, "targets": (X, input_shape)}, width + math.prod(input_shape)
+    plan = in_blocks(n_steps, batch_size, 4 * width)
     stream = edge_batches(edges, batch_size, rng_edges, edge_sampling)
-    settings = step_settings if decoder is None else step_settings | {"decoder": decoder}
     if callback:
         settings = settings | {"callback": lambda step: callback(step, fold)}
     history = fast_blocks(
@@ -987,6 +989,33 @@ def loss_step(
         return terms
 
     return compiled(step)
+
+# %% ../nbs/04_training.ipynb #8c53548b
+def fit_decoder(
+    embedding,  # what the decoder reads, shape (n_rows, n_components)
+    X,  # rows that it has to give back, shape (n_rows, ...); dense or CSR
+    decoder,  # Keras model; its weights are changed in place
+    n_training_epochs: float | None = None,  # passes over the rows; None = 5, and at least `LEAST_STEPS` steps, or 1,000 if not all layers are dense
+    batch_size: int = 100,  # rows in a step
+    learning_rate: float = 2e-3,  # of Adam; falls to zero in a straight line
+    reconstruction: str = "binary_crossentropy",  # or "mse"
+    random_state=None,
+    verbose: bool = False,  # show a progress bar
+) -> dict:  # lists "step", "seconds", "loss", "reconstruction"
+    "Train a decoder on an embedding that is done."
+    n_steps = n_row_steps(X.shape[0], batch_size, n_training_epochs or 5)
+    if n_training_epochs is None:
+        n_steps = max(n_steps, LEAST_STEPS if is_dense(decoder) else 1000)
+    batches = row_batches(X.shape[0], batch_size, random_generator(random_state))
+
+    def loss(z, x):
+        return (reconstruction_loss(x, decoder(z, training=True), reconstruction),)
+
+    step = loss_step(loss, [decoder], fast_optimizer(learning_rate, n_steps))
+    recorder = TermRecorder(n_steps, ("reconstruction",), verbose)
+    for i, batch in zip(range(1, n_steps + 1), batches):
+        recorder.add(i, step(embedding[batch], take_rows(X, batch, decoder.output_shape[1:])))
+    return recorder.close()
 
 # %% ../nbs/04_training.ipynb #339ee688
 def fit_vae(

@@ -231,8 +231,13 @@ def test_no_setting_is_forgotten(digits, monkeypatch):
         ParametricUMAP(**settings).fit(X)
         return calls.pop()
 
+    def decoder_loop(embedding, X, decoder, n_training_epochs, **settings):
+        calls[-1] += repr((decoder.input_shape, n_training_epochs, settings["reconstruction"], settings["verbose"]))
+        return {"reconstruction": []}
+
     for name in ("fit_encoder_fast", "fit_encoder"):
         monkeypatch.setattr(parametric_umap, name, loop)
+    monkeypatch.setattr(parametric_umap, "fit_decoder", decoder_loop)
     manhattan_knn = nearest_neighbors(X, 15, "manhattan")
     decoder, stopping = dict(decoder="mlp"), dict(early_stopping=True)
     changes = {  # setting -> (a value, what else must be set for it to count)
@@ -243,7 +248,7 @@ def test_no_setting_is_forgotten(digits, monkeypatch):
         "edge_sampling": ("paper", {}), "early_stopping": (True, {}), "validation_fraction": (0.3, stopping), "n_iter_no_change": (3, stopping),
         "solver_options": ({"layout_passes": 3}, {}), "n_epochs": (2, {}), "set_op_mix_ratio": (0.5, {}), "local_connectivity": (3.0, {}),
         "precomputed_knn": (manhattan_knn, {}), "precomputed_graph": (fuzzy_graph(X, 5), {}), "autoencoder_loss": (True, decoder),
-        "reconstruction_loss": ("mse", decoder), "parametric_reconstruction_loss_weight": (2.0, decoder), "random_state": (0, {}), "verbose": (True, {}),
+        "n_decoder_epochs": (3, decoder), "reconstruction_loss": ("mse", decoder), "parametric_reconstruction_loss_weight": (2.0, decoder | dict(autoencoder_loss=True)), "random_state": (0, {}), "verbose": (True, {}),
     }  # fmt: skip
     assert set(changes) == set(ParametricUMAP().get_params()) - {"n_jobs"}  # which changes nothing but the time
     without = {}

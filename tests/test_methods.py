@@ -18,8 +18,8 @@ from pumap.networks import build_decoder, build_encoder
 X = load_digits().data[:150].reshape(-1, 8, 8).astype("float32") / 16
 SHORT = {
     "pumap": dict(n_training_epochs=0.1),
-    "umap_ae": dict(n_training_epochs=0.1),
-    "pumap_decoder": dict(n_training_epochs=0.1),
+    "umap_ae": dict(n_training_epochs=0.1, n_decoder_epochs=3),
+    "pumap_decoder": dict(n_training_epochs=0.1, n_decoder_epochs=3),
     "ptsne": dict(n_training_epochs=3),
     "vae": dict(n_training_epochs=3),
     "ae": dict(n_training_epochs=3),
@@ -118,11 +118,31 @@ def test_copies(method):
 # the way back
 
 
+@pytest.mark.parametrize("solver", ["fast", "paper"])
 @pytest.mark.parametrize("method, reads_along", [("pumap_decoder", False), ("umap_ae", True)])
-def test_whether_a_decoder_changes_the_embedding(method, reads_along):
+def test_whether_a_decoder_changes_the_embedding(method, reads_along, solver):
     "Behind a stop-gradient the weight of the reconstruction is nothing to the encoder."
-    once, heavier = (fitted(method, parametric_reconstruction_loss_weight=weight) for weight in (1.0, 20.0))
+    once, heavier = (fitted(method, solver=solver, parametric_reconstruction_loss_weight=weight) for weight in (1.0, 20.0))
     assert (abs(once.embedding_ - heavier.embedding_).max() > 1e-3) == reads_along
+
+
+@pytest.mark.parametrize("settings", [{}, dict(early_stopping=True), dict(encoder="conv28")])
+def test_a_decoder_of_the_fast_solver_leaves_the_embedding_as_it_is(settings):
+    rows = X if "encoder" not in settings else np.random.default_rng(0).random((60, 28, 28, 1), dtype=np.float32)
+    alone, both = (fitted(method, rows=rows, batch_size=20, **settings) for method in ("pumap", "pumap_decoder"))
+    assert_array_equal(alone.embedding_, both.embedding_)
+    assert "reconstruction" not in both.history_ and both.history_["decoder"][-1] < both.history_["decoder"][0]
+
+
+def test_a_decoder_learns_for_as_long_as_is_said():
+    errors = []
+    for n_decoder_epochs in (1, 100):
+        for method in ("umap_ae", "pumap_decoder"):
+            model = fitted(method, n_decoder_epochs=n_decoder_epochs)
+            errors.append(((model.inverse_transform(model.embedding_) - X) ** 2).mean())
+    assert max(errors[2:]) < 0.9 * min(errors[:2])
+    assert "decoder" not in fitted("pumap_decoder", solver="paper", n_decoder_epochs=None).history_
+    assert len(fitted("pumap_decoder", solver="paper", n_decoder_epochs=2).history_["decoder"]) == 3  # steps of 100 of the 150 rows
 
 
 def test_the_embedding_of_the_vae_is_its_means():

@@ -41,6 +41,7 @@ from sklearn.preprocessing import MinMaxScaler
 # %%
 #| export
 import contextlib
+import copy
 import json
 import math
 import numbers
@@ -61,7 +62,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from pumap.graph import find_ab, fuzzy_graph, intersect_labels, pruned_edges, random_generator
 from pumap.losses import loss_form
 from pumap.networks import build_decoder, build_encoder
-from pumap.training import encode, fast_stages, fit_encoder, fit_encoder_fast
+from pumap.training import encode, fast_stages, fit_decoder, fit_encoder, fit_encoder_fast
 
 # %% [markdown]
 # The pieces are there: a graph (`01_graph`), a loss (`02_losses`), a network (`03_networks`) and two loops (`04_training`). The estimator puts them together and follows scikit-learn's rules to the
@@ -74,8 +75,8 @@ from pumap.training import encode, fast_stages, fit_encoder, fit_encoder_fast
 # %%
 #| export
 WHOLE = {"n_components": 1, "n_neighbors": 2, "negative_sample_rate": 1, "batch_size": 2, "n_epochs": 1, "n_iter_no_change": 1}  # name -> least value
-POSITIVE = ("spread", "n_training_epochs", "learning_rate", "perplexity", "repulsion_strength", "parametric_reconstruction_loss_weight", "a", "b")
-OPTIONAL = ("batch_size", "n_epochs", "a", "b", "n_training_epochs", "learning_rate", "edge_sampling")  # None is a value
+POSITIVE = ("spread", "n_training_epochs", "n_decoder_epochs", "learning_rate", "perplexity", "repulsion_strength", "parametric_reconstruction_loss_weight", "a", "b")
+OPTIONAL = ("batch_size", "n_epochs", "a", "b", "n_training_epochs", "n_decoder_epochs", "learning_rate", "edge_sampling")  # None is a value
 NAMES = {
     "solver": ("fast", "paper"),
     "edge_sampling": ("paper", "weighted"),
@@ -234,9 +235,10 @@ class ParametricUMAPSettings(BaseEstimator):
         local_connectivity: float = 1.0,  # neighbours counted as fully connected
         precomputed_knn=None,  # (indices, distances), each of shape (n_rows, >= n_neighbors), each row first
         precomputed_graph=None,  # sparse membership strengths, shape (n_rows, n_rows)
-        autoencoder_loss: bool = False,  # let the decoder's loss change the encoder, too
+        autoencoder_loss: bool = False,  # train the two jointly: let the decoder's loss change the encoder, too
+        n_decoder_epochs: float | None = None,  # passes over the rows, at the end, for the decoder alone; None = 5 (fast; more on small data), or none at all (paper)
         reconstruction_loss: str = "binary_crossentropy",  # or "mse"
-        parametric_reconstruction_loss_weight: float = 1.0,  # weight of the decoder's loss
+        parametric_reconstruction_loss_weight: float = 1.0,  # weight of the decoder's loss beside UMAP's
         n_jobs: int | None = None,  # threads of the neighbour search; None = one with a random_state, else all
         random_state=None,  # one seed, one embedding (on a CPU)
         verbose: bool = False,  # show a progress bar
@@ -298,7 +300,7 @@ def build_networks(
     if settings.decoder is None:
         return encoder, None
     check_unit_range(X, settings.reconstruction_loss, settings.decoder)
-    return encoder, build_decoder(settings.decoder, input_shape, settings.n_components, rng)
+    return encoder, build_decoder(settings.decoder, input_shape, settings.n_components, copy.deepcopy(rng))  # what is drawn later is drawn as without a decoder
 
 
 def train(
@@ -313,9 +315,12 @@ def train(
     encoder, decoder = networks
     names = ("n_training_epochs", "learning_rate", "edge_sampling")  # None = the solver's own
     chosen = {name: getattr(settings, name) for name in names if getattr(settings, name) is not None}
-    chosen |= {name: getattr(settings, name) for name in ("negative_sample_rate", "loss", "repulsion_strength", "autoencoder_loss", "verbose")}
+    chosen |= {name: getattr(settings, name) for name in ("negative_sample_rate", "loss", "repulsion_strength", "verbose")}
     size = settings.batch_size or (1000 if settings.solver == "paper" else None)
-    if settings.solver == "fast":
+    if settings.solver == "paper":
+        chosen["autoencoder_loss"] = settings.autoencoder_loss
+    else:
+        decoder = decoder if settings.autoencoder_loss else None  # its turn comes afterwards
         chosen["stages"] = {"parallel": settings.random_state is None} | (settings.solver_options or {})
         if settings.early_stopping:
             chosen["stopping"] = {name: getattr(settings, name) for name in ("validation_fraction", "n_iter_no_change")}
@@ -335,6 +340,24 @@ def train(
 
 
 # %% [markdown]
+# The fast solver leaves a decoder to the end; what it did jointly it finishes there.
+
+# %%
+#| export
+def finish_decoder(
+    estimator,  # ParametricUMAP with trained networks
+    embedding,  # of the rows, shape (n_rows, n_components)
+    X,  # rows, dense or CSR
+    rng: np.random.Generator,
+) -> dict:  # "decoder": means of its loss; empty if there is nothing to do
+    "Train the decoder alone, if there is one and the settings say so."
+    if estimator.decoder_ is None or estimator.solver == "paper" and estimator.n_decoder_epochs is None:
+        return {}
+    settings = {"reconstruction": estimator.reconstruction_loss, "random_state": rng, "verbose": estimator.verbose}
+    return {"decoder": fit_decoder(embedding, X, estimator.decoder_, estimator.n_decoder_epochs, **settings)["reconstruction"]}
+
+
+# %% [markdown]
 # ## The estimator
 #
 # A fit is these steps one after the other. `transform` is one forward pass; `inverse_transform`, `save` and `load` are explained further down.
@@ -348,7 +371,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parametr
 
     Rows may be arrays of shape (n_rows, n_features) or (n_rows, height, width, channels), lists, data frames or CSR matrices. Values are
     used as they are: scale them as the network likes them. Fitted attributes: `graph_` (membership strengths, CSR), `encoder_` and
-    `decoder_` (Keras models), `embedding_` (n_rows, n_components), `history_` (means of the loss and its terms over spans of steps; `notes` say what does not apply or went wrong), `a_`, `b_`."""
+    `decoder_` (Keras models), `embedding_` (n_rows, n_components), `history_` (means of the loss and its terms over spans of steps; `decoder`, likewise, from when it was trained alone; `notes` say what does not apply or went wrong), `a_`, `b_`."""
 
     def fit(self, X, y=None):
         "Learn from rows `X` and, if given, classes `y` (-1 = unknown); raises `ValueError` for data or settings that cannot be."
@@ -360,7 +383,9 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Parametr
         self.encoder_, self.decoder_ = build_networks(self, X, self._input_shape, rng)
         self.graph_ = build_graph(self, X, y, rng)
         self.history_ = train(self, X, self.graph_, (self.encoder_, self.decoder_), self._input_shape, rng)
-        self.embedding_ = encode(self.encoder_, X, self._input_shape)
+        embedding = encode(self.encoder_, X, self._input_shape)
+        self.history_ |= finish_decoder(self, embedding, X, rng)
+        self.embedding_ = embedding
         return self
 
     def __sklearn_is_fitted__(self):
@@ -482,7 +507,7 @@ assert share_between_classes(supervised.graph_) < share_between_classes(graph) /
 # %% [markdown]
 # ## A way back
 #
-# With a decoder, points of the embedding can be turned into rows.
+# With a decoder, points of the embedding can be turned into rows. The embedding is the same as without one; with `autoencoder_loss=True` the two are trained jointly, and it is another.
 
 # %%
 #| export
@@ -514,7 +539,8 @@ for column in range(8):
     for ax, image in zip(axes[:, column], (X_new[column], decoded[column])):
         ax.imshow(image.reshape(8, 8), cmap="gray_r")
         ax.set_axis_off()
-assert ((decoded - X_new) ** 2).mean() < ((X_train.mean(axis=0) - X_new) ** 2).mean()
+assert ((decoded - X_new) ** 2).mean() < 0.8 * ((X_train.mean(axis=0) - X_new) ** 2).mean()
+assert_array_equal(autoencoder.embedding_, model.embedding_)
 assert not hasattr(model, "inverse_transform")
 
 

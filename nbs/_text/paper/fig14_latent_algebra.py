@@ -144,6 +144,8 @@ def train_networks(rows):
     settings = {name: size[name] for name in ("n_components", "solver", "batch_size")}
     settings |= {"encoder": partial(munit_encoder, **shape), "decoder": partial(munit_decoder, **shape), "precomputed_graph": graph, "random_state": 0}
     settings["n_training_epochs"] = size["n_steps"] / paper_steps(pruned_edges(graph), size["batch_size"])
+    if size["solver"] == "fast":  # the decoder, when its turn comes, sees as many rows as the steps have ends of edges
+        settings["n_decoder_epochs"] = 2 * size["batch_size"] * size["n_steps"] / len(rows)
     fitted = {}
     for method in ("umap_ae", "pumap_decoder"):
         start = time.perf_counter()
