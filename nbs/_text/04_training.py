@@ -888,6 +888,8 @@ assert_array_equal(capped(np.array([1.0, 7.0, 8.0, 9.0], "float32"), 4.0), [1, 7
 #
 # A step of the fast loop is so short that calling it from Python would take as long again. The compiled function takes the rows of a block of steps and works through them. Networks
 # of dense layers are compiled by XLA, which nearly halves their time (convolutions on a CPU are slower with it), unless there are so few steps that compiling would take longer than they do.
+#
+# A decoder that is trained jointly reads the head of each edge and not its tail: every row is a head sooner or later, a decoder of convolutions takes several times as long as their encoder, and the two ends look much alike.
 
 # %%
 #| export
@@ -903,13 +905,13 @@ def fast_steps(
     reconstruction: str = "binary_crossentropy",
     reconstruction_weight: float = 1.0,
     jit_compile: bool | None = None,  # by XLA
-):  # compiled function (rows (n_steps, 2 n_edges, ...), targets of the decoder, shifts (n_steps, n_shifts), cap) -> (attraction, repulsion, reconstruction), three means
+):  # compiled function (rows (n_steps, 2 n_edges, ...), heads as a decoder has to give them back (n_steps, n_edges, ...), shifts (n_steps, n_shifts), cap) -> (attraction, repulsion, reconstruction), three means
     "A block of training steps; each has its own batch of edges, heads on top of tails, and its own shifts. Repulsions are `capped`."
     models = [encoder] if decoder is None else [encoder, decoder]
     variables = [v for model in models for v in model.trainable_variables]
     optimizer.build(variables)
 
-    def step(x, target, shifts, cap):
+    def step(x, heads, shifts, cap):
         with tf.GradientTape() as tape:
             z = encoder(x, training=True)
             attraction, repulsion = rolled_cross_entropy(z, shifts, a, b, loss, repulsion_strength)
@@ -917,14 +919,14 @@ def fast_steps(
             total = terms[0] + negative_sample_rate * ops.mean(capped(repulsion, repulsion_strength * cap))
             decoded = ops.zeros(())
             if decoder is not None:
-                decoded = reconstruction_loss(target, decoder(z, training=True), reconstruction)
+                decoded = reconstruction_loss(heads, decoder(z[: heads.shape[0]], training=True), reconstruction)
                 total = total / (1 + negative_sample_rate) + reconstruction_weight * decoded
         optimizer.apply(tape.gradient(total, variables), variables)
         return ops.stack([*terms, decoded])
 
-    def block(x, targets, shifts, cap):
+    def block(x, heads, shifts, cap):
         n = x.shape[0]
-        body = lambda i, sums: (i + 1, sums + step(x[i], targets[i], shifts[i], cap))
+        body = lambda i, sums: (i + 1, sums + step(x[i], heads[i], shifts[i], cap))
         _, sums = tf.while_loop(lambda i, _: i < n, body, (0, tf.zeros(3)), parallel_iterations=1)
         return tf.unstack(sums / n)
 
@@ -944,10 +946,10 @@ def is_dense(model) -> bool:
 rows, shifts = np.random.default_rng(0).random((2, 200, 64), dtype="float32"), np.array([[1, 5], [2, 7]], "int32")
 together, apart = (build_encoder("mlp", (64,), 2, random_state=0) for _ in range(2))
 no_cap = np.float32(np.inf)
-fast_steps(together, fast_optimizer(1e-2, 10), a, b)(rows, rows, shifts, no_cap)
+fast_steps(together, fast_optimizer(1e-2, 10), a, b)(rows, rows[:, :100], shifts, no_cap)
 one_by_one = fast_steps(apart, fast_optimizer(1e-2, 10), a, b)
 for i in range(2):
-    one_by_one(rows[[i]], rows[[i]], shifts[[i]], no_cap)
+    one_by_one(rows[[i]], rows[[i], :100], shifts[[i]], no_cap)
 assert_allclose(together.get_weights()[0], apart.get_weights()[0], atol=1e-5)
 
 
@@ -1228,13 +1230,14 @@ def fast_block(
     n_steps: int,  # in the block
     n_shifts: int,  # in a step, see `losses.rolled_cross_entropy`
     rng: np.random.Generator,
-    targets: tuple | None = None,  # (rows, shape of one) that a decoder has to give back; None = those that the encoder takes
-):  # (rows float32 (n_steps, 2 n_edges, *input_shape), targets likewise, shifts int32 (n_steps, n_shifts))
+    targets: tuple | None = None,  # (rows, shape of one) that a decoder has to give back, if there is one
+):  # (rows float32 (n_steps, 2 n_edges, *input_shape), heads (n_steps, n_edges, ...) of the targets, shifts int32 (n_steps, n_shifts))
     "What a block of steps needs."
     which = np.stack([np.concatenate(next(stream)) for _ in range(n_steps)])
-    taken = lambda rows, shape: take_rows(rows, which.ravel(), shape).reshape(*which.shape, *shape)
-    rows = taken(X, input_shape)
-    return rows, taken(*targets) if targets else rows, rng.integers(1, which.shape[1], (n_steps, n_shifts), dtype=np.int32)
+    taken = lambda rows, which, shape: take_rows(rows, which.ravel(), shape).reshape(*which.shape, *shape)
+    rows, heads = taken(X, which, input_shape), which[:, : which.shape[1] // 2]
+    heads = taken(targets[0], heads, targets[1]) if targets else rows[:, :0]
+    return rows, heads, rng.integers(1, which.shape[1], (n_steps, n_shifts), dtype=np.int32)
 
 
 # %%
@@ -1331,7 +1334,7 @@ def fit_encoder_fast(
         judge = HeldOut(loss, [network] if decoder is None else [network, decoder], stopping["n_iter_no_change"])
     settings, width = step_settings, math.prod(shape)
     if decoder is not None:
-        settings, width = settings | {"decoder": decoder, "targets": (X, input_shape)}, width + math.prod(input_shape)
+        settings, width = settings | {"decoder": decoder, "targets": (X, input_shape)}, width + math.prod(input_shape) // 2
     plan = in_blocks(n_steps, batch_size, 4 * width)
     stream = edge_batches(edges, batch_size, rng_edges, edge_sampling)
     if callback:

@@ -117,7 +117,7 @@ def chain(title, losses, autoencoder_loss=False, solver="paper"):
         "A step of a loop on the UMAP loss plus so much reconstruction."
         if solver == "fast":
             taken = fast_steps(encoder, descent(), a, b, decoder=decoder, reconstruction_weight=weight)
-            return lambda: taken(ends[None], ends[None], shifts, np.float32(np.inf))
+            return lambda: taken(ends[None], ends[None, :N_EDGES], shifts, np.float32(np.inf))
         taken = encoder_step(encoder, descent(), a, b, decoder=decoder, autoencoder_loss=autoencoder_loss, reconstruction_weight=weight)
         return lambda: taken(ends, negatives)
 
