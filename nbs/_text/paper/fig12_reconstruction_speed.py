@@ -87,7 +87,7 @@ for told in (*loaded.values(), *(f"left out: {name}: {reason}" for name, reason 
 
 # %%
 def fitted_networks(network, data):
-    settings = {"encoder": network, "decoder": network, "reconstruction_loss": "mse", "n_training_epochs": 0.01}
+    settings = {"encoder": network, "decoder": network, "reconstruction_loss": "mse", "n_training_epochs": 0.01, "n_decoder_epochs": 0.1}
     return make_method("pumap", random_state=0, **settings).fit(data.X_train[:2_000])
 
 
