@@ -23,16 +23,21 @@
 # Each call is made once or more as a warm-up, whose time is kept apart, then timed again and again until its result is there as a numpy array; the median is reported.
 
 # %%
+import math
 import os
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
+from sklearn.decomposition import PCA
 
 from pumap import datasets, plots
 from pumap import experiments as ex
 from pumap.baselines import make_method
+from pumap.networks import build_decoder, build_encoder
+from pumap.training import encode
 
 # %% [markdown]
 # ## Parameters
@@ -113,3 +118,65 @@ many, one = told
 ratio, theirs = many["pumap"] / many["pca"], "umap-learn ParametricUMAP"
 print(f"{times.n_rows.max():,} rows of {times.features.iloc[0]} values: {many['pumap']:.3g} ms, {ratio:.2g} times PCA's {many['pca']:.3g} ms ({'at most' if ratio <= 5 else 'NOT within'} 5); {theirs} {many[theirs]:.3g} ms, {many[theirs] / many['pumap']:.2g} times ours")
 print(f"one row, warm: {one['pumap']:.3g} ms ({'under' if one['pumap'] < 1 else 'NOT under'} 1 ms); PCA {one['pca']:.3g} ms; {theirs} {one[theirs]:.3g} ms, {one[theirs] / one['pumap']:.3g} times ours")
+
+
+# %% [markdown]
+# ## Convolutions
+#
+# With the paper's convolutional networks, Figures 11 and 12 find the way there and back a hundred times as slow as PCA's, on a CPU. Is that the code, or the arithmetic? The multiplications of a row can be counted, and how many a second this machine can do is told
+# by the product of two large matrices. A network that reached this speed could do no better than the last column says.
+
+# %%
+def multiplications(model):
+    "How many numbers a chain of layers multiplies for one row."
+    count = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2DTranspose):  # each place of the input goes through the whole kernel
+            count += math.prod(layer.input.shape[1:3]) * math.prod(layer.kernel.shape)
+        elif isinstance(layer, keras.layers.Conv2D):  # so does each place of the output
+            count += math.prod(layer.output.shape[1:3]) * math.prod(layer.kernel.shape)
+        elif isinstance(layer, keras.layers.Dense):
+            count += math.prod(layer.kernel.shape)
+    return count
+
+
+assert multiplications(build_encoder("mlp", (784,), 2)) == 784 * 100 + 100 * 100 + 100 * 100 + 100 * 2
+small = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2D(3, 2, strides=2), keras.layers.Conv2DTranspose(5, 2, strides=2)])
+assert multiplications(small) == 4 * (2 * 2 * 1 * 3) + 4 * (2 * 2 * 3 * 5)
+
+
+# %%
+def matrix_speed(size=2_000):
+    "Multiplications in a second, in the product of two square matrices."
+    square = np.random.default_rng(0).random((size, size), dtype=np.float32)
+    return size**3 / min(ex.time_call(lambda: square @ square, repeats, warmups=2).seconds)
+
+
+def measure_convolutions():
+    "One line for each way, there and back; the network gets a fifth of the rows, which is enough."
+    images = np.random.default_rng(0).random((n_new, 28, 28, 1), dtype=np.float32)
+    flat, z, few = images.reshape(n_new, -1), np.zeros((n_new, 2), dtype=np.float32), slice(n_new // 5)
+    pca, speed, lines = PCA(2, random_state=0).fit(flat[:1_000]), matrix_speed(), []
+    for way, model, rows, straight in (
+        ("there", build_encoder("conv28", images.shape[1:], 2), images[few], lambda: pca.transform(flat)),
+        ("back", build_decoder("conv28", images.shape[1:], 2), z[few], lambda: pca.inverse_transform(z)),
+    ):
+        seconds = ex.time_call(lambda: encode(model, rows, rows.shape[1:]), 5, warmups=1).median / len(rows)
+        pcas, count = ex.time_call(straight, repeats, warmups=2).median / n_new, multiplications(model)
+        lines.append({
+            **{"way": way, "multiplications_of_a_row": count, "network_ms_per_1000": 1e6 * seconds, "pca_ms_per_1000": 1e6 * pcas, "times_pca": seconds / pcas},
+            **{"share_of_matrix_speed": count / seconds / speed, "times_pca_at_matrix_speed": count / speed / pcas},
+        })  # fmt: skip
+    return pd.DataFrame(lines)
+
+
+# %%
+kept_too = kept.with_stem("benchmark_inference_convolutions")
+convolutions = pd.read_csv(kept_too) if kept_too.is_file() else measure_convolutions()
+if save_to:
+    ex.write_atomic(kept_too, convolutions.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+Markdown(plots.to_markdown(convolutions, digits=3))
+
+# %%
+assert (convolutions[["network_ms_per_1000", "pca_ms_per_1000"]] > 0).all(axis=None)
+np.testing.assert_allclose(convolutions.times_pca * convolutions.share_of_matrix_speed, convolutions.times_pca_at_matrix_speed, rtol=1e-4)
