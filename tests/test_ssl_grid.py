@@ -220,3 +220,11 @@ def test_the_learned_graph_alone_is_measured_by_what_augmentation_adds(plain, au
     accuracy = {"baseline": 0.5, "umap_learned": 0.5 + plain, "aug": 0.6, "aug_umap_learned": 0.6 + augmented}
     records = [record_of(ex.SSLCell("mnist", method, 4), value) for method, value in accuracy.items()]
     assert sc.claim_c26(records)[0] is holds and sc.claim_c26(records[:3]) is None
+
+
+def test_a_cell_with_changes_leaves_no_record(tmp_path):
+    parameters = {"results_dir": str(tmp_path / "results"), "method": "baseline", "changes": {"n_steps": 7}}
+    ex.run_notebook(ex.notebook_path("cell_ssl"), tmp_path / "copy.ipynb", parameters)
+    printed = (tmp_path / "copy.ipynb").read_text()
+    assert "'n_steps': 7" in printed and "7 steps" in printed
+    assert not list((tmp_path / "results").rglob("*.json"))

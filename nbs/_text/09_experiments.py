@@ -1496,11 +1496,12 @@ def ssl_encoder(
 def ssl_classifier(
     cell: SSLCell,  # which method
     profile_name: str,  # which settings
+    **changes,  # settings in place of these
 ):  # SemiSupervisedClassifier, not fitted
     "The classifier of a cell."
     from pumap import import_quietly
 
-    settings = ssl_settings(cell, profile_name)
+    settings = ssl_settings(cell, profile_name) | changes
     settings.pop("labels")  # see `choose_labels`
     settings["encoder"] = ssl_encoder(settings["encoder"], settings.pop("width", 1.0), settings.pop("half_size", False))
     return import_quietly("pumap.semisupervised").SemiSupervisedClassifier(random_state=cell.seed, **settings)
@@ -1512,12 +1513,13 @@ def fit_ssl_cell(
     cell: SSLCell,  # which method, labels and seed
     dataset,  # from `load_data`
     profile_name: str,  # which settings
+    **changes,  # settings of the classifier in place of these
 ):  # (fitted classifier, the labels it saw with -1 elsewhere (n_train,), accuracy on the test rows, seconds)
     "Chooses labels, fits the classifier of a cell, and tests it on the test rows; both are timed."
     import numpy as np
 
     y = choose_labels(dataset.y_train, cell.n_labels, cell.seed, ssl_settings(cell, profile_name)["labels"])
-    classifier = ssl_classifier(cell, profile_name)
+    classifier = ssl_classifier(cell, profile_name, **changes)
     validation = (dataset.X_valid, dataset.y_valid) if classifier.stop_on == "given" else None
     start = time.perf_counter()
     classifier.fit(dataset.X_train, y, validation=validation)
