@@ -67,7 +67,7 @@ assert KNeighborsClassifier(5).fit(z, y[:1500]).score(z_new, y[1500:]) > 0.8
 
 # %% [markdown]
 # `n_training_epochs` is the effort: passes over the edges of the graph. `solver="fast"` is the default, `solver="paper"` the original's loop, step for step; `early_stopping=True` ends a fit when held-out rows no longer gain. `encoder` is a
-# name (`"mlp"`, `"conv28"`, `"conv32"`, `"song"`, `"munit"`), a Keras model, or a function that builds one; `decoder="mlp"` adds `inverse_transform`. A fitted model goes to one file and comes back in any other process:
+# name (`"mlp"`, `"conv28"`, `"conv32"`, `"song"`, `"munit"`), a Keras model, or a function that builds one; `decoder="mlp"` adds `inverse_transform` and leaves the embedding as it is, `autoencoder_loss=True` trains the two jointly. A fitted model goes to one file and comes back in any other process:
 
 # %%
 import tempfile
