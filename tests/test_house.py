@@ -199,6 +199,14 @@ def test_the_readme_tells_the_numbers_of_the_scorecard():
                 assert said.strip() == (f"{float(row[key]):.4f}" if row[key] else "-"), f"{dataset}, {method}, {key}"
 
 
+def test_the_readme_names_the_claims_that_do_not_hold():
+    claims = json.loads((ROOT / "figures" / "laptop" / "scorecard.json").read_text(encoding="utf-8"))["claims"]
+    ids = {holds: [claim["id"] for claim in claims if claim["holds"] is holds] for holds in (True, False, None)}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"Of the scorecard's {len(claims)} claims {len(ids[True])} hold, {len(ids[False])} do not, and {len(ids[None])} wait" in readme
+    assert sorted(re.findall(r"C\d\d", " ".join(re.findall(r"^\| (C\d.*?): ", readme, re.M)))) == ids[False]
+
+
 def test_the_readme_tells_the_commands_of_the_pictures():
     "A picture in figures/laptop that was drawn with stand-ins is not to be had without them."
     commands = re.findall(r"\(nbs/paper/(\w+)\.ipynb\) \| `pumap run [\w ]+ --profile laptop( --stand-ins)?`", (ROOT / "README.md").read_text(encoding="utf-8"))
