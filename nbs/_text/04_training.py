@@ -1592,7 +1592,7 @@ def fit_decoder(
     verbose: bool = False,  # show a progress bar
 ) -> dict:  # lists "step", "seconds", "loss", "reconstruction"
     "Train a decoder on an embedding that is done."
-    n_steps = n_row_steps(X.shape[0], batch_size, n_training_epochs or 5)
+    n_steps = n_row_steps(X.shape[0], batch_size, 5 if n_training_epochs is None else n_training_epochs)
     if n_training_epochs is None:
         n_steps = max(n_steps, LEAST_STEPS if is_dense(decoder) else 1000)
     batches = row_batches(X.shape[0], batch_size, random_generator(random_state))

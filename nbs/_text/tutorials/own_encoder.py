@@ -127,7 +127,7 @@ for what, encoder in wrong.items():
 # %% [markdown]
 # ## And back
 #
-# With a `decoder`, a function of the same two arguments, the shape of a row and the number of dimensions, that leads the other way. It learns when the embedding is done, which is the same as without it; with `autoencoder_loss=True` the two are trained jointly, and the embedding is another. Its last layer has values from 0 to 1, as the rows
+# A `decoder`, a function of the same two arguments, the shape of a row and the number of dimensions, leads the other way. It learns when the embedding is done, which is the same as without it; with `autoencoder_loss=True` the two are trained jointly, and the embedding is another. Its last layer has values from 0 to 1, as the rows
 # have; for rows of another range, leave the sigmoid out and set `reconstruction_loss="mse"`.
 
 # %%
