@@ -109,6 +109,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | [semi_supervised](tutorials/semi_supervised.ipynb) | a classifier from few labels and many rows |
 # | [training_speed](benchmarks/training_speed.ipynb), [inference](benchmarks/inference.ipynb), [memory](benchmarks/memory.ipynb), [scaling](benchmarks/scaling.ipynb) | speed and memory beside umap-learn |
 # | [ssl_step](benchmarks/ssl_step.ipynb) | what the UMAP loss costs a classifier, step by step |
+# | [gaps](benchmarks/gaps.ipynb) | where a number is far from the paper's: one suspect at a time |
 #
 # ## Figure, notebook, command
 #

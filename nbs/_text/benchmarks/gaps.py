@@ -1,0 +1,133 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Gaps
+#
+# > Where a number of the grid is far from the paper's: one suspect at a time, changed and measured again.
+#
+# The profile `laptop` shortens trainings, clusters 10,000 rows in place of all, and keeps one network for all parametric methods of a data set. Which of these explains a gap? Each trial here is a cell of the grid with one thing changed, run by the grid's own functions, and is shown between the cell as it is in the grid and the paper.
+# A suspect is guilty if the trial goes most of the way to the paper's number, and innocent if it stays where it was.
+
+# %%
+import time
+
+import pandas as pd
+from IPython.display import Markdown
+
+from pumap import experiments as ex
+from pumap import plots
+
+# %% [markdown]
+# ## Parameters
+#
+# A trial is a data set, a method, and what is changed: a setting of the method, or `n_clustered`, the number of first rows that are clustered, 0 for all.
+
+# %% tags=["parameters"]
+profile = "smoke"  # smoke, quick, laptop, paper
+results_dir = ""  # where the records and the trials are; "": figures/<profile> of the repository, for smoke a temporary folder
+data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
+stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+save_to = ""  # folder for the table; "" draws without writing
+trials = []  # of [data set, method, changes]; [] takes the list of the profile, which is empty for paper
+
+# %%
+TRIALS = {
+    "smoke": [["digits", "ae", {"n_training_epochs": 100}], ["digits", "tsne", {"n_clustered": 200}]],
+    "quick": [["digits", "ae", {"n_training_epochs": 400}]],
+    "laptop": [
+        ["cassins", "ptsne", {"encoder": "mlp"}],
+        ["cassins", "ptsne", {"encoder": "mlp", "n_training_epochs": 500}],
+        ["mnist", "ae", {"n_training_epochs": 20}],
+        ["mnist", "vae", {"n_training_epochs": 10}],
+        ["fmnist", "ae", {"n_training_epochs": 10}],
+        ["mnist", "tsne", {"n_clustered": 0}],
+    ],
+}
+size = ex.profile(profile)
+trials = trials or TRIALS.get(profile, [])
+results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+kept = ex.measurements("benchmark_gaps", tuple(dict.fromkeys(trial[0] for trial in trials)), profile, results, save_to)
+print(f"{len(trials)} trials; {len(kept.lines or [])} are kept in {ex.portable(kept.path)}")
+
+
+# %% [markdown]
+# ## A trial
+#
+# The same data, seed and metrics as the cell. What has been measured is kept trial by trial, so that a run that was stopped goes on.
+
+# %%
+def attempt(cell, changes):
+    "The metrics of a cell with something changed."
+    changes = dict(changes)
+    n_clustered = changes.pop("n_clustered", size.n_clustered) or None
+    data = ex.load_data(cell, profile, data_dir, stand_ins)
+    method = ex.method_of(cell, data, profile, **changes).fit(data.X_train)
+    z = method.transform(data.X_test)
+    reconstruction, _ = ex.reconstruct(cell, method, data, z)
+    return ex.measure(data, method.embedding_, z, reconstruction, n_clustered)[0]
+
+
+# %%
+lines = kept.lines or []
+for dataset, method, changes in trials:
+    cell = ex.check_cell(ex.Cell(dataset, method, 2))
+    trial = {"dataset": dataset, "method": method, "what": ", ".join(f"{name}={value}" for name, value in changes.items())}
+    if not any(trial.items() <= line.items() for line in lines):
+        start = time.perf_counter()
+        metrics = attempt(cell, changes)
+        lines.append(trial | {name: "" if value is None else value for name, value in metrics.items()} | {"minutes": (time.perf_counter() - start) / 60})
+        if save_to:
+            ex.write_measurements(lines, kept.path)
+
+# %% [markdown]
+# ## Grid, trial, paper
+
+# %%
+paper = {metric: plots.published_means(n) for n, metric in enumerate(ex.METRICS, start=2)}
+cells = list(dict.fromkeys(ex.Cell(dataset, method, 2) for dataset, method, _ in trials))
+shown = []
+for record in ex.collect(cells, profile, results, data_dir, stand_ins=stand_ins):
+    cell = {key: record["cell"][key] for key in ("dataset", "method")}
+    of_paper = {metric: means.get(cell["dataset"], {}).get(cell["method"]) for metric, means in paper.items()}
+    seconds = record["seconds"]["fit"] + record["seconds"]["metrics"]
+    shown.append(cell | {"what": "grid"} | record["metrics"] | {"minutes": seconds / 60})
+    shown += [line for line in lines if cell.items() <= line.items()]
+    shown.append(cell | {"what": "paper"} | of_paper)
+table = pd.DataFrame(shown)
+table[list(ex.METRICS)] = table[list(ex.METRICS)].apply(pd.to_numeric)  # what was not measured, or not published, is NaN
+Markdown(plots.to_markdown(table, digits=4))
+
+# %%
+assert len(table) == len(lines) + 2 * len(cells) and not table.duplicated(["dataset", "method", "what"]).any()
+
+# %% [markdown]
+# How much of the way from the grid to the paper a trial went, for each number that is more than 0.02 away: 1 is all of it, 0 is none.
+
+# %%
+rows = {key: group.set_index("what") for key, group in table.groupby(["dataset", "method"], sort=False)}
+for (dataset, method), group in rows.items():
+    for metric in ex.METRICS:
+        grid, wanted = group.loc["grid", metric], group.loc["paper", metric]
+        if abs(wanted - grid) > 0.02:  # no for NaN
+            for what in group.index.drop(["grid", "paper"]):
+                there = group.loc[what, metric]
+                print(f"{dataset} {method} {metric}: grid {grid:.3f}, {what} {there:.3f}, paper {wanted:.3f}: {(there - grid) / (wanted - grid):+.2f} of the way")
+
+# %%
+if save_to:
+    for made in plots.save_table(table.drop(columns="minutes"), f"{save_to}/benchmark_gaps_shown"):
+        print(made)
