@@ -955,7 +955,7 @@ def save_cell(
     arrays, first = {}, slice(TRUSTWORTHINESS_ROWS)
     if cell.n_components == 2:
         arrays = {"embedding": embedding[first].astype("float32"), "y": dataset.y_train[first]}
-    if reconstruction is not None and cell.dataset != "celeba":
+    if reconstruction is not None and cell.dataset not in ("celeba", STAND_INS["celeba"]):
         arrays |= {"shown": dataset.X_test[:N_SHOWN].astype("float16"), "reconstructed": reconstruction[:N_SHOWN].astype("float16")}
     return write_record(record, record_path(cell, record["profile"], results_dir), **arrays)
 
