@@ -8,18 +8,18 @@ __all__ = ['METHODS', 'UMAP_METHODS', 'PARAMETRIC', 'DECODING', 'PROTOCOL', 'PRO
            'SSL_METHODS', 'INVERTIBLE', 'FIGURES', 'STAND_INS', 'RECORD_KEYS', 'METRICS', 'UMAP_RECONSTRUCTED',
            'TRUSTWORTHINESS_ROWS', 'N_SHOWN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'FIT_MINUTES',
            'TRAINED_FIGURES', 'unknown', 'Cell', 'check_cell', 'Block', 'Profile', 'profile', 'settings_for', 'rows_of',
-           'Figure', 'figure', 'cells_for', 'root', 'figures_dir', 'notebook_path', 'results_folder', 'portable',
-           'inputs_hash', 'write_atomic', 'RecordDamaged', 'record_path', 'write_record', 'read_record', 'read_arrays',
-           'read_embedding', 'read_reconstructions', 'cell_state', 'set_aside', 'load_data', 'settings_used',
-           'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device', 'peak_memory_mb',
-           'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered', 'gather', 'turned_only', 'NotebookFailed',
-           'check_parameters', 'clean_copy', 'cells_of_notebook', 'made_from', 'is_drawn', 'signed', 'run_notebook',
-           'SSLCell', 'cell_of', 'ssl_count', 'label_order', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid',
-           'ssl_settings', 'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer',
-           'read_last_layer', 'save_ssl_cell', 'run_ssl_cell', 'cell_limits', 'figure_limits', 'training_name',
-           'training_runs', 'Timing', 'time_call', 'Measurements', 'write_measurements', 'read_measurements',
-           'measurements', 'title_of', 'first_rows', 'speed_line', 'timed_encoders', 'timed_devices', 'placed',
-           'timed_umap']
+           'Figure', 'figure', 'cells_for', 'root', 'figures_dir', 'results_place', 'notebook_path', 'results_folder',
+           'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged', 'record_path', 'write_record', 'read_record',
+           'read_arrays', 'read_embedding', 'read_reconstructions', 'cell_state', 'set_aside', 'load_data',
+           'settings_used', 'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device',
+           'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered', 'gather', 'turned_only',
+           'NotebookFailed', 'check_parameters', 'clean_copy', 'cells_of_notebook', 'made_from', 'left_out', 'is_drawn',
+           'signed', 'run_notebook', 'SSLCell', 'cell_of', 'ssl_count', 'label_order', 'check_ssl_cell', 'ssl_method',
+           'SSLGrid', 'ssl_grid', 'ssl_settings', 'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell',
+           'last_layer', 'read_last_layer', 'save_ssl_cell', 'run_ssl_cell', 'cell_limits', 'figure_limits',
+           'training_name', 'is_json', 'training_runs', 'Timing', 'time_call', 'Measurements', 'write_measurements',
+           'read_measurements', 'measurements', 'title_of', 'first_rows', 'speed_line', 'timed_encoders',
+           'timed_devices', 'placed', 'timed_umap']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -31,6 +31,7 @@ import re
 import sys
 import time
 import zipfile
+import zlib
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
@@ -328,6 +329,14 @@ def figures_dir(
     return root() / "figures" / profile(profile_name).name
 
 
+def results_place(
+    profile_name: str,  # which profile
+    results_dir=None,  # None stands for figures/<profile>
+) -> Path:
+    "The folder given, or that of the profile."
+    return Path(results_dir) if results_dir else figures_dir(profile_name)
+
+
 def notebook_path(
     name: str,  # file stem, such as "fig04_projections"
 ) -> Path:  # its place in nbs/paper
@@ -336,11 +345,12 @@ def notebook_path(
 
 
 def results_folder(
-    results_dir,  # a path, "" or None for a temporary folder
+    results_dir,  # a path, "" or None for the folder of the profile
+    profile_name: str = "smoke",  # which profile; for smoke, and without a name, a temporary folder
 ) -> Path:  # an absolute folder
     "The folder that a notebook's `results_dir` parameter stands for; a temporary one is removed when Python ends."
-    if results_dir:
-        return Path(results_dir).expanduser().resolve()
+    if results_dir or profile_name != "smoke":
+        return Path(results_dir or figures_dir(profile_name)).expanduser().resolve()
     import atexit
     import shutil
     import tempfile
@@ -417,8 +427,7 @@ def record_path(
     results_dir=None,  # None stands for figures/<profile>
 ) -> Path:  # its place, whether it is there or not
     "Where the record of a cell is kept."
-    folder = Path(results_dir) if results_dir else figures_dir(profile_name)
-    return folder / "records" / f"{cell.id}.json"
+    return results_place(profile_name, results_dir) / "records" / f"{cell.id}.json"
 
 # %% ../nbs/09_experiments.ipynb #157e39e1
 def write_record(
@@ -460,7 +469,7 @@ def read_record(
                     raise zipfile.BadZipFile("a checksum is wrong")
     except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
         raise RecordDamaged(f"{path.name} is not a record ({type(error).__name__}: {error}); set the file aside and run its cell again.") from error
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:  # a bit that was flipped shows itself in each of these ways
         raise RecordDamaged(f"The embedding of {path.name} cannot be read ({error}); set the record aside and run its cell again.") from error
     return record
 
@@ -807,7 +816,7 @@ def gather(
 ) -> Gathered:  # print it to tell what is there
     "The cells of a figure with their records; what is missing is run, and what cannot be had is told."
     size, reasons = profile(profile_name), {}
-    results = results_folder(results_dir or (figures_dir(profile_name) if profile_name != "smoke" else ""))
+    results = results_folder(results_dir, profile_name)
     cells = cells_for(figure_id, profile_name)
     records = collect(cells, profile_name, results, data_dir, reasons=reasons, stand_ins=stand_ins)
     return Gathered(size, results, cells, records, reasons)
@@ -877,11 +886,21 @@ def made_from(
     profile_name: str,  # which profile
     results_dir=None,  # None stands for figures/<profile>
 ) -> str:  # 16 hexadecimal digits
-    "A hash of the source of a figure's notebook and of the records that it reads, as they are now."
+    "A hash of the source of a figure's notebook and of what it reads, as it is now: the records of its cells, or what it measured itself."
     text = ["".join(cell["source"]) for cell in json.loads(notebook_path(notebook).read_text(encoding="utf-8"))["cells"]]
     places = [record_path(cell, profile_name, results_dir) for cell in cells_of_notebook(notebook, profile_name)]
+    places = places or sorted(p for p in results_place(profile_name, results_dir).glob(f"{notebook.split('_')[0]}_*") if p.suffix in (".csv", ".json", ".npz"))
     records = [hashlib.sha256(place.read_bytes()).hexdigest() if place.exists() else None for place in places]
     return hashlib.sha256(json.dumps([text, records]).encode()).hexdigest()[:16]
+
+
+def left_out(
+    path: Path,  # an executed notebook
+) -> list:  # of str: what, and why
+    "What a notebook that was run had to leave out, in its own words: the lines that it began with `left out:`."
+    cells = json.loads(Path(path).read_text(encoding="utf-8")).get("cells", ())
+    printed = ["".join(output.get("text", ())) for cell in cells for output in cell.get("outputs", ())]
+    return [line.removeprefix("left out: ") for text in printed for line in text.splitlines() if line.startswith("left out: ")]
 
 
 def is_drawn(
@@ -890,12 +909,13 @@ def is_drawn(
     results_dir=None,  # None stands for figures/<profile>
 ) -> bool:
     "Whether the executed copy of a figure's notebook is there, made from the source and the records that are there now."
-    folder = Path(results_dir) if results_dir else figures_dir(profile_name)
+    path = results_place(profile_name, results_dir) / f"{notebook}.ipynb"
     try:
-        copy = json.loads((folder / f"{notebook}.ipynb").read_text(encoding="utf-8"))
-        return copy["metadata"]["pumap"]["made_from"] == made_from(notebook, profile_name, results_dir)
+        copy = json.loads(path.read_text(encoding="utf-8"))
+        same = copy["metadata"]["pumap"]["made_from"] == made_from(notebook, profile_name, results_dir)
     except (FileNotFoundError, ValueError, KeyError):
         return False
+    return same and (bool(cells_of_notebook(notebook, profile_name)) or not left_out(path))  # of a cell that is missing the plan of `pumap run` knows
 
 
 def signed(
@@ -1236,6 +1256,17 @@ def training_name(
     return re.sub(r"[^a-zA-Z0-9=_.+-]", "", "+".join(parts).replace("_", ""))
 
 
+def is_json(
+    path: Path,  # a file, or none
+) -> bool:
+    "Whether the file is there and whole."
+    try:
+        json.loads(Path(path).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
+
+
 def training_runs(
     runs: list,  # of dict: parameters of paper/cell_training
     results_dir,  # the folder that keeps graphs and records
@@ -1248,11 +1279,11 @@ def training_runs(
         name = training_name(run)
         place = Path(results_dir) / "training" / f"{name}.json"
         try:
-            if not place.exists():
+            if not is_json(place):
                 copy = place.parent / "cells" / f"{name}.ipynb"
                 run_notebook(notebook_path("cell_training"), copy, run | {"name": name, "results_dir": portable(results_dir), "data_dir": str(data_dir)})
             records.append(json.loads(place.read_text()))
-        except (NotebookFailed, json.JSONDecodeError) as error:
+        except NotebookFailed as error:
             if reasons is None:
                 raise
             reasons[name] = f"{place.name}: {error}"
@@ -1306,14 +1337,14 @@ class Measurements:
 
     @property
     def to_measure(self) -> tuple:
-        "Names of the data sets to measure now: all or none."
-        return self.wanted if self.lines is None else ()
+        "Names of the data sets to measure now: those that the table does not have."
+        there = {line.get("dataset") for line in self.lines or ()}
+        return tuple(name for name in self.wanted if name not in there)
 
     def __str__(self):
         if self.lines is None:
             return "nothing measured yet, so it will be now"
-        absent = sorted(set(self.wanted) - {line.get("dataset") for line in self.lines})
-        return f"read from {portable(self.path)}; delete the file to measure anew" + (f"\nnot in that file: {', '.join(absent)}" if absent else "")
+        return f"read from {portable(self.path)}; delete the file to measure anew" + (f"\nnot in that file, so measured now: {', '.join(self.to_measure)}" if self.to_measure else "")
 
 
 def write_measurements(
@@ -1359,17 +1390,20 @@ def measurements(
     save_to="",  # where it will be written; "": it is not, and is looked for in `results_dir`
 ) -> Measurements:  # print it to tell what is there
     "The measurements of a notebook, if an earlier run kept them."
-    folder = save_to or results_folder(results_dir or (figures_dir(profile_name) if profile_name != "smoke" else ""))
+    folder = save_to or results_folder(results_dir, profile_name)
     path = Path(folder) / f"{name}.csv"
     return Measurements(path, tuple(wanted), read_measurements(path))
 
 # %% ../nbs/09_experiments.ipynb #9e959441
 def title_of(
     title: str,  # name for people
-    stand_in_for: str | None,  # name of the data set that it replaces, if it does
+    stand_in_for: str | None,  # slug of the data set that it replaces, if it does
 ) -> str:
     "The name of a data set, and what it stands in for."
-    return title + (f" (in place of {stand_in_for})" if stand_in_for else "")
+    from pumap.datasets import DATASETS
+
+    replaced = DATASETS[stand_in_for].title if stand_in_for in DATASETS else stand_in_for
+    return title + (f" (in place of {replaced})" if replaced else "")
 
 
 def first_rows(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_data_fetches_what_is_named(pumap, monkeypatch):
 
 def test_run_hands_on_what_it_was_given(pumap, monkeypatch, tmp_path):
     handed = []
-    monkeypatch.setattr(cli, "carry_out", lambda figures, plan, without, profile, results, config, jobs, extra: handed.append((config, jobs, extra)) or 0)
+    monkeypatch.setattr(cli, "carry_out", lambda figures, plan, without, profile, results, config, jobs, extra, strict: handed.append((config, jobs, extra)) or 0)
     monkeypatch.setattr(cli, "absent_data", lambda cells, data, stand_ins: {})
     monkeypatch.chdir(tmp_path)
     Path("data").mkdir()
@@ -167,6 +168,30 @@ def test_dry_run_draws_what_a_run_would_draw(pumap, tmp_path):
     assert drawn("fig04", "table1", "fig15") == {"fig04_projections": "reuse", "table01_datasets": "reuse", "fig15_ssl_euclidean": "draw"}
     ex.record_path(cells[0], "smoke", tmp_path).write_text("{")
     assert drawn("fig04", "table1") == {"fig04_projections": "draw", "table01_datasets": "reuse"}
+
+
+def test_dry_run_names_what_stands_in(pumap, tmp_path):
+    out = pumap("run", "fig04", "-p", "laptop", "-n", "--stand-ins", "--results", tmp_path)[1]
+    line = next(line for line in out.splitlines() if "retina-umap-2d-seed0" in line)
+    assert "data=worm_neurons train=3267 test=419" in line and "data=" not in next(line for line in out.splitlines() if "mnist-umap-2d-seed0" in line)
+
+
+def test_what_a_notebook_left_out_is_told_and_not_taken_for_done(tmp_path, monkeypatch, capsys):
+    "Figures that measure by themselves have no cells, so only their copies know."
+    def drawn(*printed):
+        copy = {"cells": [{"outputs": [{"output_type": "stream", "text": [*printed]}]}], "metadata": {"pumap": {"made_from": ex.made_from("fig14_latent_algebra", "smoke", tmp_path)}}}
+        (tmp_path / "fig14_latent_algebra.ipynb").write_text(json.dumps(copy))
+        return ex.is_drawn("fig14_latent_algebra", "smoke", tmp_path)
+
+    figures = [ex.figure("fig14")]
+    monkeypatch.setattr(cli, "start_snakemake", lambda *_: drawn("left out: celeba: no faces here\n") or types.SimpleNamespace(returncode=0))
+    monkeypatch.setattr(cli, "watch", lambda *_: ({}, []))
+    for strict, code, word in ((False, 0, "warning"), (True, 1, "error")):
+        assert cli.carry_out(figures, {}, {}, "smoke", tmp_path, {}, 1, [], strict) == code
+        assert f"{word}: fig14_latent_algebra: left out: celeba: no faces here" in capsys.readouterr().err
+    assert drawn("all faces\n") and cli.carry_out(figures, {}, {}, "smoke", tmp_path, {}, 1, [], True) == 0
+    (tmp_path / "fig14_latent_algebra.csv").write_text("other measurements\n")
+    assert not ex.is_drawn("fig14_latent_algebra", "smoke", tmp_path)
 
 
 # errors

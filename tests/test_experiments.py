@@ -188,6 +188,20 @@ def test_damaged_embeddings_are_told(place, tmp_path, harm):
     assert ex.cell_state(CELL, "smoke", tmp_path) == "damaged"
 
 
+@pytest.mark.parametrize("bit", range(40))
+def test_any_flipped_bit_is_told_or_changes_nothing(place, tmp_path, bit):
+    "Wherever it is: in a header, in the packed numbers, in the directory of the archive."
+    points = np.random.default_rng(0).normal(size=(99, 2)).astype("float32")
+    ex.write_record(RECORD, place, embedding=points, y=np.zeros(99))
+    content = bytearray(place.with_suffix(".npz").read_bytes())
+    content[np.random.default_rng(bit).integers(len(content))] ^= 1 << bit % 8
+    place.with_suffix(".npz").write_bytes(content)
+    try:
+        np.testing.assert_array_equal(ex.read_embedding(ex.read_record(place), tmp_path)[0], points)
+    except ex.RecordDamaged:
+        pass
+
+
 def test_setting_aside_deletes_nothing(place, tmp_path):
     ex.write_record(RECORD | {"inputs": "old"}, place, embedding=np.eye(2), y=[0, 1])
     assert ex.cell_state(CELL, "smoke", tmp_path) == "stale"

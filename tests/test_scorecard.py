@@ -96,3 +96,25 @@ def test_the_page_links_the_pictures_beside_it(card, tmp_path):
 def test_report_writes_the_page(tmp_path):
     assert cli.report(profile="smoke", results=tmp_path) == 0
     assert "Claims" in " ".join(tree((tmp_path / "scorecard.html").read_text(encoding="utf-8")).itertext())
+
+
+def test_data_that_stand_in_are_named_and_not_judged(monkeypatch):
+    record = measured("retina", "umap", 2, trustworthiness=0.5)
+    record["data"] |= {"title": "Worm neurons", "stand_in_for": "retina"}
+    monkeypatch.setattr(sc, "records_of", lambda *_: [record])
+    card = sc.scorecard("laptop")
+    assert {row["within"] for row in card["cells"]} == {None}
+    line = next(line for line in sc.scorecard_markdown(card).splitlines() if line.startswith("| 2 | retina | 2 | umap |"))
+    assert line.endswith("| Worm neurons, stand-in for retina |")
+
+
+def test_records_of_the_original_and_of_a_stand_in_are_not_mixed(tmp_path):
+    "Seeds of one number must be of one data set: where the original was measured, what stood in for it is not looked at."
+    for seed, stand_in in ((0, False), (1, True), (2, True)):
+        cell = ex.Cell("retina", "pca", 2, seed)
+        record = measured("retina", "pca", 2, trustworthiness=0.5) | {"cell": vars(cell), "inputs": ex.inputs_hash(cell, "laptop", stand_in)}
+        record["data"] |= {"stand_in_for": "retina" if stand_in else None}
+        ex.write_record(record | {"profile": "laptop", "finished": "now"}, ex.record_path(cell, "laptop", tmp_path))
+    assert [record["cell"]["seed"] for record in sc.records_of("laptop", tmp_path)] == [0]
+    ex.record_path(ex.Cell("retina", "pca", 2), "laptop", tmp_path).unlink()
+    assert [record["cell"]["seed"] for record in sc.records_of("laptop", tmp_path)] == [1, 2]

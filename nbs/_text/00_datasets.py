@@ -1148,6 +1148,8 @@ assert padded(log_resized(rising)).shape == (32, 32, 1) and not padded(log_resiz
 #
 # A folder holds one folder for each label, with WAV files of one syllable each. As in the paper, the 20 most frequent labels are kept, the first 1,000 rows are for validation, the next 1,000 for the test, the rest for training. In a file the order is yours; so
 # do not sort it by label. The files of a folder are shuffled with a fixed seed.
+#
+# The file is your own, so no checksum is known: a record made from it does not notice that the file is another now. Whoever changes the songs should give `pumap run` another folder with `--results`.
 
 # %%
 #| export

@@ -40,6 +40,7 @@ import re
 import sys
 import time
 import zipfile
+import zlib
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
@@ -450,6 +451,14 @@ def figures_dir(
     return root() / "figures" / profile(profile_name).name
 
 
+def results_place(
+    profile_name: str,  # which profile
+    results_dir=None,  # None stands for figures/<profile>
+) -> Path:
+    "The folder given, or that of the profile."
+    return Path(results_dir) if results_dir else figures_dir(profile_name)
+
+
 def notebook_path(
     name: str,  # file stem, such as "fig04_projections"
 ) -> Path:  # its place in nbs/paper
@@ -458,11 +467,12 @@ def notebook_path(
 
 
 def results_folder(
-    results_dir,  # a path, "" or None for a temporary folder
+    results_dir,  # a path, "" or None for the folder of the profile
+    profile_name: str = "smoke",  # which profile; for smoke, and without a name, a temporary folder
 ) -> Path:  # an absolute folder
     "The folder that a notebook's `results_dir` parameter stands for; a temporary one is removed when Python ends."
-    if results_dir:
-        return Path(results_dir).expanduser().resolve()
+    if results_dir or profile_name != "smoke":
+        return Path(results_dir or figures_dir(profile_name)).expanduser().resolve()
     import atexit
     import shutil
     import tempfile
@@ -582,8 +592,7 @@ def record_path(
     results_dir=None,  # None stands for figures/<profile>
 ) -> Path:  # its place, whether it is there or not
     "Where the record of a cell is kept."
-    folder = Path(results_dir) if results_dir else figures_dir(profile_name)
-    return folder / "records" / f"{cell.id}.json"
+    return results_place(profile_name, results_dir) / "records" / f"{cell.id}.json"
 
 
 # %%
@@ -629,7 +638,7 @@ def read_record(
                     raise zipfile.BadZipFile("a checksum is wrong")
     except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
         raise RecordDamaged(f"{path.name} is not a record ({type(error).__name__}: {error}); set the file aside and run its cell again.") from error
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:  # a bit that was flipped shows itself in each of these ways
         raise RecordDamaged(f"The embedding of {path.name} cannot be read ({error}); set the record aside and run its cell again.") from error
     return record
 
@@ -1080,7 +1089,7 @@ def gather(
 ) -> Gathered:  # print it to tell what is there
     "The cells of a figure with their records; what is missing is run, and what cannot be had is told."
     size, reasons = profile(profile_name), {}
-    results = results_folder(results_dir or (figures_dir(profile_name) if profile_name != "smoke" else ""))
+    results = results_folder(results_dir, profile_name)
     cells = cells_for(figure_id, profile_name)
     records = collect(cells, profile_name, results, data_dir, reasons=reasons, stand_ins=stand_ins)
     return Gathered(size, results, cells, records, reasons)
@@ -1187,11 +1196,21 @@ def made_from(
     profile_name: str,  # which profile
     results_dir=None,  # None stands for figures/<profile>
 ) -> str:  # 16 hexadecimal digits
-    "A hash of the source of a figure's notebook and of the records that it reads, as they are now."
+    "A hash of the source of a figure's notebook and of what it reads, as it is now: the records of its cells, or what it measured itself."
     text = ["".join(cell["source"]) for cell in json.loads(notebook_path(notebook).read_text(encoding="utf-8"))["cells"]]
     places = [record_path(cell, profile_name, results_dir) for cell in cells_of_notebook(notebook, profile_name)]
+    places = places or sorted(p for p in results_place(profile_name, results_dir).glob(f"{notebook.split('_')[0]}_*") if p.suffix in (".csv", ".json", ".npz"))
     records = [hashlib.sha256(place.read_bytes()).hexdigest() if place.exists() else None for place in places]
     return hashlib.sha256(json.dumps([text, records]).encode()).hexdigest()[:16]
+
+
+def left_out(
+    path: Path,  # an executed notebook
+) -> list:  # of str: what, and why
+    "What a notebook that was run had to leave out, in its own words: the lines that it began with `left out:`."
+    cells = json.loads(Path(path).read_text(encoding="utf-8")).get("cells", ())
+    printed = ["".join(output.get("text", ())) for cell in cells for output in cell.get("outputs", ())]
+    return [line.removeprefix("left out: ") for text in printed for line in text.splitlines() if line.startswith("left out: ")]
 
 
 def is_drawn(
@@ -1200,12 +1219,13 @@ def is_drawn(
     results_dir=None,  # None stands for figures/<profile>
 ) -> bool:
     "Whether the executed copy of a figure's notebook is there, made from the source and the records that are there now."
-    folder = Path(results_dir) if results_dir else figures_dir(profile_name)
+    path = results_place(profile_name, results_dir) / f"{notebook}.ipynb"
     try:
-        copy = json.loads((folder / f"{notebook}.ipynb").read_text(encoding="utf-8"))
-        return copy["metadata"]["pumap"]["made_from"] == made_from(notebook, profile_name, results_dir)
+        copy = json.loads(path.read_text(encoding="utf-8"))
+        same = copy["metadata"]["pumap"]["made_from"] == made_from(notebook, profile_name, results_dir)
     except (FileNotFoundError, ValueError, KeyError):
         return False
+    return same and (bool(cells_of_notebook(notebook, profile_name)) or not left_out(path))  # of a cell that is missing the plan of `pumap run` knows
 
 
 def signed(
@@ -1346,6 +1366,9 @@ def ssl_method(
 # And what a profile sets: which cells, how many rows, how wide the network, how long the training, and which rows it stops on. The `paper` profile has the original's numbers: the network `cnn13`, 256 features that two heads of 256 and 256 units share, 1,024 dimensions, batches
 # of 128 labelled images and 128 edges, at most 500 epochs of 390 steps (312 for CIFAR10), looked at every ten epochs on the 10,000 labelled validation images, and ended after a hundred epochs without a better accuracy. The original trains the classifier first
 # and then goes on with both losses from its best weights; here both are one training that begins with `n_label_steps` on the labels alone.
+#
+# Three things of that profile are not the original's. Its learning rate is constant, 0.0001 for the classifier on MNIST and Fashion-MNIST and 0.001 elsewhere; ours is 0.001 at its highest throughout, and falls to zero. Its second stage may take 500 times ten epochs, and ends when ten of these have gained less than 0.0025;
+# ours has 500 epochs for both. And it reports the accuracy after the last of them, where ours goes back to the best weights.
 #
 # The other profiles train briefly. In a brief training the two heads of such a Y go their own ways (`08_semisupervised` measures it), so there the classifier reads the UMAP space itself, of fewer dimensions. The `laptop` profile has `cnn13` with an eighth of the filters, and shrinks images
 # to half their size in the network's first layer: the graph and the augmentations are those of the full images.
@@ -1670,6 +1693,17 @@ def training_name(
     return re.sub(r"[^a-zA-Z0-9=_.+-]", "", "+".join(parts).replace("_", ""))
 
 
+def is_json(
+    path: Path,  # a file, or none
+) -> bool:
+    "Whether the file is there and whole."
+    try:
+        json.loads(Path(path).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
+
+
 def training_runs(
     runs: list,  # of dict: parameters of paper/cell_training
     results_dir,  # the folder that keeps graphs and records
@@ -1682,11 +1716,11 @@ def training_runs(
         name = training_name(run)
         place = Path(results_dir) / "training" / f"{name}.json"
         try:
-            if not place.exists():
+            if not is_json(place):
                 copy = place.parent / "cells" / f"{name}.ipynb"
                 run_notebook(notebook_path("cell_training"), copy, run | {"name": name, "results_dir": portable(results_dir), "data_dir": str(data_dir)})
             records.append(json.loads(place.read_text()))
-        except (NotebookFailed, json.JSONDecodeError) as error:
+        except NotebookFailed as error:
             if reasons is None:
                 raise
             reasons[name] = f"{place.name}: {error}"
@@ -1776,14 +1810,14 @@ class Measurements:
 
     @property
     def to_measure(self) -> tuple:
-        "Names of the data sets to measure now: all or none."
-        return self.wanted if self.lines is None else ()
+        "Names of the data sets to measure now: those that the table does not have."
+        there = {line.get("dataset") for line in self.lines or ()}
+        return tuple(name for name in self.wanted if name not in there)
 
     def __str__(self):
         if self.lines is None:
             return "nothing measured yet, so it will be now"
-        absent = sorted(set(self.wanted) - {line.get("dataset") for line in self.lines})
-        return f"read from {portable(self.path)}; delete the file to measure anew" + (f"\nnot in that file: {', '.join(absent)}" if absent else "")
+        return f"read from {portable(self.path)}; delete the file to measure anew" + (f"\nnot in that file, so measured now: {', '.join(self.to_measure)}" if self.to_measure else "")
 
 
 def write_measurements(
@@ -1831,7 +1865,7 @@ def measurements(
     save_to="",  # where it will be written; "": it is not, and is looked for in `results_dir`
 ) -> Measurements:  # print it to tell what is there
     "The measurements of a notebook, if an earlier run kept them."
-    folder = save_to or results_folder(results_dir or (figures_dir(profile_name) if profile_name != "smoke" else ""))
+    folder = save_to or results_folder(results_dir, profile_name)
     path = Path(folder) / f"{name}.csv"
     return Measurements(path, tuple(wanted), read_measurements(path))
 
@@ -1843,8 +1877,8 @@ with tempfile.TemporaryDirectory() as folder:
     write_measurements([{"dataset": "digits", "encoder": "", "n_rows": 1000, "seconds": 1 / 3}], nothing.path)
     assert nothing.path.read_text() == "dataset,encoder,n_rows,seconds\ndigits,,1000,0.333333\n"
     there = measurements("speed", ("digits", "moons"), "smoke", save_to=folder)
-    assert there.lines == [{"dataset": "digits", "encoder": "", "n_rows": 1000, "seconds": 0.333333}] and there.to_measure == ()
-    assert str(there).endswith("not in that file: moons")
+    assert there.lines == [{"dataset": "digits", "encoder": "", "n_rows": 1000, "seconds": 0.333333}] and there.to_measure == ("moons",)
+    assert str(there).endswith("not in that file, so measured now: moons")
     there.path.write_text("a,b\n1\n")
     try: read_measurements(there.path)
     except ValueError as error: assert "delete the file" in str(error)
@@ -1858,10 +1892,13 @@ with tempfile.TemporaryDirectory() as folder:
 #| export
 def title_of(
     title: str,  # name for people
-    stand_in_for: str | None,  # name of the data set that it replaces, if it does
+    stand_in_for: str | None,  # slug of the data set that it replaces, if it does
 ) -> str:
     "The name of a data set, and what it stands in for."
-    return title + (f" (in place of {stand_in_for})" if stand_in_for else "")
+    from pumap.datasets import DATASETS
+
+    replaced = DATASETS[stand_in_for].title if stand_in_for in DATASETS else stand_in_for
+    return title + (f" (in place of {replaced})" if replaced else "")
 
 
 def first_rows(
@@ -1947,4 +1984,4 @@ reasons = {}
 few = first_rows(("digits", "nowhere"), 100, 10**6, reasons=reasons)
 assert list(few) == ["digits"] and len(few["digits"].X_train) == 100 and len(few["digits"].X_test) > 100
 print(reasons["nowhere"])
-assert speed_line(few["digits"], "pumap", "mlp", "GPU:0")["device"] == "GPU" and title_of("Cells", "retina") == "Cells (in place of retina)"
+assert speed_line(few["digits"], "pumap", "mlp", "GPU:0")["device"] == "GPU" and title_of("Worm neurons", "retina") == "Worm neurons (in place of Retina)"

@@ -653,7 +653,7 @@ def _cell_words(row):
 assert records_frame(made_up_records()).shape == (2 * 4 * 3, 9)
 stand_in = made_up_records(datasets=["finches"], methods=["pca"], seeds=1)
 stand_in[0]["data"]["stand_in_for"] = "cassins"
-assert records_frame(stand_in).title[0] == "Finches (in place of cassins)" and records_frame(stand_in).stand_in[0] == "Finches"
+assert records_frame(stand_in).title[0] == "Finches (in place of Cassin's vireo)" and records_frame(stand_in).stand_in[0] == "Finches"
 
 
 # %% [markdown]

@@ -196,9 +196,9 @@ def report_table(
     "What was measured of one table, for people."
     rows = [row for row in card["cells"] if row["table"] == number and row["ours"] is not None]
     place = "labels" if number == 8 else "dim"
-    shown = Table("data set", place, "method", "paper", "ours", "sd", "rows", "seeds", "within", title=f"Table {number}: {rows[0]['metric']}, profile {card['profile']}")
+    shown = Table("data set", place, "method", "paper", "ours", "sd", "rows", "seeds", "within", "data", title=f"Table {number}: {rows[0]['metric']}, profile {card['profile']}")
     for row in rows:
-        shown.add_row(*(sc.scorecard_text(row[key], no="NO") for key in ("dataset", place, "method", "paper", "ours", "sd", "n", "seeds", "within")))
+        shown.add_row(*(sc.scorecard_text(row[key], no="NO") for key in ("dataset", place, "method", "paper", "ours", "sd", "n", "seeds", "within", "source")))
     return shown
 
 
@@ -273,6 +273,7 @@ def print_plan(
     figures: list,  # the figures asked for
     profile: str,  # which profile
     results: Path,  # where records are kept
+    stand_ins: bool,  # may stand-in data be used?
 ):
     "What `run` would do, one line per cell; touches nothing."
     from pumap.datasets import DATASETS
@@ -282,10 +283,11 @@ def print_plan(
     for cell, state in plan.items():
         settings = " ".join(f"{key}={value}" for key, value in ex.settings_for(cell, profile).items())
         todo = {"done": "reuse", "missing": "run"}.get(state, f"run ({state}; the record there is set aside)")
-        train, _, test = DATASETS[cell.dataset].rows
-        first = ex.rows_of(cell, profile)
-        train, test = first[0] or train, first[1] or test
-        say(f"  {cell.id:32} {todo:6} train={train} test={test} {settings}".rstrip())
+        actual = ex.STAND_INS.get(cell.dataset, cell.dataset) if stand_ins else cell.dataset
+        (train, _, test), first = DATASETS[actual].rows, ex.rows_of(cell, profile)
+        train, test = min(train, first[0] or train), min(test, first[1] or test)
+        data = "" if actual == cell.dataset else f" data={actual}"
+        say(f"  {cell.id:32} {todo:6}{data} train={train} test={test} {settings}".rstrip())
     todo = {cell for cell, state in plan.items() if state != "done"}
     draw = to_draw(figures, todo, profile, results)
     for notebook in dict.fromkeys(f.notebook for f in figures):
@@ -661,6 +663,7 @@ def carry_out(
     config: dict,  # the rest of the Snakefile's configuration
     jobs: int | None,  # cells at the same time, as in `start_snakemake`
     extra: list,  # more arguments for Snakemake
+    strict: bool = False,  # is data that a notebook had to leave out an error?
 ) -> int:  # exit code
     "Runs what is missing and draws what is out of date."
     cells = {cell for cell, state in plan.items() if state != "done" and cell.dataset not in without}
@@ -690,7 +693,10 @@ def carry_out(
         tell_failures(unmade, failed, results, process.returncode)
         return 1
     say(f"{names}: in {ex.portable(results)}")
-    return 0
+    lacking = [(path.stem, told) for path in redraw for told in ex.left_out(path) if not ex.cells_of_notebook(path.stem, profile)]
+    for notebook, told in lacking:
+        say(f"{'error' if strict else 'warning'}: {notebook}: left out: {told}", error=True)
+    return 1 if strict and lacking else 0
 
 
 # %%
@@ -714,7 +720,7 @@ def run(
     check_data(data)
     plan = plan_of(figures, profile, folder, stand_ins)
     if dry_run:
-        print_plan(plan, figures, profile, folder)
+        print_plan(plan, figures, profile, folder, stand_ins)
         return 0
     with only_run_in(folder):
         without = absent_data([cell for cell, state in plan.items() if state != "done"], data, stand_ins)
@@ -725,7 +731,7 @@ def run(
         prepare(plan, without, profile, folder)
         data_dir = data or os.environ.get("PUMAP_DATA")
         config = {"profile": profile, "results_dir": str(folder), "data_dir": str(Path(data_dir).resolve()) if data_dir else "", "stand_ins": stand_ins}
-        return carry_out(figures, plan, without, profile, folder, config, jobs, context.obj or [])
+        return carry_out(figures, plan, without, profile, folder, config, jobs, context.obj or [], strict)
 
 
 # %% [markdown]

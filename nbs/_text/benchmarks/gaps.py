@@ -59,7 +59,7 @@ TRIALS = {
 }
 size = ex.profile(profile)
 trials = trials or TRIALS.get(profile, [])
-results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+results = ex.results_folder(results_dir, profile)
 kept = ex.measurements("benchmark_gaps", tuple(dict.fromkeys(trial[0] for trial in trials)), profile, results, save_to)
 print(f"{len(trials)} trials; {len(kept.lines or [])} are kept in {ex.portable(kept.path)}")
 

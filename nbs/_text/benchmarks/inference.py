@@ -55,7 +55,7 @@ single_repeats = 200  # timed calls with one row
 
 # %%
 dataset = dataset or ("digits" if ex.profile(profile).name in ("smoke", "quick") else "fmnist")
-results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+results = ex.results_folder(results_dir, profile)
 kept = Path(save_to or results) / "benchmark_inference.csv"
 times = pd.read_csv(kept) if kept.is_file() else None
 print("nothing measured yet, so it will be now" if times is None else f"read from {ex.portable(kept)}; delete the file to measure anew")

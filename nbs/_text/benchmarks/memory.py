@@ -36,7 +36,7 @@ save_to = ""  # folder for the table; "" shows it without writing
 
 # %%
 assert profile in ("smoke", "laptop"), f"profile is {profile!r}; it must be smoke or laptop."
-results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+results = ex.results_folder(results_dir, profile)
 
 # %% [markdown]
 # Two efforts of the fast solver, the second its default and three times the first, and umap-learn's ParametricUMAP with its defaults. In the profile `laptop` these runs are some of `training_speed`.

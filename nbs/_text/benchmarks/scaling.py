@@ -113,7 +113,7 @@ for name, value in exponents.items():
 with plots.use_style():
     fig = plots.Picture(figsize=(plots.TEXT_WIDTH, 2.6), layout="constrained")
     seconds, memory = fig.subplots(1, 2)
-    for part, marker, colour in zip(("graph", "fit", "embed"), "so^", (plots.GREY, plots.METHOD_COLOURS["pumap"], plots.METHOD_COLOURS["umap"])):
+    for part, marker, colour in zip(("graph", "fit", "embed"), "so^", (plots.GREY, plots.METHOD_COLOURS["pumap"], plots.METHOD_COLOURS["pumap"])):
         seconds.plot(table.n, table[f"{part}_seconds"], marker=marker, ms=4, color=colour, label=part)
     seconds.set(xscale="log", yscale="log", xlabel="Rows", ylabel="Seconds", title=f"{effort:g} passes over the edges")
     memory.plot(table.n, table.peak_mb, marker="o", ms=4, color=plots.METHOD_COLOURS["pumap"], label="peak")

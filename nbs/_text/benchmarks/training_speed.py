@@ -46,7 +46,7 @@ save_to = ""  # folder for the picture and the tables; "" draws without writing
 # %%
 assert profile in ("smoke", "laptop"), f"profile is {profile!r}; it must be smoke or laptop."
 assert set(encoders) <= {"mlp", "conv28"}, f"encoders is {encoders!r}; they can be mlp and conv28."
-results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+results = ex.results_folder(results_dir, profile)
 
 # %% [markdown]
 # ## Runs
@@ -161,13 +161,19 @@ for reason in reasons.values():
 elsewhere = pd.DataFrame(pairs)
 Markdown(plots.to_markdown(elsewhere))
 
-
 # %% [markdown]
 # ## The picture
 #
-# A broken or dotted line is one run with its loss as it goes, with a dot at its end. The dots of the fast solver are the ends of runs with different efforts; grey signs are its runs with one part changed.
+# A broken or dotted line is one run with its loss as it goes, on a sample of the edges; the sign of the same solver is where its run ended, on a million pairs and so not exactly on the line. The dots of the fast solver are the ends of runs with different efforts; grey signs are its runs with one part changed.
 
 # %%
+ENDS = {"paper": "s", "umap-learn": "v"}  # signs of the ends; the other solvers have theirs from `plots`
+WITHOUT = {
+    "n_coordinates=0": "no principal coordinates", "capped_until=0.0": "no cap on the repulsion", "normalise=False": "no batch normalisation",
+    "layout_passes=3": "a layout to start from", "layout_passes=0": "no layout to start from",
+}  # fmt: skip
+
+
 def draw_ends(ax, encoder):
     "The runs of one encoder, and where each ended."
     for r in (r for r in records if r["encoder"] == encoder and r["seed"] == 0):
@@ -175,20 +181,20 @@ def draw_ends(ax, encoder):
             ax.plot(*np.array(r["curve"])[:, :2].T, **plots.SOLVER_LOOKS[r["solver"]])
     for solver, group in medians[medians.encoder == encoder].groupby("solver"):
         ends = group.sort_values("seconds")
-        ax.plot(ends.seconds, ends.cross_entropy, **({"marker": "o", "ms": 4} | plots.SOLVER_LOOKS[solver]), label=plots.SOLVER_LABELS[solver])
+        ax.plot(ends.seconds, ends.cross_entropy, **({"marker": ENDS.get(solver, "o"), "ms": 5} | plots.SOLVER_LOOKS[solver]), label=plots.SOLVER_LABELS[solver])
     changed = ablation[(ablation.encoder == encoder) & (ablation.changed != "-")] if len(ablation) else ablation
     for marker, part in zip("x+12", changed.itertuples()):
-        ax.plot(part.seconds, part.cross_entropy, marker=marker, ls="none", ms=6, color=plots.GREY, label=part.changed)
+        ax.plot(part.seconds, part.cross_entropy, marker=marker, ls="none", ms=6, color=plots.GREY, label=WITHOUT.get(part.changed, part.changed))
     lowest = medians[medians.encoder == encoder].cross_entropy.min()
     ax.set(xscale="log", xlabel="Seconds from the graph", ylabel="UMAP cross entropy, paper's form", ylim=(0.98 * lowest, 1.5 * lowest))
     ax.set_title(encoder, loc="left")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=True, framealpha=0.9, edgecolor="none")  # a curve may run behind it
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
 
 
 shown = list(dict.fromkeys(r["encoder"] for r in records))
 with plots.use_style():
-    fig = plots.Picture(figsize=(plots.COLUMN_WIDTH * len(shown) + 0.2, 3.0), layout="constrained")
+    fig = plots.Picture(figsize=(plots.COLUMN_WIDTH * len(shown) + 0.2, 3.8), layout="constrained")
     for ax, encoder in zip(fig.subplots(1, len(shown), squeeze=False)[0], shown):
         draw_ends(ax, encoder)
 assert np.isfinite(table.cross_entropy).all()

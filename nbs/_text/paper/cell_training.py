@@ -23,8 +23,11 @@
 # network; looking at the loss on the way stops the clock.
 
 # %%
+import io
 import json
 import time
+import zipfile
+import zlib
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -61,7 +64,7 @@ results = ex.results_folder(results_dir)
 # %% [markdown]
 # ## Data and graph
 #
-# The graph is built once for a data set and kept, so that all runs start from the same.
+# The graph is built once for a data set and kept, so that all runs start from the same. A file that cannot be read is made again.
 
 # %%
 from pumap.datasets import load, take
@@ -72,10 +75,12 @@ from pumap.training import encode, fit_embedding, fit_encoder, fit_encoder_fast,
 data = take(load(dataset, data_dir or None), n_train=n_train or None)
 X, X_test = (np.ascontiguousarray(rows.reshape(len(rows), -1), dtype=np.float32) for rows in (data.X_train, data.X_test))
 kept = results / "graphs" / f"{dataset}-{len(X)}.npz"
-if not kept.exists():
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    sparse.save_npz(kept, fuzzy_graph(X, random_state=0))
-graph = sparse.load_npz(kept)
+try:
+    graph = sparse.load_npz(kept)
+except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):  # not there, or broken
+    graph, buffer = fuzzy_graph(X, random_state=0), io.BytesIO()
+    sparse.save_npz(buffer, graph)
+    ex.write_atomic(kept, buffer.getvalue())
 edges, (a, b) = pruned_edges(graph), find_ab()
 print(f"{len(X)} rows, {len(edges.head)} edges")
 

@@ -45,7 +45,7 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 
 # %%
 size = ex.profile(profile)
-results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+results = ex.results_folder(results_dir, profile)
 
 # %% [markdown]
 # ## Runs

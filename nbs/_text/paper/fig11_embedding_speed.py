@@ -47,7 +47,7 @@ from pumap.training import encode
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
 results_dir = ""  # where the measurements are; "": figures/<profile> of the repository, for smoke a temporary folder
 data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
-stand_ins = False  # may other data of the same kind stand in for what cannot be passed on? worm_neurons, which stands in for retina, is always shown by its own name
+stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
 save_to = ""  # folder for the picture and the measurements; "" draws without writing
 n_train = 0  # training rows at most; 0: as the profile says
 n_new = 0  # new rows for the fast methods; 0: as the profile says
@@ -59,10 +59,11 @@ slow_repeats = 0  # timed calls of UMAP and t-SNE; 0: as the profile says
 SIZES = {  # data sets; rows for training, new rows, new rows for slow methods; repeats of slow methods
     "smoke": (("digits",), 300, 200, 30, 2),
     "quick": (("digits",), 1_197, 300, 300, 10),
-    "laptop": (("mnist", "fmnist", "worm_neurons"), 50_000, 10_000, 1_000, 3),
-    "paper": (("mnist", "fmnist", "worm_neurons"), 50_000, 10_000, 10_000, 10),
+    "laptop": (("mnist", "fmnist", "retina"), 50_000, 10_000, 1_000, 3),
+    "paper": (("mnist", "fmnist", "retina"), 50_000, 10_000, 10_000, 10),
 }
 wanted, *sizes = SIZES[ex.profile(profile).name]
+wanted = tuple(ex.STAND_INS.get(name, name) if stand_ins else name for name in wanted)
 n_train, n_new, n_slow, slow_repeats = (given or size for given, size in zip((n_train, n_new, n_slow, slow_repeats), sizes))
 kept = ex.measurements("fig11_embedding_speed", wanted, profile, results_dir, save_to)
 print(kept)
@@ -149,9 +150,9 @@ def measure(data):
 
 
 # %%
-lines = kept.lines or [line for data in loaded.values() for line in measure(data)]
+lines = (kept.lines or []) + [line for data in loaded.values() for line in measure(data)]
 assert lines, "Nothing could be measured: see the reasons above."
-if save_to and kept.lines is None:
+if save_to and loaded:
     ex.write_measurements(lines, kept.path)
 times = pd.DataFrame(lines)
 times[["dataset", "n_train", "method", "encoder", "device", "n_rows", "repeats", "warmup_seconds", "seconds_per_1000"]]

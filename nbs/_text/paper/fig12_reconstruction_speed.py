@@ -46,7 +46,7 @@ from pumap.baselines import make_method
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
 results_dir = ""  # where the measurements are; "": figures/<profile> of the repository, for smoke a temporary folder
 data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
-stand_ins = False  # may other data of the same kind stand in for what cannot be passed on? worm_neurons, which stands in for retina, is always shown by its own name
+stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
 save_to = ""  # folder for the picture and the measurements; "" draws without writing
 n_train = 0  # training rows at most; 0: as the profile says
 n_new = 0  # new rows for the fast methods; 0: as the profile says
@@ -59,10 +59,11 @@ slow_repeats = 0  # timed calls of UMAP; 0: as the profile says
 SIZES = {  # data sets; rows for training, new rows, new rows for UMAP, points for UMAP's way back; repeats of UMAP
     "smoke": (("digits",), 300, 200, 30, 5, 2),
     "quick": (("digits",), 1_197, 300, 300, 10, 3),
-    "laptop": (("mnist", "fmnist", "worm_neurons"), 50_000, 10_000, 1_000, 2, 1),
-    "paper": (("mnist", "fmnist", "worm_neurons"), 50_000, 10_000, 10_000, 10, 10),
+    "laptop": (("mnist", "fmnist", "retina"), 50_000, 10_000, 1_000, 2, 1),
+    "paper": (("mnist", "fmnist", "retina"), 50_000, 10_000, 10_000, 10, 10),
 }
 wanted, *sizes = SIZES[ex.profile(profile).name]
+wanted = tuple(ex.STAND_INS.get(name, name) if stand_ins else name for name in wanted)
 n_train, n_new, n_slow, n_inverse, slow_repeats = (given or size for given, size in zip((n_train, n_new, n_slow, n_inverse, slow_repeats), sizes))
 kept = ex.measurements("fig12_reconstruction_speed", wanted, profile, results_dir, save_to)
 print(kept)
@@ -143,9 +144,9 @@ def measure(data):
 
 
 # %%
-lines = kept.lines or [line for data in loaded.values() for line in measure(data)]
+lines = (kept.lines or []) + [line for data in loaded.values() for line in measure(data)]
 assert lines, "Nothing could be measured: see the reasons above."
-if save_to and kept.lines is None:
+if save_to and loaded:
     ex.write_measurements(lines, kept.path)
 times = pd.DataFrame(lines)
 times[["dataset", "n_train", "method", "encoder", "device", "embed_rows", "reconstruct_rows", "embed_per_1000", "reconstruct_per_1000", "both_per_1000"]]
@@ -185,9 +186,9 @@ def draw(times):
             for x, line in enumerate(group.itertuples()):
                 values, colour = [getattr(line, step) for step in steps], plots.METHOD_COLOURS[line.method]
                 ax.plot([x, x], [min(values), max(values)], color=colour, lw=0.8, zorder=2)
-                for step, value in zip(steps, values):
+                for step, value, aside in zip(steps, values, (-0.18, 0.18, 0)):  # side by side, since the sum often lies on one of its parts
                     both = step == "both_per_1000"
-                    ax.plot(x, value, SIGNS[step], color=colour, ms=6 if both else 4.5, mew=1, mfc=colour if both else "white", zorder=4 - both)
+                    ax.plot(x + aside, value, SIGNS[step], color=colour, ms=6 if both else 4.5, mew=1, mfc=colour if both else "white", zorder=4 - both)
             ax.set(yscale="log", xlim=(-0.5, len(group) - 0.5))
             ax.set_xticks(range(len(group)), [label_of(line) for line in group.itertuples()], fontsize=6.5)
             ax.set_title(f"{plots.wrap_title(group.title.iloc[0], 24)}\n{group.n_train.iloc[0]:,} training rows", loc="left")

@@ -77,7 +77,7 @@ SIZES = {
 }  # fmt: skip
 size = dict(SIZES[ex.profile(profile).name])
 size |= {name: given for name, given in {"n_train": n_train, "n_new": n_new, "n_steps": n_steps}.items() if given}
-results = ex.results_folder(results_dir or (ex.figures_dir(profile) if profile != "smoke" else ""))
+results = ex.results_folder(results_dir, profile)
 kept = Path(save_to or results) / "fig14_latent_algebra.csv"
 known = all(kept.with_suffix(suffix).is_file() for suffix in (".csv", ".json", ".npz"))
 print(f"read from {ex.portable(kept)} and its .json and .npz; delete them to measure anew" if known else "nothing measured yet, so it will be now")
@@ -312,7 +312,7 @@ if moves is not None:
 # %% [markdown]
 # ## Does the answer follow?
 #
-# For each attribute: the change of the mean probability when its vector is added, and when it is taken away. The answer follows if the first is above zero and the second below. A random direction does that for one attribute in four.
+# For each attribute: the change of the mean probability when its vector is added, and when it is taken away. The answer follows if the first is above zero and the second below. A direction that has nothing to do with an attribute does that for one attribute in two, as long as the answer changes in proportion to the strength: the vectors from shuffled annotations show how often it does.
 #
 # The *accuracy of the target* counts a moved reconstruction as right if the judge says yes after the attribute was added, or no after it was taken away. Without a move it is one half, whatever the attribute, since each row is asked about both ways.
 
@@ -409,7 +409,7 @@ def draw_strengths(ax, strengths, column, label):
         control = strengths[(strengths.method == method) & (strengths.vectors == "shuffled") & (strengths.strength == 1)]
         ax.plot(line.strength, line[column], **looks(method))
         ax.plot(control.strength, control[column], **looks(method, marker="x", ls="none", ms=5))
-    ax.set(xticks=[0, 0.5, 1, 2], xticklabels=["0", ".5", "1", "2"], title=label, ylim=(None, max(1.0, ax.get_ylim()[1])))
+    ax.set(xticks=[0, 0.5, 1, 2], xticklabels=["0", ".5", "1", "2"], title=label)
     ax.grid(axis="y", color=plots.FAINT, lw=0.5)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
@@ -427,7 +427,7 @@ def draw():
         title = lambda x, y, text: fig.text(x / width, 1 - y / height, text, va="bottom", fontweight="bold")
         methods = plots.in_order(about["networks"])
         labels = [plots.METHOD_LABELS[m].replace(" +", "\n+") for m in methods]
-        title(0.05, 0.25, f"A  {title_of_data()}: held-out rows, reconstructed")
+        title(0.05, 0.25, f"A  {ex.title_of(about['title'], about['stand_in_for'])}: held-out rows, reconstructed")
         draw_tiles(place(0.95, 0.35, 6.0, 1.2), np.concatenate([pictures[f"{m}_unmoved"] for m in methods]), labels)
         title(0.05, 1.95, "B  The first of them, attributes taken away (−), added (+)")
         for x, method, shown in zip((0.95, 3.2), methods, (map(words, about["shown"]), ())):
@@ -450,11 +450,6 @@ def draw():
 
 
 # %%
-def title_of_data():
-    "The name of the data, and what they stand in for."
-    return about["title"] + (f" (in place of {datasets.DATASETS[about['stand_in_for']].title})" if about["stand_in_for"] else "")
-
-
 def note():
     "What is seen, in the figure itself."
     shown = "Only what decoders made is shown: the photographs may not be passed on.\n" if about["dataset"] == "celeba" else ""
@@ -478,7 +473,7 @@ fig
 # %% [markdown]
 # ## What it says
 #
-# Claim C20 of the paper: features of faces are linear in the embedding, with the UMAP loss alone and with the autoencoder's loss. We take it to hold if the answer of the judge follows for more than half of the attributes, for both networks.
+# Claim C20 of the paper: features of faces are linear in the embedding, with the UMAP loss alone and with the autoencoder's loss. We take it to hold if the answer of the judge follows for more than half of the attributes, and for more than with shuffled annotations, for both networks. How far it follows is another matter: the mean changes stand beside the counts.
 
 # %%
 if moves is not None:

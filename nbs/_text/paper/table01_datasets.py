@@ -60,8 +60,7 @@ print(f"profile {profile}: {', '.join(names.values())}")
 def looked_at(name):
     "A data set's numbers of rows, shape and title, and up to 3,000 training rows or a sentence in their place."
     data = datasets.load(name, data_dir or None)
-    title = data.title + (f" (in place of {data.stand_in_for})" if data.stand_in_for else "")
-    told = {"data": title, "shape": "x".join(map(str, data.shape)), "n_train": len(data.y_train), "n_valid": len(data.y_valid), "n_test": len(data.y_test)}
+    told = {"data": ex.title_of(data.title, data.stand_in_for), "shape": "x".join(map(str, data.shape)), "n_train": len(data.y_train), "n_valid": len(data.y_valid), "n_test": len(data.y_test)}
     if "may not be passed on" in data.licence:
         return told, "Photographs of people, which may not be passed on, so none is shown."
     return told, data.X_train[:: max(1, len(data.X_train) // 3000)].copy()

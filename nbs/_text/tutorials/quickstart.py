@@ -68,12 +68,14 @@ X_old.shape, X_new.shape
 
 # %%
 model = ParametricUMAP(random_state=0).fit(X_old)
-colours = np.unique(y, return_inverse=True)[1]
+classes, colours = np.unique(y, return_inverse=True)
 
 
 def draw(ax, z, colour, title):
-    "Points without axes: they have no unit, and may be turned."
-    ax.scatter(*z[:, :2].T, c=colour, cmap="tab10", vmin=0, vmax=9, s=4)
+    "Points without axes: they have no unit, and may be turned. A class has its name in its middle, since not everybody sees every colour."
+    ax.scatter(*z[:, :2].T, c=colour, cmap="turbo", vmin=0, vmax=max(1, len(classes) - 1), s=4)
+    for i in np.unique(colour) if 1 < len(classes) <= 30 else ():
+        ax.text(*np.median(z[colour == i, :2], axis=0), str(classes[i]), ha="center", va="center", fontsize=7, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7})
     ax.set_title(title, loc="left", fontsize=9)
     ax.set(xticks=[], yticks=[], aspect="equal")
 
