@@ -575,6 +575,7 @@ def run(
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Cells at the same time; if not given, as many as there are processors, 4 at most, or what a profile of Snakemake's says.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print what would be run, and touch nothing.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="A data set that cannot be had is an error.")] = False,
+    only_there: Annotated[bool, typer.Option("--only-there", help="Run no cell; draw from the records that are there.")] = False,
     stand_ins: Annotated[bool, typer.Option("--stand-ins", help="Where an original cannot be passed on, use other data of its kind, under their own name.")] = False,
     data: DataOption = None,
     results: ResultsOption = None,
@@ -585,6 +586,9 @@ def run(
     folder = folder_of(profile, results)
     check_data(data)
     plan = plan_of(figures, profile, folder, stand_ins)
+    if only_there:
+        say(f"{sum(state != 'done' for state in plan.values())} of {len(plan)} cells are not there, and are left out")
+        plan = {cell: state for cell, state in plan.items() if state == "done"}
     if dry_run:
         print_plan(plan, figures, profile, folder, stand_ins)
         return 0
@@ -596,7 +600,7 @@ def run(
             return 1
         prepare(plan, without, profile, folder)
         data_dir = data or os.environ.get("PUMAP_DATA")
-        config = {"profile": profile, "results_dir": str(folder), "data_dir": str(Path(data_dir).resolve()) if data_dir else "", "stand_ins": stand_ins}
+        config = {"profile": profile, "results_dir": str(folder), "data_dir": str(Path(data_dir).resolve()) if data_dir else "", "stand_ins": stand_ins, "run_missing": not only_there}
         return carry_out(figures, plan, without, profile, folder, config, jobs, context.obj or [], strict)
 
 # %% ../nbs/11_cli.ipynb #35e00c54

@@ -6,20 +6,20 @@
 __all__ = ['METHODS', 'UMAP_METHODS', 'PARAMETRIC', 'DECODING', 'PROTOCOL', 'PROTOCOL_VERSION', 'SSL_VERSION', 'SCALE_SETTINGS',
            'IN_64', 'PUMAPS', 'WITH_DECODER', 'TOYS', 'IMAGES', 'PAPER_DATA', 'LAPTOP_SETTINGS', 'PROFILES',
            'SSL_METHODS', 'INVERTIBLE', 'FIGURES', 'STAND_INS', 'RECORD_KEYS', 'METRICS', 'UMAP_RECONSTRUCTED',
-           'TRUSTWORTHINESS_ROWS', 'N_SHOWN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'FIT_MINUTES',
-           'TRAINED_FIGURES', 'unknown', 'Cell', 'check_cell', 'Block', 'Profile', 'profile', 'settings_for', 'rows_of',
-           'Figure', 'figure', 'cells_for', 'root', 'figures_dir', 'results_place', 'notebook_path', 'results_folder',
-           'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged', 'record_path', 'write_record', 'read_record',
-           'read_arrays', 'read_embedding', 'read_reconstructions', 'cell_state', 'set_aside', 'load_data',
-           'settings_used', 'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device',
-           'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered', 'gather', 'turned_only',
-           'NotebookFailed', 'check_parameters', 'clean_copy', 'cells_of_notebook', 'made_from', 'left_out', 'is_drawn',
-           'signed', 'run_notebook', 'SSLCell', 'cell_of', 'ssl_count', 'label_order', 'check_ssl_cell', 'ssl_method',
-           'SSLGrid', 'ssl_grid', 'ssl_settings', 'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell',
-           'last_layer', 'read_last_layer', 'save_ssl_cell', 'run_ssl_cell', 'cell_limits', 'figure_limits',
-           'training_name', 'is_json', 'training_runs', 'Timing', 'time_call', 'Measurements', 'write_measurements',
-           'read_measurements', 'measurements', 'title_of', 'first_rows', 'speed_line', 'timed_encoders',
-           'timed_devices', 'placed', 'timed_umap']
+           'TRUSTWORTHINESS_ROWS', 'N_SHOWN', 'NOT_RUN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS',
+           'FIT_MINUTES', 'TRAINED_FIGURES', 'unknown', 'Cell', 'check_cell', 'Block', 'Profile', 'profile',
+           'settings_for', 'rows_of', 'Figure', 'figure', 'cells_for', 'root', 'figures_dir', 'results_place',
+           'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged', 'record_path',
+           'write_record', 'read_record', 'read_arrays', 'read_embedding', 'read_reconstructions', 'cell_state',
+           'set_aside', 'load_data', 'settings_used', 'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes',
+           'versions', 'device', 'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered',
+           'gather', 'turned_only', 'NotebookFailed', 'check_parameters', 'clean_copy', 'cells_of_notebook',
+           'made_from', 'left_out', 'is_drawn', 'signed', 'run_notebook', 'SSLCell', 'cell_of', 'ssl_count',
+           'label_order', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings', 'choose_labels',
+           'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer', 'read_last_layer', 'save_ssl_cell',
+           'run_ssl_cell', 'cell_limits', 'figure_limits', 'training_name', 'is_json', 'training_runs', 'Timing',
+           'time_call', 'Measurements', 'write_measurements', 'read_measurements', 'measurements', 'title_of',
+           'first_rows', 'speed_line', 'timed_encoders', 'timed_devices', 'placed', 'timed_umap']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -745,6 +745,9 @@ def run_cell(
     return save_cell(cell, record, dataset, method.embedding_, reconstruction, results_dir)
 
 # %% ../nbs/09_experiments.ipynb #a3d752a9
+NOT_RUN = "not run yet"  # the reason for a cell whose record is missing, stale or damaged, if none may be run
+
+
 def collect(
     cells,  # the cells wanted
     profile_name: str,  # which profile
@@ -763,7 +766,7 @@ def collect(
             if state == "done":
                 records.append(read_record(path))
             elif not run_missing:
-                raise FileNotFoundError(f"{cell.id} has not been run in profile {profile_name} (state: {state}); run it with `pumap run`.")
+                raise FileNotFoundError(NOT_RUN if reasons is not None else f"{cell.id} has not been run in profile {profile_name} (state: {state}); run it with `pumap run`.")
             elif cell.dataset in absent:  # one search, or one download that fails, per data set
                 raise absent[cell.dataset]
             else:
@@ -804,7 +807,9 @@ class Gathered:
 
     def __str__(self):
         lines = [f"profile {self.profile.name}: {self.profile.title}; {len(self.records)} of {len(self.cells)} cells are there"]
-        return "\n".join(lines + [f"left out: {reason}" for reason in dict.fromkeys(self.reasons.values())])
+        waiting = [cell.id for cell, reason in self.reasons.items() if reason == NOT_RUN]
+        lines += [f"left out: {reason}" for reason in dict.fromkeys(self.reasons.values()) if reason != NOT_RUN]
+        return "\n".join(lines + [f"left out, {NOT_RUN}: {', '.join(waiting)}"] * bool(waiting))
 
 
 def gather(
@@ -813,12 +818,13 @@ def gather(
     results_dir="",  # where the records are; "" stands for figures/<profile>, for smoke a temporary folder
     data_dir="",  # as in `load_data`
     stand_ins: bool = False,  # as in `load_data`
+    run_missing: bool = True,  # as in `collect`
 ) -> Gathered:  # print it to tell what is there
-    "The cells of a figure with their records; what is missing is run, and what cannot be had is told."
+    "The cells of a figure with their records; what is missing is run if so asked, and what cannot be had is told."
     size, reasons = profile(profile_name), {}
     results = results_folder(results_dir, profile_name)
     cells = cells_for(figure_id, profile_name)
-    records = collect(cells, profile_name, results, data_dir, reasons=reasons, stand_ins=stand_ins)
+    records = collect(cells, profile_name, results, data_dir, run_missing, reasons, stand_ins)
     return Gathered(size, results, cells, records, reasons)
 
 # %% ../nbs/09_experiments.ipynb #532df988

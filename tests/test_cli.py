@@ -105,9 +105,9 @@ def test_run_hands_on_what_it_was_given(pumap, monkeypatch, tmp_path):
     assert pumap("run", "fig04", "-p", "smoke", "--results", "r")[0] == 0
     data = str(tmp_path / "data")
     assert handed == [
-        (common | {"data_dir": "", "stand_ins": False}, None, []),
-        (common | {"data_dir": data, "stand_ins": True}, 3, ["--quiet"]),
-        (common | {"data_dir": data, "stand_ins": False}, None, []),
+        (common | {"data_dir": "", "stand_ins": False, "run_missing": True}, None, []),
+        (common | {"data_dir": data, "stand_ins": True, "run_missing": True}, 3, ["--quiet"]),
+        (common | {"data_dir": data, "stand_ins": False, "run_missing": True}, None, []),
     ]
 
 
@@ -192,6 +192,24 @@ def test_what_a_notebook_left_out_is_told_and_not_taken_for_done(tmp_path, monke
     assert drawn("all faces\n") and cli.carry_out(figures, {}, {}, "smoke", tmp_path, {}, 1, [], True) == 0
     (tmp_path / "fig14_latent_algebra.csv").write_text("other measurements\n")
     assert not ex.is_drawn("fig14_latent_algebra", "smoke", tmp_path)
+
+
+def test_half_a_grid_can_be_drawn(pumap, tmp_path):
+    "No cell is run, what is missing is named, and nothing that is stale is set aside."
+    there, stale = ex.Cell("digits", "pca", 2), ex.Cell("moons", "pca", 2)
+    for cell in (there, stale):
+        ex.run_cell(cell, "smoke", tmp_path)
+    place = ex.record_path(stale, "smoke", tmp_path)
+    place.write_text(place.read_text().replace(ex.inputs_hash(stale, "smoke"), "0" * 16))
+    before = sorted((tmp_path / "records").iterdir())
+    code, out, _ = pumap("run", "fig05", "-p", "smoke", "--only-there", "--results", tmp_path)
+    n = len(ex.cells_of_notebook("fig05_trustworthiness", "smoke"))
+    assert code == 0 and f"{n - 1} of {n} cells are not there, and are left out" in out
+    assert sorted((tmp_path / "records").iterdir()) == before
+    copy = (tmp_path / "fig05_trustworthiness.ipynb").read_text()
+    assert "left out, not run yet: digits-umap-2d-seed0, " in copy and "moons-pca-2d-seed0" in copy and (tmp_path / "fig05_trustworthiness.png").exists()
+    out = pumap("run", "fig05", "-p", "smoke", "-n", "--results", tmp_path)[1]
+    assert f"{n - 1} of {n} cells to run" in out
 
 
 # errors

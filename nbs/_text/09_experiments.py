@@ -996,6 +996,9 @@ def run_cell(
 
 # %%
 #| export
+NOT_RUN = "not run yet"  # the reason for a cell whose record is missing, stale or damaged, if none may be run
+
+
 def collect(
     cells,  # the cells wanted
     profile_name: str,  # which profile
@@ -1014,7 +1017,7 @@ def collect(
             if state == "done":
                 records.append(read_record(path))
             elif not run_missing:
-                raise FileNotFoundError(f"{cell.id} has not been run in profile {profile_name} (state: {state}); run it with `pumap run`.")
+                raise FileNotFoundError(NOT_RUN if reasons is not None else f"{cell.id} has not been run in profile {profile_name} (state: {state}); run it with `pumap run`.")
             elif cell.dataset in absent:  # one search, or one download that fails, per data set
                 raise absent[cell.dataset]
             else:
@@ -1043,7 +1046,7 @@ with tempfile.TemporaryDirectory() as folder:
     points, labels = read_embedding(record, folder)
     assert points.shape == (300, 2) and labels.shape == (300,)
     reasons = {}
-    assert collect([Cell("digits", "umap", 2)], "smoke", folder, run_missing=False, reasons=reasons) == [] and "pumap run" in str(reasons)
+    assert collect([Cell("digits", "umap", 2)], "smoke", folder, run_missing=False, reasons=reasons) == [] and list(reasons.values()) == [NOT_RUN]
 record["metrics"]
 
 
@@ -1077,7 +1080,9 @@ class Gathered:
 
     def __str__(self):
         lines = [f"profile {self.profile.name}: {self.profile.title}; {len(self.records)} of {len(self.cells)} cells are there"]
-        return "\n".join(lines + [f"left out: {reason}" for reason in dict.fromkeys(self.reasons.values())])
+        waiting = [cell.id for cell, reason in self.reasons.items() if reason == NOT_RUN]
+        lines += [f"left out: {reason}" for reason in dict.fromkeys(self.reasons.values()) if reason != NOT_RUN]
+        return "\n".join(lines + [f"left out, {NOT_RUN}: {', '.join(waiting)}"] * bool(waiting))
 
 
 def gather(
@@ -1086,12 +1091,13 @@ def gather(
     results_dir="",  # where the records are; "" stands for figures/<profile>, for smoke a temporary folder
     data_dir="",  # as in `load_data`
     stand_ins: bool = False,  # as in `load_data`
+    run_missing: bool = True,  # as in `collect`
 ) -> Gathered:  # print it to tell what is there
-    "The cells of a figure with their records; what is missing is run, and what cannot be had is told."
+    "The cells of a figure with their records; what is missing is run if so asked, and what cannot be had is told."
     size, reasons = profile(profile_name), {}
     results = results_folder(results_dir, profile_name)
     cells = cells_for(figure_id, profile_name)
-    records = collect(cells, profile_name, results, data_dir, reasons=reasons, stand_ins=stand_ins)
+    records = collect(cells, profile_name, results, data_dir, run_missing, reasons, stand_ins)
     return Gathered(size, results, cells, records, reasons)
 
 
@@ -1104,6 +1110,7 @@ heights = record | {"cell": asdict(other), "metrics": record["metrics"] | {"silh
 assert replace(found, records=[record, heights], reasons={}).having("silhouette").cells == (cheap,)
 print(found)
 assert "1 of 2 cells are there\nleft out: Bison is not here." in str(found)
+assert str(replace(found, reasons={other: NOT_RUN})).endswith(f"left out, not run yet: {other.id}")
 
 # %% [markdown]
 # PCA gives a check of all measures at once. With as many components as the data have columns it leaves nothing out: it only turns the data. So the numbers of such a cell

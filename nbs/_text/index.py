@@ -39,7 +39,10 @@
 # ```
 #
 # Each sets up all it needs in `.venv/` (the first time: some minutes and 3 GB); a second call is quick. `figures/quick/` then holds the pictures, the tables, and
-# the notebooks as they were executed. The same from the paper's data, as shown above and kept in [figures/laptop](../figures/laptop): `make figures PROFILE=laptop ARGS=--stand-ins`.
+# the notebooks as they were executed.
+#
+# The same from the paper's data, as shown above and kept in [figures/laptop](../figures/laptop), takes a day or two on two cores: `make figures PROFILE=laptop`. MNIST, Fashion-MNIST, the bison, CIFAR10 and the retina are fetched; the songs were never published and the faces have to be asked for, so these are left out, with a word,
+# until you have them (`pumap data` says what goes where). `ARGS=--stand-ins` takes other data in place of CIFAR10, songs, retina and faces, as the records kept here do. Those were packed for this project and are published nowhere in this form: you will hardly have them.
 
 # %% [markdown]
 # ## A minute of the library
@@ -113,30 +116,30 @@ assert (again.transform(X[1500:]) == z_new).all()
 #
 # ## Figure, notebook, command
 #
-# | figure or table | notebook | command |
+# | figure or table | notebook, and as it was executed | command |
 # |---|---|---|
-# | Figure 1: overview | [fig01_overview](paper/fig01_overview.ipynb) | `pumap run fig01 --profile laptop` |
-# | Figure 2: variants, with their gradients measured | [fig02_variants](paper/fig02_variants.ipynb) | `pumap run fig02 --profile laptop` |
-# | Table 1: the data sets | [table01_datasets](paper/table01_datasets.ipynb) | `pumap run table1 --profile laptop --stand-ins` |
-# | Figure 3: moons with three labels per class | [fig03_moons_ssl](paper/fig03_moons_ssl.ipynb) | `pumap run fig03 --profile laptop` |
-# | Figure 4: projections | [fig04_projections](paper/fig04_projections.ipynb) | `pumap run fig04 --profile laptop --stand-ins` |
-# | Figure 5, Table 2: trustworthiness | [fig05_trustworthiness](paper/fig05_trustworthiness.ipynb) | `pumap run fig05 table2 --profile laptop --stand-ins` |
-# | Figure 6, Table 3: accuracy of the nearest neighbour | [fig06_knn1](paper/fig06_knn1.ipynb) | `pumap run fig06 table3 --profile laptop --stand-ins` |
-# | Figure 7, Table 4: accuracy of five neighbours | [fig07_knn5](paper/fig07_knn5.ipynb) | `pumap run fig07 table4 --profile laptop --stand-ins` |
-# | Figure 8, Table 5: silhouette of the classes | [fig08_silhouette](paper/fig08_silhouette.ipynb) | `pumap run fig08 table5 --profile laptop --stand-ins` |
-# | Figure 9, Table 6: clusters and labels | [fig09_clustering](paper/fig09_clustering.ipynb) | `pumap run fig09 table6 --profile laptop --stand-ins` |
-# | Figure 10: training curves | [fig10_training_curves](paper/fig10_training_curves.ipynb) | `pumap run fig10 --profile laptop --stand-ins` |
-# | Figure 11: speed of embedding | [fig11_embedding_speed](paper/fig11_embedding_speed.ipynb) | `pumap run fig11 --profile laptop --stand-ins` |
-# | Figure 12: speed of reconstruction | [fig12_reconstruction_speed](paper/fig12_reconstruction_speed.ipynb) | `pumap run fig12 --profile laptop --stand-ins` |
-# | Figure 13, Table 7: error of the reconstructions | [fig13_reconstruction](paper/fig13_reconstruction.ipynb) | `pumap run fig13 table7 --profile laptop --stand-ins` |
-# | Figure 14: attributes of faces | [fig14_latent_algebra](paper/fig14_latent_algebra.ipynb) | `pumap run fig14 --profile laptop --stand-ins` |
-# | Figure 15: few labels and the UMAP loss | [fig15_ssl_euclidean](paper/fig15_ssl_euclidean.ipynb) | `pumap run fig15 --profile laptop --stand-ins` |
-# | Figure 16: few labels and augmentation | [fig16_ssl_augmented](paper/fig16_ssl_augmented.ipynb) | `pumap run fig16 --profile laptop --stand-ins` |
-# | Figure 17: the classifier's last layer | [fig17_last_layer](paper/fig17_last_layer.ipynb) | `pumap run fig17 --profile laptop --stand-ins` |
-# | Figure 18, Table 8: few labels and the learned graph | [fig18_ssl_learned](paper/fig18_ssl_learned.ipynb) | `pumap run fig18 table8 --profile laptop --stand-ins` |
+# | Figure 1: overview | [fig01_overview](paper/fig01_overview.ipynb), [executed](../figures/laptop/fig01_overview.ipynb) | `pumap run fig01 --profile laptop` |
+# | Figure 2: variants, with their gradients measured | [fig02_variants](paper/fig02_variants.ipynb), [executed](../figures/laptop/fig02_variants.ipynb) | `pumap run fig02 --profile laptop` |
+# | Table 1: the data sets | [table01_datasets](paper/table01_datasets.ipynb), [executed](../figures/laptop/table01_datasets.ipynb) | `pumap run table1 --profile laptop --stand-ins` |
+# | Figure 3: moons with three labels per class | [fig03_moons_ssl](paper/fig03_moons_ssl.ipynb), [executed](../figures/laptop/fig03_moons_ssl.ipynb) | `pumap run fig03 --profile laptop` |
+# | Figure 4: projections | [fig04_projections](paper/fig04_projections.ipynb), [executed](../figures/laptop/fig04_projections.ipynb) | `pumap run fig04 --profile laptop --stand-ins` |
+# | Figure 5, Table 2: trustworthiness | [fig05_trustworthiness](paper/fig05_trustworthiness.ipynb), [executed](../figures/laptop/fig05_trustworthiness.ipynb) | `pumap run fig05 table2 --profile laptop --stand-ins` |
+# | Figure 6, Table 3: accuracy of the nearest neighbour | [fig06_knn1](paper/fig06_knn1.ipynb), [executed](../figures/laptop/fig06_knn1.ipynb) | `pumap run fig06 table3 --profile laptop --stand-ins` |
+# | Figure 7, Table 4: accuracy of five neighbours | [fig07_knn5](paper/fig07_knn5.ipynb), [executed](../figures/laptop/fig07_knn5.ipynb) | `pumap run fig07 table4 --profile laptop --stand-ins` |
+# | Figure 8, Table 5: silhouette of the classes | [fig08_silhouette](paper/fig08_silhouette.ipynb), [executed](../figures/laptop/fig08_silhouette.ipynb) | `pumap run fig08 table5 --profile laptop --stand-ins` |
+# | Figure 9, Table 6: clusters and labels | [fig09_clustering](paper/fig09_clustering.ipynb), [executed](../figures/laptop/fig09_clustering.ipynb) | `pumap run fig09 table6 --profile laptop --stand-ins` |
+# | Figure 10: training curves | [fig10_training_curves](paper/fig10_training_curves.ipynb), [executed](../figures/laptop/fig10_training_curves.ipynb) | `pumap run fig10 --profile laptop --stand-ins` |
+# | Figure 11: speed of embedding | [fig11_embedding_speed](paper/fig11_embedding_speed.ipynb), [executed](../figures/laptop/fig11_embedding_speed.ipynb) | `pumap run fig11 --profile laptop --stand-ins` |
+# | Figure 12: speed of reconstruction | [fig12_reconstruction_speed](paper/fig12_reconstruction_speed.ipynb), [executed](../figures/laptop/fig12_reconstruction_speed.ipynb) | `pumap run fig12 --profile laptop --stand-ins` |
+# | Figure 13, Table 7: error of the reconstructions | [fig13_reconstruction](paper/fig13_reconstruction.ipynb), [executed](../figures/laptop/fig13_reconstruction.ipynb) | `pumap run fig13 table7 --profile laptop --stand-ins` |
+# | Figure 14: attributes of faces | [fig14_latent_algebra](paper/fig14_latent_algebra.ipynb), [executed](../figures/laptop/fig14_latent_algebra.ipynb) | `pumap run fig14 --profile laptop --stand-ins` |
+# | Figure 15: few labels and the UMAP loss | [fig15_ssl_euclidean](paper/fig15_ssl_euclidean.ipynb), [executed](../figures/laptop/fig15_ssl_euclidean.ipynb) | `pumap run fig15 --profile laptop --stand-ins` |
+# | Figure 16: few labels and augmentation | [fig16_ssl_augmented](paper/fig16_ssl_augmented.ipynb), [executed](../figures/laptop/fig16_ssl_augmented.ipynb) | `pumap run fig16 --profile laptop --stand-ins` |
+# | Figure 17: the classifier's last layer | [fig17_last_layer](paper/fig17_last_layer.ipynb), [executed](../figures/laptop/fig17_last_layer.ipynb) | `pumap run fig17 --profile laptop --stand-ins` |
+# | Figure 18, Table 8: few labels and the learned graph | [fig18_ssl_learned](paper/fig18_ssl_learned.ipynb), [executed](../figures/laptop/fig18_ssl_learned.ipynb) | `pumap run fig18 table8 --profile laptop --stand-ins` |
 #
 # After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
-# number beside the paper's, `pumap data` says where each data set comes from. `pumap run` goes on where it was stopped: a cell that is done is not run again.
+# number beside the paper's, `pumap data` says where each data set comes from. `pumap run` goes on where it was stopped: a cell that is done is not run again; `--only-there` draws half a grid as it is.
 # With `--stand-ins`, other data of the same kind take the place of CIFAR10, Cassin's vireo, the retina and the faces, always under their own names: the records in `figures/laptop` are of these. Without it, cells made from such data are run again from the originals, where these can be had.
 #
 # A *profile* sets the sizes, and by which loop a loss is minimised; never the protocol:

@@ -44,6 +44,7 @@ profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
 results_dir = ""  # where the records are; "": figures/<profile> of the repository, for smoke a temporary folder
 data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
 stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+run_missing = True  # run the cells that are not there; False draws from the records that are there
 save_to = ""  # folder for the pictures; "" draws without writing
 
 # %% [markdown]
@@ -53,7 +54,7 @@ save_to = ""  # folder for the pictures; "" draws without writing
 # its panel will say why.
 
 # %%
-found = ex.gather("fig04", profile, results_dir, data_dir, stand_ins)
+found = ex.gather("fig04", profile, results_dir, data_dir, stand_ins, run_missing)
 cells, records, reasons = found.cells, found.records, found.reasons
 assert cells and all(cell.n_components == 2 for cell in cells)
 print(found)

@@ -40,6 +40,7 @@ profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
 results_dir = ""  # where the records are; "": figures/<profile> of the repository, for smoke a temporary folder
 data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
 stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+run_missing = True  # run the cells that are not there; False draws from the records that are there
 save_to = ""  # folder for the picture and the table; "" draws without writing
 
 # %% [markdown]
@@ -49,7 +50,7 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # neighbours, Euclidean distance, the first 10,000 rows of the training data.
 
 # %%
-found = ex.gather("fig05", profile, results_dir, data_dir, stand_ins)
+found = ex.gather("fig05", profile, results_dir, data_dir, stand_ins, run_missing)
 print(found)
 
 # %% [markdown]

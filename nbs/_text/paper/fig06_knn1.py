@@ -43,6 +43,7 @@ profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
 results_dir = ""  # where the records are; "": figures/<profile> of the repository, for smoke a temporary folder
 data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
 stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+run_missing = True  # run the cells that are not there; False draws from the records that are there
 save_to = ""  # folder for the picture and the table; "" draws without writing
 
 # %% [markdown]
@@ -53,7 +54,7 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # itself.)
 
 # %%
-found = ex.gather("fig06", profile, results_dir, data_dir, stand_ins).having("knn1_accuracy")
+found = ex.gather("fig06", profile, results_dir, data_dir, stand_ins, run_missing).having("knn1_accuracy")
 print(found)
 
 # %% [markdown]

@@ -40,6 +40,7 @@ profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
 results_dir = ""  # where the records are; "": figures/<profile> of the repository, for smoke a temporary folder
 data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
 stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+run_missing = True  # run the cells that are not there; False draws from the records that are there
 save_to = ""  # folder for the picture and the table; "" draws without writing
 
 # %% [markdown]
@@ -48,7 +49,7 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # As in Figure 6, the classifier learns from the embedded training rows and is tested on embedded test rows.
 
 # %%
-found = ex.gather("fig07", profile, results_dir, data_dir, stand_ins).having("knn5_accuracy")
+found = ex.gather("fig07", profile, results_dir, data_dir, stand_ins, run_missing).having("knn5_accuracy")
 print(found)
 
 # %% [markdown]

@@ -41,6 +41,7 @@ profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
 results_dir = ""  # where the records are; "": figures/<profile> of the repository, for smoke a temporary folder
 data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
 stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+run_missing = True  # run the cells that are not there; False draws from the records that are there
 save_to = ""  # folder for the picture and the table; "" draws without writing
 
 # %% [markdown]
@@ -49,7 +50,7 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # Clusters are sought among the training rows: all of them as in the paper, but the first 10,000 in profile `laptop`. The bison has no classes, and so no place here.
 
 # %%
-found = ex.gather("fig09", profile, results_dir, data_dir, stand_ins).having("clustering_nmi")
+found = ex.gather("fig09", profile, results_dir, data_dir, stand_ins, run_missing).having("clustering_nmi")
 print(found)
 print(f"ten classes: k from {cluster_numbers(10)[0]} to {cluster_numbers(10)[-1]}")
 

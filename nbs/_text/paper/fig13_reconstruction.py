@@ -42,6 +42,7 @@ profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
 results_dir = ""  # where the records are; "": figures/<profile> of the repository, for smoke a temporary folder
 data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
 stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
+run_missing = True  # run the cells that are not there; False draws from the records that are there
 save_to = ""  # folder for the pictures and the table; "" draws without writing
 
 # %% [markdown]
@@ -51,7 +52,7 @@ save_to = ""  # folder for the pictures and the table; "" draws without writing
 # methods on all test rows. Our UMAP of songs finds neighbours by dynamic time warping and has no way back; the paper's number is of a Euclidean one.
 
 # %%
-found = ex.gather("fig13", profile, results_dir, data_dir, stand_ins).having("reconstruction_mse")
+found = ex.gather("fig13", profile, results_dir, data_dir, stand_ins, run_missing).having("reconstruction_mse")
 print(found)
 
 # %% [markdown]
