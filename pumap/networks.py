@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['GREY_28', 'SONG_SHAPES', 'seeded_initializers', 'mlp_encoder', 'mlp_decoder', 'conv28_encoder', 'conv28_decoder',
            'conv32_encoder', 'conv32_decoder', 'song_encoder', 'song_decoder', 'munit_filters', 'residual_blocks',
-           'munit_encoder', 'munit_decoder', 'build_encoder', 'build_decoder', 'mlp_norm_encoder', 'WeightNormDense',
-           'kernel_lengths', 'WeightNormConv2D', 'cnn13_encoder', 'cnn13_narrow_encoder']
+           'munit_encoder', 'munit_decoder', 'build_encoder', 'build_decoder', 'copy_of', 'layers_within',
+           'mlp_norm_encoder', 'WeightNormDense', 'kernel_lengths', 'WeightNormConv2D', 'cnn13_encoder',
+           'cnn13_narrow_encoder']
 
 # %% ../nbs/03_networks.ipynb #1a1f85bf
 import contextlib
@@ -282,13 +283,33 @@ def build_decoder(
     return _build("decoder", decoder, names, tuple(output_shape), n_components, ((n_components,), tuple(output_shape)), random_state)
 
 # %% ../nbs/03_networks.ipynb #27236f25
+def copy_of(
+    model,  # Keras model, built
+):  # Keras model with weights of its own
+    "A model that computes the same."
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for layer in layers_within(copy):
+        if hasattr(layer, "finalize_state"):  # an adapted layer computes with constants that it makes of its weights here
+            layer.finalize_state()
+    return copy
+
+
+def layers_within(
+    model,  # Keras model
+):  # of Keras layers
+    "The layers of a model, and of the models among them."
+    for layer in model.layers:
+        yield layer
+        yield from layers_within(layer) if isinstance(layer, keras.Model) else ()
+
+
 def _build(role, spec, names, row_shape, n_components, shapes, random_state):
     "Make the network that `spec` asks for, and check that it maps `shapes[0]` to `shapes[1]`."
     n_components = int(n_components)  # Keras refuses NumPy's whole numbers
     with seeded_initializers(random_state):
         if isinstance(spec, keras.Model):
-            model = keras.models.clone_model(spec)
-            model.set_weights(spec.get_weights())
+            model = copy_of(spec)
         elif isinstance(spec, str) and spec in names:
             model = names[spec](row_shape, n_components)
         elif callable(spec):

@@ -6,14 +6,14 @@
 __all__ = ['ACTIVATIONS', 'ONE_POINT', 'MOST_PASSES', 'FAST_STAGES', 'LEAST_STEPS', 'ROWS_OF_REGRESSION', 'BLOCK_BYTES', 'CAP',
            'JIT_STEPS', 'take_rows', 'dense_forward', 'encode', 'in_batch_negatives', 'total_loss', 'compiled',
            'encoder_step', 'paper_optimizer', 'Recorder', 'repulsion_cut', 'steps_of_passes', 'n_steps_for',
-           'fit_encoder', 'Coordinates', 'principal_coordinates', 'principal_axes', 'to_coordinates',
-           'first_dense_layer', 'encoder_inside', 'graph_layout', 'row_batches', 'takes_normalisation', 'normalised',
-           'regress', 'fast_optimizer', 'capped', 'fast_steps', 'is_dense', 'hold_out', 'held_out_loss', 'HeldOut',
-           'fast_stages', 'fast_steps_of', 'shared_effort', 'in_blocks', 'fast_start', 'normalised_too',
-           'rows_with_edges', 'fast_block', 'fast_blocks', 'fit_encoder_fast', 'fit_embedding', 'embedding_step',
-           'n_row_steps', 'TermRecorder', 'fit_autoencoder', 'loss_step', 'fit_decoder', 'fit_vae', 'fixed_batches',
-           'fit_tsne_encoder', 'joint_step', 'decaying_optimizer', 'Validation', 'row_function', 'augmented',
-           'joint_edges', 'fit_jointly']
+           'fit_encoder', 'Coordinates', 'principal_coordinates', 'principal_axes', 'to_coordinates', 'row_blocks',
+           'rows_lost', 'is_far', 'first_dense_layer', 'encoder_inside', 'graph_layout', 'row_batches',
+           'takes_normalisation', 'normalised', 'regress', 'fast_optimizer', 'capped', 'fast_steps', 'is_dense',
+           'hold_out', 'held_out_loss', 'HeldOut', 'fast_stages', 'fast_steps_of', 'shared_effort', 'in_blocks',
+           'fast_start', 'normalised_too', 'rows_with_edges', 'fast_block', 'fast_blocks', 'fit_encoder_fast',
+           'fit_embedding', 'embedding_step', 'n_row_steps', 'TermRecorder', 'fit_autoencoder', 'loss_step',
+           'fit_decoder', 'fit_vae', 'fixed_batches', 'fit_tsne_encoder', 'joint_step', 'decaying_optimizer',
+           'Validation', 'row_function', 'augmented', 'joint_edges', 'fit_jointly']
 
 # %% ../nbs/04_training.ipynb #8b6c8eb9
 import math
@@ -349,14 +349,46 @@ def principal_axes(
 def to_coordinates(
     X,  # rows, shape (n_rows, ...); dense or CSR
     coordinates: Coordinates,
-    batch_size: int = 4096,  # rows at a time
 ) -> np.ndarray:  # float32, shape (n_rows, n_coordinates)
     "Principal coordinates of all rows."
-    out = np.empty((X.shape[0], coordinates.basis.shape[1]), dtype=np.float32)
-    for start in range(0, len(out), batch_size):
-        batch = slice(start, start + batch_size)
-        out[batch] = (take_rows(X, batch, coordinates.mean.shape) - coordinates.mean) @ coordinates.basis
+    out, mean = np.empty((X.shape[0], coordinates.basis.shape[1]), dtype=np.float32), coordinates.mean
+    for batch in row_blocks(len(out), len(mean)):
+        out[batch] = (take_rows(X, batch, mean.shape) - mean) @ coordinates.basis
     return out
+
+
+def row_blocks(
+    n_rows: int,
+    n_features: int,
+    values: int = 4_000_000,  # in a block, at most: 16 MB of float32
+):  # of slices
+    "Blocks of rows that are small when made dense."
+    size = max(1, min(4096, values // n_features))
+    return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+
+
+def rows_lost(
+    X,  # rows, shape (n_rows, ...); dense or CSR
+    inside: np.ndarray,  # their `to_coordinates`
+    coordinates: Coordinates,
+    least: float = 0.01,  # share of its squared distance from the mean that a row must keep
+) -> int:
+    "How many rows the coordinates hardly know: theirs are features that the sample did not have, or that no axis goes along."
+    lost, mean = 0, coordinates.mean
+    for batch in row_blocks(len(inside), len(mean)):
+        whole = ((take_rows(X, batch, mean.shape) - mean) ** 2).sum(axis=1)
+        lost += int((((inside[batch] @ coordinates.inverse) ** 2).sum(axis=1) < least * whole).sum())
+    return lost
+
+
+def is_far(
+    coordinates: Coordinates,
+    inside: np.ndarray,  # rows in these coordinates
+    most: float = 10.0,  # images of bright things on black have 0.7 to 1.3
+) -> bool:
+    "Whether the mean of the rows is far from zero: its square beside the variance of the rows."
+    variance = (inside.var(axis=0) * (coordinates.inverse**2).sum(axis=1)).sum()
+    return bool((coordinates.mean.astype(np.float64) ** 2).sum() > most * variance)
 
 # %% ../nbs/04_training.ipynb #bb9acf13
 def first_dense_layer(
@@ -379,12 +411,13 @@ def encoder_inside(
     layer,  # first dense layer of an encoder
     behind: list,  # its other layers, which both encoders share
     coordinates: Coordinates,
+    centred: bool = False,  # does `layer` expect rows less their mean?
 ):  # (Keras model on principal coordinates, function that folds its first layer back into `layer`)
     "The same encoder on principal coordinates."
     inner = keras.layers.Dense(layer.units, activation=layer.activation, kernel_initializer="zeros")  # draws nothing
     model = keras.Sequential([keras.Input((len(coordinates.inverse),)), inner, *behind])
     kernel, bias = (weight.astype(np.float64) for weight in layer.get_weights())
-    inner.set_weights([coordinates.inverse @ kernel, bias + coordinates.mean @ kernel])
+    inner.set_weights([coordinates.inverse @ kernel, bias if centred else bias + coordinates.mean @ kernel])
 
     def fold():
         kernel, bias = (weight.astype(np.float64) for weight in inner.get_weights())
@@ -630,6 +663,7 @@ class HeldOut:
 MOST_PASSES = 30  # over the rows, to learn the layout: more would learn it by heart
 FAST_STAGES = {  # the parts of the fast loop that can be switched off or changed
     "n_coordinates": 200,  # principal coordinates for the first layer; 0 = train it on the rows themselves
+    "centred": None,  # with them, take the first layer as made for rows less their mean; None = if that `is_far` off, False for an encoder that has learned something
     "layout_passes": None,  # passes over the rows, at most, in which to learn umap-learn's layout; None = `MOST_PASSES` where an encoding is dear, else 0
     "normalise": True,  # where a layout is learned, train with batch normalisation, folded away afterwards
     "parallel": False,  # let the layout use all cores, at the price of repeatability
@@ -707,6 +741,7 @@ def fast_start(
     b: float,
     input_shape: tuple,  # shape of one row as the encoder wants it
     n_coordinates: int = 200,  # 0 = train the first layer on the rows themselves
+    centred: bool | None = None,  # as in `FAST_STAGES`
     layout_steps: int = 0,  # of regression onto umap-learn's layout
     normalise: bool = True,  # then train with batch normalisation, folded away afterwards
     random_state=None,
@@ -719,9 +754,13 @@ def fast_start(
     notes, fold = [], lambda: None
     if n_coordinates and not isinstance(first, str):
         coordinates = principal_coordinates(X, n_coordinates, random_state=rng)
-        encoder, fold = encoder_inside(*first, coordinates)
-        X, input_shape = to_coordinates(X, coordinates), coordinates.inverse.shape[:1]
-    elif n_coordinates:
+        inside = to_coordinates(X, coordinates)
+        if lost := rows_lost(X, inside, coordinates):
+            first = f"the {coordinates.basis.shape[1]} axes of a sample miss {lost:,} rows nearly altogether"
+        else:
+            encoder, fold = encoder_inside(*first, coordinates, is_far(coordinates, inside) if centred is None else centred)
+            X, input_shape = inside, coordinates.inverse.shape[:1]
+    if n_coordinates and isinstance(first, str):
         notes.append(f"no principal coordinates: {first}")
     if layout_steps and normalise:
         encoder, fold, note = normalised_too(encoder, fold)

@@ -5,11 +5,12 @@ import tracemalloc
 import keras
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import load_digits, make_moons
 from sklearn.manifold import trustworthiness
 
 from pumap import ParametricUMAP
-from pumap.graph import Edges, weighted_batches
+from pumap.graph import Edges, fuzzy_graph, weighted_batches
 from pumap.networks import build_decoder, build_encoder
 from pumap.training import JIT_STEPS, dense_forward, encode, fast_optimizer, first_dense_layer, principal_coordinates, to_coordinates
 
@@ -157,3 +158,38 @@ def test_numpy_and_keras_agree_on_every_chain(digits):
         np.testing.assert_allclose(encode(own, digits[0], (64,)), own(digits[0]), atol=1e-5)
     normed = keras.Sequential([keras.Input((64,)), keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
     assert dense_forward(normed) is None and encode(normed, digits[0], (64,)).shape == (500, 2)
+
+
+def test_an_offset_of_the_rows_changes_nothing():
+    "Distances are the same, so the embedding is as good; random weights in front of a large mean are not."
+    X = load_digits().data[:400] / 16
+    trust = [trustworthiness(X, ParametricUMAP(n_training_epochs=2, random_state=0).fit_transform(X + offset), n_neighbors=5) for offset in (0, 100)]
+    assert trust[1] > trust[0] - 0.01
+
+
+def test_a_model_of_ones_own_starts_where_it_is():
+    "What it has learned counts, so its first layer is taken as it is, also where the rows have a mean far from zero."
+    X = (load_digits().data[:200] / 16 + 3).astype("float32")
+    own = keras.Sequential([keras.Input((64,)), keras.layers.Dense(20, activation="relu"), keras.layers.Dense(2)])
+    before = own.predict(X, verbose=0)
+    hardly = ParametricUMAP(encoder=own, n_training_epochs=0.001, learning_rate=1e-9, random_state=0).fit(X)
+    np.testing.assert_allclose(hardly.embedding_, before, atol=1e-2)
+
+
+def test_rows_that_the_axes_miss_are_not_put_on_one_point():
+    "Few axes from a sample of wide rows do not reach features that few rows have: then the rows themselves are used, and a note says so."
+    rng = np.random.default_rng(0)
+    topic = np.repeat(np.arange(300), 4)
+    X = sparse.csr_matrix((np.ones(len(topic) * 5), (np.repeat(np.arange(len(topic)), 5), (topic[:, None] * 5 + np.arange(5)).ravel())), shape=(len(topic), 1500))
+    model = ParametricUMAP(n_training_epochs=0.5, n_neighbors=4, random_state=0, solver_options={"n_coordinates": 20}).fit(X)
+    assert any("miss" in note for note in model.history_["notes"])
+    assert len(np.unique(model.embedding_.round(3), axis=0)) > 250
+
+
+def test_a_graph_that_was_given_stays_as_it_is():
+    X = load_digits().data[:100] / 16
+    graph = fuzzy_graph(X.astype("float32"))
+    graph.data[::7] = 0
+    kept = graph.copy()
+    ParametricUMAP(precomputed_graph=graph, n_training_epochs=0.01, random_state=0).fit(X)
+    assert graph.nnz == kept.nnz and (graph.data == kept.data).all()

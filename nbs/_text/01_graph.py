@@ -36,6 +36,7 @@ from sklearn.datasets import load_digits, make_moons
 # %%
 #| export
 import functools
+import inspect
 import math
 import numbers
 import warnings
@@ -160,6 +161,25 @@ def resolve_metric(
     return numba.njit(lambda x, y, *keywords: function(x, y, *keywords)[0]) if isinstance(value, tuple) else function
 
 
+def keywords_in_order(
+    metric,  # a function (x, y, *keywords) -> distance, compiled or not
+    metric_kwds: dict,  # by name, in any order
+) -> dict:  # in the order of the function, since the search hands them on by position
+    "The keyword arguments of a metric as its own signature orders them, up to the last that is given; a `ValueError` for a name that is none."
+    parameters = list(inspect.signature(getattr(metric, "py_func", metric)).parameters.values())[2:]
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):  # then their order is all there is
+        return dict(metric_kwds)
+    names = [p.name for p in parameters]
+    wrong = [name for name in metric_kwds if name not in names]
+    if wrong:
+        raise ValueError(f"metric_kwds has {wrong[0]!r}, which the metric does not take; it takes: {', '.join(names) or 'none'}.")
+    last = max((names.index(name) for name in metric_kwds), default=-1)
+    lacking = [p.name for p in parameters[: last + 1] if p.name not in metric_kwds and p.default is p.empty]
+    if lacking:
+        raise ValueError(f"metric_kwds lacks {lacking[0]!r}, which the metric needs.")
+    return {p.name: metric_kwds.get(p.name, p.default) for p in parameters[: last + 1]}
+
+
 def known_metrics() -> list:  # sorted
     "The names of metrics that can be used between rows of numbers."
     from pynndescent.distances import named_distances as approximate
@@ -170,6 +190,12 @@ def known_metrics() -> list:  # sorted
 
 
 # %%
+def power_mean(x, y, p=2.0, weight=1.0):
+    return weight * (np.abs(x - y) ** p).sum() ** (1 / p)
+
+
+assert list(keywords_in_order(power_mean, {"weight": 3, "p": 1}).values()) == [1, 3]
+assert keywords_in_order(power_mean, {"weight": 3}) == {"p": 2.0, "weight": 3}
 assert "euclidean" in known_metrics() and "poincare" in known_metrics() and "categorical" not in known_metrics()
 
 
@@ -222,7 +248,7 @@ def nearest_neighbors(
 
     keep_compiled(umap.umap_, pynndescent.pynndescent_, pynndescent.utils, pynndescent.rp_trees)
     check_rows(X, n_neighbors)
-    kwds = dict(metric_kwds or {})
+    kwds = keywords_in_order(metric, metric_kwds or {}) if callable(metric) else dict(metric_kwds or {})
     metric = resolve_metric(metric, X[:2], kwds)
     if exact is None:
         exact = X.shape[0] < EXACT_BELOW
@@ -379,11 +405,27 @@ def fuzzy_graph(
     else:
         check_rows(X, n_neighbors)
         knn = check_knn(precomputed_knn, X.shape[0], n_neighbors)
+    indices, distances = without_strangers(*knn, metric)
     graph, _, _ = umap.umap_.fuzzy_simplicial_set(
-        X, n_neighbors, None, metric, knn_indices=knn[0], knn_dists=knn[1],
+        X, n_neighbors, None, metric, knn_indices=indices, knn_dists=distances,
         set_op_mix_ratio=set_op_mix_ratio, local_connectivity=local_connectivity,
     )  # fmt: skip
     return sparse.csr_matrix(graph, dtype=np.float32)
+
+
+def without_strangers(
+    indices: np.ndarray,  # of neighbours, shape (n_rows, n_neighbors)
+    distances: np.ndarray,  # to them, same shape
+    metric,  # a name or a numba function
+):  # the same two arrays, with -1 and infinity in place of neighbours that are none
+    "Takes away neighbours at the greatest distance that a metric knows: they have nothing in common with the row."
+    import umap.umap_
+
+    greatest = umap.umap_.DISCONNECTION_DISTANCES.get(metric, np.inf) if isinstance(metric, str) else np.inf
+    strangers = distances >= greatest
+    if strangers[:, 1:].all():  # each row is its own first neighbour
+        raise ValueError(f"No two rows have anything in common by the metric {metric!r}, so there is no graph; choose another metric.")
+    return np.where(strangers, -1, indices), np.where(strangers, np.float32(np.inf), distances)
 
 
 # %%
@@ -398,6 +440,21 @@ assert (graph.max(axis=1).toarray() > 0.99).all()  # every row is fully tied to 
 # %%
 theirs = umap.UMAP(n_neighbors=15, transform_mode="graph").fit(X).graph_
 assert abs(theirs - graph).max() < 1e-3
+
+# %% [markdown]
+# That also means: by a metric with a greatest distance, such as Jaccard's, rows without anything in common are not joined, however few neighbours are left.
+
+# %%
+groups = np.repeat(np.kron(np.eye(12), np.ones(4)), 6, axis=0)  # twelve groups of six rows, each with four features of its own
+groups *= np.random.default_rng(0).random(groups.shape) < 0.8
+groups = groups[groups.any(axis=1)].astype("float32")
+of_group = groups.argmax(axis=1) // 4
+joined = fuzzy_graph(groups, metric="jaccard").tocoo()
+assert (of_group[joined.row] == of_group[joined.col]).all()
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # umap-learn says so of rows that lost neighbours
+    theirs = umap.UMAP(n_neighbors=15, metric="jaccard", transform_mode="graph").fit(groups).graph_
+assert abs(theirs - joined.tocsr()).max() < 1e-3
 
 # %% [markdown]
 # Two moons as a graph: the wider a line, the stronger the membership. Few lines, and weak ones, lead from one moon to the other.

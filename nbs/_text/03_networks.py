@@ -450,13 +450,33 @@ def build_decoder(
 
 # %%
 #| export
+def copy_of(
+    model,  # Keras model, built
+):  # Keras model with weights of its own
+    "A model that computes the same."
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    for layer in layers_within(copy):
+        if hasattr(layer, "finalize_state"):  # an adapted layer computes with constants that it makes of its weights here
+            layer.finalize_state()
+    return copy
+
+
+def layers_within(
+    model,  # Keras model
+):  # of Keras layers
+    "The layers of a model, and of the models among them."
+    for layer in model.layers:
+        yield layer
+        yield from layers_within(layer) if isinstance(layer, keras.Model) else ()
+
+
 def _build(role, spec, names, row_shape, n_components, shapes, random_state):
     "Make the network that `spec` asks for, and check that it maps `shapes[0]` to `shapes[1]`."
     n_components = int(n_components)  # Keras refuses NumPy's whole numbers
     with seeded_initializers(random_state):
         if isinstance(spec, keras.Model):
-            model = keras.models.clone_model(spec)
-            model.set_weights(spec.get_weights())
+            model = copy_of(spec)
         elif isinstance(spec, str) and spec in names:
             model = names[spec](row_shape, n_components)
         elif callable(spec):
@@ -482,6 +502,11 @@ own = keras.Sequential([keras.Input((8, 8)), layers.Flatten(), layers.Dense(2)])
 copy = build_encoder(own, (8, 8), 2)
 assert copy is not own
 assert_array_equal(copy.get_weights()[0], own.get_weights()[0])
+
+adapted = layers.Normalization()
+adapted.adapt(np.random.default_rng(0).normal(100, 5, size=(500, 4)))
+scaled = keras.Sequential([keras.Input((4,)), adapted, layers.Dense(2)])
+assert_allclose(build_encoder(scaled, (4,), 2)(np.full((1, 4), 100.0)), scaled(np.full((1, 4), 100.0)))  # what a layer has adapted to goes along
 
 by_function = build_encoder(lambda shape, n: keras.Sequential([layers.Flatten(), layers.Dense(n)]), (8, 8), 3)
 assert by_function.output_shape == (None, 3) and by_function.input_shape == (None, 8, 8)

@@ -623,14 +623,46 @@ def principal_axes(
 def to_coordinates(
     X,  # rows, shape (n_rows, ...); dense or CSR
     coordinates: Coordinates,
-    batch_size: int = 4096,  # rows at a time
 ) -> np.ndarray:  # float32, shape (n_rows, n_coordinates)
     "Principal coordinates of all rows."
-    out = np.empty((X.shape[0], coordinates.basis.shape[1]), dtype=np.float32)
-    for start in range(0, len(out), batch_size):
-        batch = slice(start, start + batch_size)
-        out[batch] = (take_rows(X, batch, coordinates.mean.shape) - coordinates.mean) @ coordinates.basis
+    out, mean = np.empty((X.shape[0], coordinates.basis.shape[1]), dtype=np.float32), coordinates.mean
+    for batch in row_blocks(len(out), len(mean)):
+        out[batch] = (take_rows(X, batch, mean.shape) - mean) @ coordinates.basis
     return out
+
+
+def row_blocks(
+    n_rows: int,
+    n_features: int,
+    values: int = 4_000_000,  # in a block, at most: 16 MB of float32
+):  # of slices
+    "Blocks of rows that are small when made dense."
+    size = max(1, min(4096, values // n_features))
+    return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
+
+
+def rows_lost(
+    X,  # rows, shape (n_rows, ...); dense or CSR
+    inside: np.ndarray,  # their `to_coordinates`
+    coordinates: Coordinates,
+    least: float = 0.01,  # share of its squared distance from the mean that a row must keep
+) -> int:
+    "How many rows the coordinates hardly know: theirs are features that the sample did not have, or that no axis goes along."
+    lost, mean = 0, coordinates.mean
+    for batch in row_blocks(len(inside), len(mean)):
+        whole = ((take_rows(X, batch, mean.shape) - mean) ** 2).sum(axis=1)
+        lost += int((((inside[batch] @ coordinates.inverse) ** 2).sum(axis=1) < least * whole).sum())
+    return lost
+
+
+def is_far(
+    coordinates: Coordinates,
+    inside: np.ndarray,  # rows in these coordinates
+    most: float = 10.0,  # images of bright things on black have 0.7 to 1.3
+) -> bool:
+    "Whether the mean of the rows is far from zero: its square beside the variance of the rows."
+    variance = (inside.var(axis=0) * (coordinates.inverse**2).sum(axis=1)).sum()
+    return bool((coordinates.mean.astype(np.float64) ** 2).sum() > most * variance)
 
 
 # %%
@@ -639,10 +671,15 @@ inside = to_coordinates(X, coordinates)
 assert_allclose(inside.mean(axis=0), 0, atol=1e-3)
 assert_allclose(inside.var(axis=0).mean(), 1, rtol=1e-3)
 assert_allclose(inside @ coordinates.inverse + coordinates.mean, X, atol=1e-3)  # 64 features: nothing is lost
+assert not rows_lost(X, inside, coordinates) and not is_far(coordinates, inside)
+assert is_far(coordinates._replace(mean=coordinates.mean + 2), inside)
 
 
 # %% [markdown]
 # The encoder's first dense layer on these coordinates, with the encoder's other layers behind it. It starts where the encoder starts (as far as the coordinates reach), and `fold` writes what was learned back.
+#
+# An encoder that has learned nothing yet had better start from rows less their mean. Random weights turn a mean far from zero into the same large number for all rows, in some units far above zero and in others far below: the first are then linear and the second dead. So where the mean
+# is far off, a new encoder's first layer is taken as one that was made for such rows (`centred`), and its own bias comes to hold the mean only when it is folded back.
 
 # %%
 #| export
@@ -666,12 +703,13 @@ def encoder_inside(
     layer,  # first dense layer of an encoder
     behind: list,  # its other layers, which both encoders share
     coordinates: Coordinates,
+    centred: bool = False,  # does `layer` expect rows less their mean?
 ):  # (Keras model on principal coordinates, function that folds its first layer back into `layer`)
     "The same encoder on principal coordinates."
     inner = keras.layers.Dense(layer.units, activation=layer.activation, kernel_initializer="zeros")  # draws nothing
     model = keras.Sequential([keras.Input((len(coordinates.inverse),)), inner, *behind])
     kernel, bias = (weight.astype(np.float64) for weight in layer.get_weights())
-    inner.set_weights([coordinates.inverse @ kernel, bias + coordinates.mean @ kernel])
+    inner.set_weights([coordinates.inverse @ kernel, bias if centred else bias + coordinates.mean @ kernel])
 
     def fold():
         kernel, bias = (weight.astype(np.float64) for weight in inner.get_weights())
@@ -689,6 +727,12 @@ assert_allclose(encode(inner, inside, (len(coordinates.inverse),)), before, atol
 fold()
 assert_allclose(encode(encoder, X, (64,)), before, atol=1e-4)  # there and back
 assert "dense layer" in first_dense_layer(build_encoder("conv28", (784,), 2))
+
+far = coordinates._replace(mean=coordinates.mean + 100)  # the same rows, all values 100 higher
+inner, fold = encoder_inside(*first_dense_layer(encoder), far, centred=True)
+assert np.abs(encode(inner, inside, (len(far.inverse),))).max() < 10
+fold()
+assert_allclose(encode(encoder, X + 100, (64,)), encode(inner, inside, (len(far.inverse),)), atol=1e-2)
 
 
 # %% [markdown]
@@ -1042,6 +1086,7 @@ assert [judge.is_over() for _ in range(4)] == [False, False, False, True] and ju
 MOST_PASSES = 30  # over the rows, to learn the layout: more would learn it by heart
 FAST_STAGES = {  # the parts of the fast loop that can be switched off or changed
     "n_coordinates": 200,  # principal coordinates for the first layer; 0 = train it on the rows themselves
+    "centred": None,  # with them, take the first layer as made for rows less their mean; None = if that `is_far` off, False for an encoder that has learned something
     "layout_passes": None,  # passes over the rows, at most, in which to learn umap-learn's layout; None = `MOST_PASSES` where an encoding is dear, else 0
     "normalise": True,  # where a layout is learned, train with batch normalisation, folded away afterwards
     "parallel": False,  # let the layout use all cores, at the price of repeatability
@@ -1067,7 +1112,7 @@ def fast_stages(
 
 # %%
 assert fast_stages({"parallel": True})["parallel"] and not fast_stages(None)["parallel"]
-for wrong, words in (({"paralel": True}, "n_coordinates, layout_passes"), ({"n_coordinates": -1}, "at least 0"), ({"capped_until": 2}, "from 0 to 1")):
+for wrong, words in (({"paralel": True}, "n_coordinates, centred"), ({"n_coordinates": -1}, "at least 0"), ({"capped_until": 2}, "from 0 to 1")):
     try:
         fast_stages(wrong)
     except ValueError as error:
@@ -1168,6 +1213,7 @@ def fast_start(
     b: float,
     input_shape: tuple,  # shape of one row as the encoder wants it
     n_coordinates: int = 200,  # 0 = train the first layer on the rows themselves
+    centred: bool | None = None,  # as in `FAST_STAGES`
     layout_steps: int = 0,  # of regression onto umap-learn's layout
     normalise: bool = True,  # then train with batch normalisation, folded away afterwards
     random_state=None,
@@ -1180,9 +1226,13 @@ def fast_start(
     notes, fold = [], lambda: None
     if n_coordinates and not isinstance(first, str):
         coordinates = principal_coordinates(X, n_coordinates, random_state=rng)
-        encoder, fold = encoder_inside(*first, coordinates)
-        X, input_shape = to_coordinates(X, coordinates), coordinates.inverse.shape[:1]
-    elif n_coordinates:
+        inside = to_coordinates(X, coordinates)
+        if lost := rows_lost(X, inside, coordinates):
+            first = f"the {coordinates.basis.shape[1]} axes of a sample miss {lost:,} rows nearly altogether"
+        else:
+            encoder, fold = encoder_inside(*first, coordinates, is_far(coordinates, inside) if centred is None else centred)
+            X, input_shape = inside, coordinates.inverse.shape[:1]
+    if n_coordinates and isinstance(first, str):
         notes.append(f"no principal coordinates: {first}")
     if layout_steps and normalise:
         encoder, fold, note = normalised_too(encoder, fold)

@@ -138,7 +138,7 @@ def check_graph(
         raise ValueError(
             f"{name} is {type(graph).__name__} of shape {getattr(graph, 'shape', None)}; it must be sparse, of shape ({n_rows}, {n_rows})."
         )
-    graph = sparse.csr_matrix(graph, dtype=np.float32)
+    graph = sparse.csr_matrix(graph, dtype=np.float32, copy=True)  # the one that was given stays as it is
     graph.eliminate_zeros()
     if not (graph.nnz and np.isfinite(graph.data).all() and graph.data.min() > 0):
         raise ValueError(f"{name} must have membership strengths that are positive numbers, and at least one of them.")
@@ -321,7 +321,7 @@ def train(
         chosen["autoencoder_loss"] = settings.autoencoder_loss
     else:
         decoder = decoder if settings.autoencoder_loss else None  # its turn comes afterwards
-        chosen["stages"] = {"parallel": settings.random_state is None} | (settings.solver_options or {})
+        chosen["stages"] = {"parallel": settings.random_state is None} | ({"centred": False} if isinstance(settings.encoder, keras.Model) else {}) | (settings.solver_options or {})
         if settings.early_stopping:
             chosen["stopping"] = {name: getattr(settings, name) for name in ("validation_fraction", "n_iter_no_change")}
     return {"fast": fit_encoder_fast, "paper": fit_encoder}[settings.solver](
