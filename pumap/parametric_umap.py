@@ -254,7 +254,7 @@ def train(
         chosen["stages"] = {"parallel": settings.random_state is None} | ({"centred": False} if isinstance(settings.encoder, keras.Model) else {}) | (settings.solver_options or {})
         if settings.early_stopping:
             chosen["stopping"] = {name: getattr(settings, name) for name in ("validation_fraction", "n_iter_no_change")}
-    return {"fast": fit_encoder_fast, "paper": fit_encoder}[settings.solver](
+    history = {"fast": fit_encoder_fast, "paper": fit_encoder}[settings.solver](
         X,
         pruned_edges(graph, settings.n_epochs),
         encoder,
@@ -267,6 +267,9 @@ def train(
         reconstruction_weight=settings.parametric_reconstruction_loss_weight,
         **chosen,
     )
+    if any(network is not None and network.losses for network in networks):
+        history["notes"].append("regularizers of the networks' layers do not count: the loss is that of UMAP, and of the reconstruction")
+    return history
 
 # %% ../nbs/05_parametric_umap.ipynb #4cb4c707
 def finish_decoder(

@@ -193,3 +193,10 @@ def test_a_graph_that_was_given_stays_as_it_is():
     kept = graph.copy()
     ParametricUMAP(precomputed_graph=graph, n_training_epochs=0.01, random_state=0).fit(X)
     assert graph.nnz == kept.nnz and (graph.data == kept.data).all()
+
+
+@pytest.mark.parametrize("solver", ["fast", "paper"])
+def test_regularizers_that_do_not_count_are_noted(solver):
+    X = load_digits().data[:60] / 16
+    small = lambda shape, n: keras.Sequential([keras.Input(shape), keras.layers.Dense(n, kernel_regularizer="l2")])
+    assert any("regularizers" in note for note in ParametricUMAP(encoder=small, solver=solver, n_training_epochs=0.01, random_state=0).fit(X).history_["notes"])

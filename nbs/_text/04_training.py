@@ -166,10 +166,10 @@ def encode(
     model,  # Keras model, encoder or decoder
     X,  # rows, shape (n_rows, ...); dense or CSR
     input_shape: tuple,  # shape of one row, as the network wants it
-    batch_size: int = 1024,  # rows in one forward pass
+    batch_size: int = 1024,  # rows in one forward pass; fewer if they are very wide
 ) -> np.ndarray:  # float32, shape (n_rows, *output_shape)
     "Put all rows through a network, batch by batch."
-    n_rows = X.shape[0]
+    n_rows, batch_size = X.shape[0], max(1, min(batch_size, 16_000_000 // math.prod(input_shape)))
     forward = dense_forward(model) or (lambda x: model(x, training=False))
     out = np.empty((n_rows, *model.output_shape[1:]), dtype=np.float32)
     for start in range(0, n_rows, batch_size):
