@@ -382,19 +382,24 @@ class ParametricTSNE(Baseline):
 class UnitRange(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     "Any method, on rows whose least value becomes 0 and whose greatest becomes 1; `inverse_transform` undoes this. Fitted attributes are those of `method_`."
 
-    def __init__(self, method):
+    def __init__(self, method, columns: bool = False):
+        "With `columns`, each column of the rows is scaled by itself; new rows may then lie outside, and are cut off at 0 and 1."
         self.method = method
+        self.columns = columns
 
     def _scaled(self, X):
-        return (check_array(X, allow_nd=True, dtype=np.float32) - self.low_) / (self.high_ - self.low_)
+        scaled = (check_array(X, allow_nd=True, dtype=np.float32) - self.low_) / (self.high_ - self.low_)
+        return np.clip(scaled, 0, 1) if self.columns else scaled
 
     def fit(self, X, y=None):
         "Fit the method on the scaled rows, shape (n_rows, ...)."
         self.__dict__.pop("method_", None)
         X = check_array(X, allow_nd=True, dtype=np.float32)
-        self.low_, self.high_ = float(X.min()), float(X.max())
-        if self.low_ == self.high_:
-            raise ValueError(f"All values are {self.low_:.4g}: there is nothing to scale.")
+        self.low_, self.high_ = (X.min(axis=0), X.max(axis=0)) if self.columns else (float(X.min()), float(X.max()))
+        if np.all(self.low_ == self.high_):
+            raise ValueError(f"All values are {np.min(self.low_):.4g}: there is nothing to scale." if not self.columns else "All rows are the same: there is nothing to scale.")
+        if self.columns:
+            self.high_ = np.where(self.high_ > self.low_, self.high_, self.low_ + 1)  # a column of one value becomes zeros
         scaled = np.clip(self._scaled(X), 0, 1)  # rounding may lead past 1
         self.method_ = clone(self.method).fit(scaled, y)
         return self
@@ -441,7 +446,7 @@ def make_method(
     method: str,  # one of METHODS
     n_components: int = 2,
     random_state=None,
-    unit_range: bool = False,  # scale all values into [0, 1], see `UnitRange`
+    unit_range: bool | str = False,  # scale all values into [0, 1], or with "columns" each column, see `UnitRange`
     **settings,  # of the method: n_neighbors, perplexity, encoder, ...
 ):  # an estimator with fit, transform, embedding_
     "The method with this name; a `ValueError` for an unknown name or a setting it does not have."
@@ -452,4 +457,6 @@ def make_method(
     except TypeError as error:
         known = ", ".join(sorted(METHODS[method]().get_params()))
         raise ValueError(f"{method} does not take all of {', '.join(settings)}; its settings are: {known}.") from error
-    return UnitRange(made) if unit_range else made
+    if unit_range not in (True, False, "columns"):
+        raise ValueError(f"unit_range is {unit_range!r}; it must be True, False or 'columns'.")
+    return UnitRange(made, columns=unit_range == "columns") if unit_range else made

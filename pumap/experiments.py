@@ -98,8 +98,9 @@ PROTOCOL = (  # (methods, data sets or None for all, settings); of two that set 
     (PARAMETRIC, ("cifar10", "cifar10_jpeg"), {"encoder": "conv32"}),
     (PARAMETRIC, ("cassins", "finches"), {"encoder": "song"}),
     (UMAP_METHODS, ("cassins", "finches"), {"metric": "dtw"}),
-    (("vae",), None, {"weighting": "elbo"}),
+    (("vae",), None, {"weighting": "paper"}),
     (DECODING, ("moons", "bison", "retina", "worm_neurons"), {"unit_range": True}),
+    (("vae", "ae"), ("retina", "worm_neurons"), {"unit_range": "columns"}),
     (UMAP_METHODS, ("bison",), {"n_neighbors": 150}),
     (("tsne",), ("moons", "bison"), {"perplexity": 500}),
     (("ptsne",), ("bison",), {"perplexity": 500}),
@@ -161,7 +162,7 @@ LAPTOP_SETTINGS = (
     (("umap_tf",), None, {"n_training_epochs": 100}), (("umap_tf",), IMAGES, {"n_training_epochs": 20}),
     (PUMAPS, IMAGES, {"n_training_epochs": 0.06}), (PUMAPS, ("cassins",), {"n_training_epochs": 0.15}), (WITH_DECODER, (*IMAGES, "cassins"), {"n_decoder_epochs": 3}),
     (("ptsne",), None, {"n_training_epochs": 100}), (("ptsne",), IMAGES, {"n_training_epochs": 15}), (("ptsne",), ("cassins",), {"n_training_epochs": 60}), (("ptsne",), ("moons",), {"n_training_epochs": 1000}),
-    (("vae", "ae"), None, {"n_training_epochs": 30}), (("vae", "ae"), IMAGES, {"n_training_epochs": 5}), (("vae", "ae"), ("moons",), {"n_training_epochs": 500}),
+    (("vae", "ae"), None, {"n_training_epochs": 30}), (("vae", "ae"), IMAGES, {"n_training_epochs": 5}), (("vae", "ae"), ("moons",), {"n_training_epochs": 500}), (("vae", "ae"), ("retina",), {"n_training_epochs": 300}),
 )  # fmt: skip
 
 # %% ../nbs/09_experiments.ipynb #a47c7b72

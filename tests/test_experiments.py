@@ -67,7 +67,7 @@ def test_the_paper_profile_has_the_original_settings():
         assert ex.settings_for(ex.Cell(dataset, "tsne", 2), "paper") == {"perplexity": 500 if dataset == "moons" else 30}
     song, bison = (ex.settings_for(ex.Cell(dataset, "pumap", 2), "paper") for dataset in ("cassins", "bison"))
     assert (song["metric"], song["encoder"], bison["n_neighbors"]) == ("dtw", "song", 150)
-    assert ex.settings_for(ex.Cell("retina", "vae", 64), "paper") == {"encoder": "mlp", "weighting": "elbo", "unit_range": True, "n_training_epochs": 30}
+    assert ex.settings_for(ex.Cell("retina", "vae", 64), "paper") == {"encoder": "mlp", "weighting": "paper", "unit_range": "columns", "n_training_epochs": 30}
 
 
 def test_the_protocol_does_not_depend_on_the_profile():

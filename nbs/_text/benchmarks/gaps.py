@@ -52,8 +52,10 @@ TRIALS = {
         ["cassins", "ptsne", {"encoder": "mlp"}],
         ["cassins", "ptsne", {"encoder": "mlp", "n_training_epochs": 500}],
         ["mnist", "ae", {"n_training_epochs": 20}],
-        ["mnist", "vae", {"n_training_epochs": 10}],
         ["fmnist", "ae", {"n_training_epochs": 10}],
+        ["mnist", "vae", {"weighting": "elbo"}],
+        ["retina", "vae", {"weighting": "elbo"}],
+        ["retina", "ae", {"unit_range": True}],
         ["mnist", "tsne", {"n_clustered": 0}],
     ],
 }
