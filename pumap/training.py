@@ -345,7 +345,7 @@ def principal_axes(
     kept = min(n_axes, int((variance > 1e-6 * variance[0]).sum()))
     return variance[:kept], axes[:, :kept]
 
-
+# %% ../nbs/04_training.ipynb #042e10e2
 def to_coordinates(
     X,  # rows, shape (n_rows, ...); dense or CSR
     coordinates: Coordinates,
@@ -366,7 +366,7 @@ def row_blocks(
     size = max(1, min(4096, values // n_features))
     return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
 
-
+# %% ../nbs/04_training.ipynb #be01f6f1
 def rows_lost(
     X,  # rows, shape (n_rows, ...); dense or CSR
     inside: np.ndarray,  # their `to_coordinates`
@@ -755,7 +755,8 @@ def fast_start(
     if n_coordinates and not isinstance(first, str):
         coordinates = principal_coordinates(X, n_coordinates, random_state=rng)
         inside = to_coordinates(X, coordinates)
-        if lost := rows_lost(X, inside, coordinates):
+        lost = rows_lost(X, inside, coordinates)
+        if lost > len(inside) / 1_000:  # one row in a thousand may well be odd
             first = f"the {coordinates.basis.shape[1]} axes of a sample miss {lost:,} rows nearly altogether"
         else:
             encoder, fold = encoder_inside(*first, coordinates, is_far(coordinates, inside) if centred is None else centred)

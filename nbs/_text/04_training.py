@@ -620,6 +620,8 @@ def principal_axes(
     return variance[:kept], axes[:, :kept]
 
 
+# %%
+#| export
 def to_coordinates(
     X,  # rows, shape (n_rows, ...); dense or CSR
     coordinates: Coordinates,
@@ -641,6 +643,11 @@ def row_blocks(
     return [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
 
 
+# %% [markdown]
+# Two things may be wrong with rows for such coordinates. Few axes from a sample of wide rows may miss features that few rows have, and would then put these rows on one point. And the mean may be far from zero, which matters for the first layer, below.
+
+# %%
+#| export
 def rows_lost(
     X,  # rows, shape (n_rows, ...); dense or CSR
     inside: np.ndarray,  # their `to_coordinates`
@@ -1227,7 +1234,8 @@ def fast_start(
     if n_coordinates and not isinstance(first, str):
         coordinates = principal_coordinates(X, n_coordinates, random_state=rng)
         inside = to_coordinates(X, coordinates)
-        if lost := rows_lost(X, inside, coordinates):
+        lost = rows_lost(X, inside, coordinates)
+        if lost > len(inside) / 1_000:  # one row in a thousand may well be odd
             first = f"the {coordinates.basis.shape[1]} axes of a sample miss {lost:,} rows nearly altogether"
         else:
             encoder, fold = encoder_inside(*first, coordinates, is_far(coordinates, inside) if centred is None else centred)
