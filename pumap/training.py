@@ -10,10 +10,10 @@ __all__ = ['ACTIVATIONS', 'ONE_POINT', 'MOST_PASSES', 'FAST_STAGES', 'LEAST_STEP
            'rows_lost', 'is_far', 'first_dense_layer', 'encoder_inside', 'graph_layout', 'row_batches',
            'takes_normalisation', 'normalised', 'regress', 'fast_optimizer', 'capped', 'fast_steps', 'is_dense',
            'hold_out', 'held_out_loss', 'HeldOut', 'fast_stages', 'fast_steps_of', 'shared_effort', 'in_blocks',
-           'fast_start', 'normalised_too', 'rows_with_edges', 'fast_block', 'fast_blocks', 'fit_encoder_fast',
-           'fit_embedding', 'embedding_step', 'n_row_steps', 'TermRecorder', 'fit_autoencoder', 'loss_step',
-           'fit_decoder', 'fit_vae', 'fixed_batches', 'fit_tsne_encoder', 'joint_step', 'decaying_optimizer',
-           'Validation', 'row_function', 'augmented', 'joint_edges', 'fit_jointly']
+           'coordinates_too', 'fast_start', 'normalised_too', 'rows_with_edges', 'fast_block', 'fast_blocks',
+           'fit_encoder_fast', 'fit_embedding', 'embedding_step', 'n_row_steps', 'TermRecorder', 'fit_autoencoder',
+           'loss_step', 'fit_decoder', 'fit_vae', 'fixed_batches', 'fit_tsne_encoder', 'joint_step',
+           'decaying_optimizer', 'Validation', 'row_function', 'augmented', 'joint_edges', 'fit_jointly']
 
 # %% ../nbs/04_training.ipynb #8b6c8eb9
 import math
@@ -733,6 +733,27 @@ def in_blocks(
     return block, max(1, round(n_steps / block))
 
 # %% ../nbs/04_training.ipynb #025b0bfe
+def coordinates_too(
+    X,  # rows, shape (n_rows, ...); dense or CSR
+    encoder,  # Keras model
+    input_shape: tuple,  # shape of one row as the encoder wants it
+    n_coordinates: int,  # 0 = none
+    centred: bool | None,  # as in `FAST_STAGES`
+    rng: np.random.Generator,  # draws the sample
+):  # (rows, encoder, shape of a row, fold, list of notes)
+    "Rows in principal coordinates and the encoder on them; both as they were where that cannot be, or would lose rows."
+    first = first_dense_layer(encoder)
+    if n_coordinates and not isinstance(first, str):
+        coordinates = principal_coordinates(X, n_coordinates, random_state=rng)
+        inside = to_coordinates(X, coordinates)
+        lost = rows_lost(X, inside, coordinates)
+        if lost <= len(inside) / 1_000:  # one row in a thousand may well be odd
+            inner, fold = encoder_inside(*first, coordinates, is_far(coordinates, inside) if centred is None else centred)
+            return inside, inner, coordinates.inverse.shape[:1], fold, []
+        first = f"the {coordinates.basis.shape[1]} axes of a sample miss {lost:,} rows nearly altogether"
+    return X, encoder, input_shape, lambda: None, [f"no principal coordinates: {first}"] if n_coordinates else []
+
+# %% ../nbs/04_training.ipynb #6ccedaf1
 def fast_start(
     X,  # rows, shape (n_rows, ...); dense or CSR
     edges: Edges,
@@ -750,19 +771,7 @@ def fast_start(
 ):  # (rows, encoder, shape of a row, fold, notes): what to train on, and what to call afterwards
     "The stages before the UMAP loss: principal coordinates, normalisation, and a layout to start from."
     rng = random_generator(random_state)
-    first = first_dense_layer(encoder)
-    notes, fold = [], lambda: None
-    if n_coordinates and not isinstance(first, str):
-        coordinates = principal_coordinates(X, n_coordinates, random_state=rng)
-        inside = to_coordinates(X, coordinates)
-        lost = rows_lost(X, inside, coordinates)
-        if lost > len(inside) / 1_000:  # one row in a thousand may well be odd
-            first = f"the {coordinates.basis.shape[1]} axes of a sample miss {lost:,} rows nearly altogether"
-        else:
-            encoder, fold = encoder_inside(*first, coordinates, is_far(coordinates, inside) if centred is None else centred)
-            X, input_shape = inside, coordinates.inverse.shape[:1]
-    if n_coordinates and isinstance(first, str):
-        notes.append(f"no principal coordinates: {first}")
+    X, encoder, input_shape, fold, notes = coordinates_too(X, encoder, input_shape, n_coordinates, centred, rng)
     if layout_steps and normalise:
         encoder, fold, note = normalised_too(encoder, fold)
         notes += note

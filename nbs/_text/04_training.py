@@ -1212,6 +1212,29 @@ assert in_blocks(3000, 500, row_bytes=4 * 3072) == (1, 3000)  # 12 MB of rows in
 
 # %%
 #| export
+def coordinates_too(
+    X,  # rows, shape (n_rows, ...); dense or CSR
+    encoder,  # Keras model
+    input_shape: tuple,  # shape of one row as the encoder wants it
+    n_coordinates: int,  # 0 = none
+    centred: bool | None,  # as in `FAST_STAGES`
+    rng: np.random.Generator,  # draws the sample
+):  # (rows, encoder, shape of a row, fold, list of notes)
+    "Rows in principal coordinates and the encoder on them; both as they were where that cannot be, or would lose rows."
+    first = first_dense_layer(encoder)
+    if n_coordinates and not isinstance(first, str):
+        coordinates = principal_coordinates(X, n_coordinates, random_state=rng)
+        inside = to_coordinates(X, coordinates)
+        lost = rows_lost(X, inside, coordinates)
+        if lost <= len(inside) / 1_000:  # one row in a thousand may well be odd
+            inner, fold = encoder_inside(*first, coordinates, is_far(coordinates, inside) if centred is None else centred)
+            return inside, inner, coordinates.inverse.shape[:1], fold, []
+        first = f"the {coordinates.basis.shape[1]} axes of a sample miss {lost:,} rows nearly altogether"
+    return X, encoder, input_shape, lambda: None, [f"no principal coordinates: {first}"] if n_coordinates else []
+
+
+# %%
+#| export
 def fast_start(
     X,  # rows, shape (n_rows, ...); dense or CSR
     edges: Edges,
@@ -1229,19 +1252,7 @@ def fast_start(
 ):  # (rows, encoder, shape of a row, fold, notes): what to train on, and what to call afterwards
     "The stages before the UMAP loss: principal coordinates, normalisation, and a layout to start from."
     rng = random_generator(random_state)
-    first = first_dense_layer(encoder)
-    notes, fold = [], lambda: None
-    if n_coordinates and not isinstance(first, str):
-        coordinates = principal_coordinates(X, n_coordinates, random_state=rng)
-        inside = to_coordinates(X, coordinates)
-        lost = rows_lost(X, inside, coordinates)
-        if lost > len(inside) / 1_000:  # one row in a thousand may well be odd
-            first = f"the {coordinates.basis.shape[1]} axes of a sample miss {lost:,} rows nearly altogether"
-        else:
-            encoder, fold = encoder_inside(*first, coordinates, is_far(coordinates, inside) if centred is None else centred)
-            X, input_shape = inside, coordinates.inverse.shape[:1]
-    if n_coordinates and isinstance(first, str):
-        notes.append(f"no principal coordinates: {first}")
+    X, encoder, input_shape, fold, notes = coordinates_too(X, encoder, input_shape, n_coordinates, centred, rng)
     if layout_steps and normalise:
         encoder, fold, note = normalised_too(encoder, fold)
         notes += note
