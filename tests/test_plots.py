@@ -291,7 +291,7 @@ def test_the_table_of_data_sets_with_one_of_each_kind(tmp_path, monkeypatch):
     assert "in place of Cassin's vireo" in table.loc["cassins", "data"] and table.loc["retina", "data"] == "not here"
     panels = {ax.get_title().replace("\n", " "): " ".join(t.get_text() for t in ax.texts).replace("\n", " ") for ax in variables["fig"].axes}
     assert len(panels) == 8 and "Worm neurons are not on this machine." in panels["Worm neurons"]
-    (hidden,) = (ax for ax in variables["fig"].axes if "in place of CelebAMask-HQ" in ax.get_title().replace("\n", " "))
+    (hidden,) = (ax for ax in variables["fig"].axes if "in place of CelebAMask" in ax.get_title().replace("\n", " "))
     assert not hidden.has_data() and "may not be passed on" in hidden.texts[0].get_text().replace("\n", " ")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["table01.csv", "table01.md", "table01_datasets.pdf", "table01_datasets.png"]
 
