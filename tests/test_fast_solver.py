@@ -178,7 +178,6 @@ def test_a_model_of_ones_own_starts_where_it_is():
 
 def test_rows_that_the_axes_miss_are_not_put_on_one_point():
     "Few axes from a sample of wide rows do not reach features that few rows have: then the rows themselves are used, and a note says so."
-    rng = np.random.default_rng(0)
     topic = np.repeat(np.arange(300), 4)
     X = sparse.csr_matrix((np.ones(len(topic) * 5), (np.repeat(np.arange(len(topic)), 5), (topic[:, None] * 5 + np.arange(5)).ravel())), shape=(len(topic), 1500))
     model = ParametricUMAP(n_training_epochs=0.5, n_neighbors=4, random_state=0, solver_options={"n_coordinates": 20}).fit(X)

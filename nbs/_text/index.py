@@ -41,7 +41,7 @@
 # Each sets up all it needs in `.venv/` (the first time: some minutes and 3 GB); a second call is quick. `figures/quick/` then holds the pictures, the tables, and
 # the notebooks as they were executed.
 #
-# The same from the paper's data, as shown above and kept in [figures/laptop](../figures/laptop), takes a day or two on two cores: `make figures PROFILE=laptop`. MNIST, Fashion-MNIST, the bison, CIFAR10 and the retina are fetched; the songs were never published and the faces have to be asked for, so these are left out, with a word,
+# The same from the paper's data, as shown above and kept in [figures/laptop](../figures/laptop), takes long: `make figures PROFILE=laptop`. The 174 of its 260 runs whose records are kept took 14 hours, one by one on a core and with other work beside them; two run at a time. MNIST, Fashion-MNIST, the bison, CIFAR10 and the retina are fetched; the songs were never published and the faces have to be asked for, so these are left out, with a word,
 # until you have them (`pumap data` says what goes where). `ARGS=--stand-ins` takes other data in place of CIFAR10, songs, retina and faces, as the records kept here do. Those were packed for this project and are published nowhere in this form: you will hardly have them.
 
 # %% [markdown]
@@ -175,7 +175,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 #
 # UMAP, t-SNE and PCA agree with the paper to 0.001. P. UMAP, with the paper's convolutional network, was trained here by the fast solver for 0.06 passes over the edges in place of the original's five;
 # `pumap run fig05 --profile paper` is the full training, which has not been run yet. All of the paper's 18 figures and 8 tables have their notebooks here. Of the profile `laptop` 84 of the 170 runs without labels
-# have been made so far, one seed each: in 2-D all methods on all seven data sets (with stand-ins where the scorecard says so), but VAE on songs, which waits to be run again since its loss is weighed as in the original (on MNIST that brought its nearest neighbour from 0.66 to 0.71; paper: 0.72); in 64-D all on single cells, PCA on all five, and a few others. Figures 4 to 9 and 13 and
+# have been made so far, one seed each: in 2-D all methods on all seven data sets (with stand-ins where the scorecard says so), but VAE on songs, which waits to be run again since its loss is weighed as in the original; in 64-D all on single cells, PCA on all five, and a few others. Figures 4 to 9 and 13 and
 # Tables 2 to 7 show what there is (`--only-there`).
 #
 # With few labels (Figures 15 to 18, Table 8), all 90 runs of the profile have been made, on 10,000 rows and with an eighth of the paper's filters. With four labels per class the UMAP loss adds 0.15 to the accuracy on MNIST and 0.05 on Fashion-MNIST, and takes 0.02 on CIFAR10, as in the paper (means of three seeds);
