@@ -104,6 +104,7 @@ PROTOCOL = (  # (methods, data sets or None for all, settings); of two that set 
     (UMAP_METHODS, ("bison",), {"n_neighbors": 150}),
     (("tsne",), ("moons", "bison"), {"perplexity": 500}),
     (("ptsne",), ("bison",), {"perplexity": 500}),
+    (("ptsne",), ("cassins", "finches"), {"learning_rate": 0.003}),
 )
 PROTOCOL_VERSION = 2  # raised when a change of our code changes the numbers: records made before are then stale
 SSL_VERSION = 1  # the same for the semi-supervised grid
