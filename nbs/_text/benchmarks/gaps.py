@@ -19,8 +19,8 @@
 #
 # > Where a number of the grid is far from the paper's: one suspect at a time, changed and measured again.
 #
-# The profile `laptop` shortens trainings, clusters 10,000 rows in place of all, and keeps one network for all parametric methods of a data set. Which of these explains a gap? Each trial here is a cell of the grid with one thing changed, run by the grid's own functions, and is shown between the cell as it is in the grid and the paper.
-# A suspect is guilty if the trial goes most of the way to the paper's number, and innocent if it stays where it was.
+# The profile `laptop` shortens trainings, clusters 10,000 rows in place of all, and keeps one network for all parametric methods of a data set, for which a rate of learning may be wrong that was right for another. Which of these explains a gap? Each trial here is a cell of the grid with one thing changed, run by the grid's own functions, and is shown between the cell as it is in the grid and the paper.
+# A suspect is guilty if the trial goes most of the way to the paper's number, and innocent if it stays where it was. Where the protocol of the grid differs from the original's, on purpose, the trial takes the original's choice, and shows what that would have cost.
 
 # %%
 import time
@@ -49,8 +49,11 @@ TRIALS = {
     "smoke": [["digits", "ae", {"n_training_epochs": 100}], ["digits", "tsne", {"n_clustered": 200}]],
     "quick": [["digits", "ae", {"n_training_epochs": 400}]],
     "laptop": [
-        ["cassins", "ptsne", {"encoder": "mlp"}],
-        ["cassins", "ptsne", {"encoder": "mlp", "n_training_epochs": 500}],
+        ["cassins", "ptsne", {"learning_rate": 0.01}],
+        ["cassins", "ptsne", {"learning_rate": 0.01, "encoder": "mlp"}],
+        ["cassins", "ptsne", {"learning_rate": 0.01, "encoder": "mlp", "n_training_epochs": 500}],
+        ["cassins", "ptsne", {"n_training_epochs": 120}],
+        ["mnist", "ptsne", {"learning_rate": 0.003}],
         ["mnist", "ae", {"n_training_epochs": 20}],
         ["fmnist", "ae", {"n_training_epochs": 10}],
         ["mnist", "vae", {"weighting": "elbo"}],
