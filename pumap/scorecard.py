@@ -184,11 +184,12 @@ class Mean(float):
 # %% ../nbs/09_scorecard.ipynb #a9f6971f
 def told(
     *numbers: tuple,  # of a name and a Mean
+    digits: int = 4,  # after the point; squared errors take more
 ) -> str:
     "Some numbers to read, and how many seeds they are over; nothing of seeds if each has one."
     seeds = sorted({value.seeds for _, value in numbers})
     over = f" ({seeds[0]} to {seeds[-1]} seeds)" if len(seeds) > 1 else f" ({seeds[0]} seeds)" if seeds[0] > 1 else ""
-    return ", ".join(f"{name} {value:.4f}" for name, value in numbers) + over
+    return ", ".join(f"{name} {value:.{digits}f}" for name, value in numbers) + over
 
 # %% ../nbs/09_scorecard.ipynb #75777ed0
 UMAP_FAMILY = ("umap", "umap_tf", "pumap", "umap_ae")
@@ -418,7 +419,7 @@ def below(
 ) -> dict:  # data set -> (is it lower?, both numbers), for `verdict`
     "Whether one method reconstructs better than another, on each data set that has both; where PCA only turns the data, nothing is lost and nothing compared."
     pairs = family_means(records, "reconstruction_mse", (method,), (other,), dim=dim)
-    return {dataset: (a < b, told((method, a), (other, b))) for dataset, (a, b) in pairs.items() if min(a, b) > 1e-8}
+    return {dataset: (a < b, told((method, a), (other, b), digits=5)) for dataset, (a, b) in pairs.items() if min(a, b) > 1e-8}
 
 # %% ../nbs/09_scorecard.ipynb #75817c70
 def claim_c17(
@@ -442,7 +443,7 @@ def claim_c19(
     "In 64-D UMAP/AE has at most twice the squared error of the autoencoder, and less than parametric UMAP with a decoder, on most data sets."
     found = {}
     for dataset, (joint, ae, alone) in family_means(records, "reconstruction_mse", ("umap_ae",), ("ae",), ("pumap_decoder",), dim=64).items():
-        found[dataset] = (joint <= 2 * ae and joint < alone, told(("UMAP/AE", joint), ("AE", ae), ("P. UMAP + decoder", alone)))
+        found[dataset] = (joint <= 2 * ae and joint < alone, told(("UMAP/AE", joint), ("AE", ae), ("P. UMAP + decoder", alone), digits=5))
     return verdict(found, most=True)
 
 # %% ../nbs/09_scorecard.ipynb #bb2246b3

@@ -111,6 +111,14 @@ def test_run_hands_on_what_it_was_given(pumap, monkeypatch, tmp_path):
     ]
 
 
+def test_a_report_can_be_read_in_80_columns(pumap, tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "figures" / "laptop" / "records", tmp_path / "records")
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = pumap("report", "--profile", "laptop", "--results", tmp_path)
+    assert code == 0 and "…" not in out and max(map(len, out.splitlines())) <= 80
+    assert "Table 8" in out and " cifar10* " in out and "* CIFAR10 as JPEG, stand-in for cifar10" in out
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "--json"], ["run", "--help"], ["run", "all", "--dry-run"], ["report", "-p", "laptop"]])
 def test_answers_need_nothing_heavy(arguments, tmp_path):
     heavy = ("tensorflow", "keras", "umap", "openTSNE", "sklearn", "numba", "papermill", "snakemake", "pandas", "numpy")

@@ -239,11 +239,12 @@ class Mean(float):
 #| export
 def told(
     *numbers: tuple,  # of a name and a Mean
+    digits: int = 4,  # after the point; squared errors take more
 ) -> str:
     "Some numbers to read, and how many seeds they are over; nothing of seeds if each has one."
     seeds = sorted({value.seeds for _, value in numbers})
     over = f" ({seeds[0]} to {seeds[-1]} seeds)" if len(seeds) > 1 else f" ({seeds[0]} seeds)" if seeds[0] > 1 else ""
-    return ", ".join(f"{name} {value:.4f}" for name, value in numbers) + over
+    return ", ".join(f"{name} {value:.{digits}f}" for name, value in numbers) + over
 
 
 # %%
@@ -251,6 +252,7 @@ three, one = Mean({0: 0.94, 1: 0.95, 2: 0.96}), Mean({0: 0.9})
 print(told(("UMAP", three), ("PCA", one)))
 assert told(("UMAP", three)) == "UMAP 0.9500 ± 0.0100 (3 seeds)" and told(("PCA", one)) == "PCA 0.9000"
 assert told(("UMAP", three), ("PCA", one)) == "UMAP 0.9500 ± 0.0100, PCA 0.9000 (1 to 3 seeds)"
+assert told(("PCA", one), digits=5) == "PCA 0.90000"
 assert three > one and abs(three - one - 0.05) < 1e-12 and f"{three:+.2f}" == "+0.95 ± 0.01"
 
 # %% [markdown]
@@ -626,7 +628,7 @@ def below(
 ) -> dict:  # data set -> (is it lower?, both numbers), for `verdict`
     "Whether one method reconstructs better than another, on each data set that has both; where PCA only turns the data, nothing is lost and nothing compared."
     pairs = family_means(records, "reconstruction_mse", (method,), (other,), dim=dim)
-    return {dataset: (a < b, told((method, a), (other, b))) for dataset, (a, b) in pairs.items() if min(a, b) > 1e-8}
+    return {dataset: (a < b, told((method, a), (other, b), digits=5)) for dataset, (a, b) in pairs.items() if min(a, b) > 1e-8}
 
 
 # %%
@@ -652,7 +654,7 @@ def claim_c19(
     "In 64-D UMAP/AE has at most twice the squared error of the autoencoder, and less than parametric UMAP with a decoder, on most data sets."
     found = {}
     for dataset, (joint, ae, alone) in family_means(records, "reconstruction_mse", ("umap_ae",), ("ae",), ("pumap_decoder",), dim=64).items():
-        found[dataset] = (joint <= 2 * ae and joint < alone, told(("UMAP/AE", joint), ("AE", ae), ("P. UMAP + decoder", alone)))
+        found[dataset] = (joint <= 2 * ae and joint < alone, told(("UMAP/AE", joint), ("AE", ae), ("P. UMAP + decoder", alone), digits=5))
     return verdict(found, most=True)
 
 

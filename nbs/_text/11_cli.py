@@ -49,6 +49,7 @@ from pumap import scorecard as sc
 #| export
 try:
     import typer
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.table import Table
@@ -193,12 +194,17 @@ def report_table(
     card: dict,  # from `sc.scorecard`
     number: int,  # which table of the paper
 ) -> Table:
-    "What was measured of one table, for people."
+    "What was measured of one table, for people: it fits 80 columns. A star marks numbers from stand-in data."
     rows = [row for row in card["cells"] if row["table"] == number and row["ours"] is not None]
     place = "labels" if number == 8 else "dim"
-    shown = Table("data set", place, "method", "paper", "ours", "sd", "rows", "seeds", "within", "data", title=f"Table {number}: {rows[0]['metric']}, profile {card['profile']}")
+    sources = dict.fromkeys(row["source"] for row in rows if row["stand_in_for"])
+    title, caption = f"Table {number}: {rows[0]['metric']}, profile {card['profile']}", "\n".join(f"* {source}" for source in sources) or None
+    shown = Table(title=title, caption=caption, box=SIMPLE_HEAD, padding=0, title_justify="left", caption_justify="left")
+    for column in ("data set", place, "method", "paper", "ours", "sd", "rows", "seeds", "within"):
+        shown.add_column(column, no_wrap=True)
     for row in rows:
-        shown.add_row(*(sc.scorecard_text(row[key], no="NO") for key in ("dataset", place, "method", "paper", "ours", "sd", "n", "seeds", "within", "source")))
+        values = [sc.scorecard_text(row[key], no="NO") for key in ("dataset", place, "method", "paper", "ours", "sd", "n", "seeds", "within")]
+        shown.add_row(values[0] + "*" * bool(row["stand_in_for"]), *values[1:])
     return shown
 
 
