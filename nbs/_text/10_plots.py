@@ -95,7 +95,7 @@ METHOD_LABELS = {  # in the order of the paper's Figure 4
 # About one man in twelve sees red and green as much the same, so neither family of methods may rest on that difference. The colours
 # start from those of Okabe and Ito and were moved apart until every pair differs for every kind of colour vision.
 # The six semi-supervised methods never share a picture with the ten embeddings, and so have a palette to themselves. Each
-# method also has a marker of its own, for print without colour.
+# method also has a marker of its own, for print without colour. Losses, where they are told apart, borrow three of these colours.
 
 # %%
 #| export
@@ -118,6 +118,7 @@ METHOD_COLOURS = {
     "aug_umap_learned": "#8B1D70",
 }
 METHOD_MARKERS = dict(zip(METHOD_LABELS, "osD^v<>pXP" + "osD^vX"))
+LOSS_COLOURS = {"umap": METHOD_COLOURS["pumap"], "reconstruction": METHOD_COLOURS["ae"], "classification": METHOD_COLOURS["tsne"]}
 
 # %%
 #| hide

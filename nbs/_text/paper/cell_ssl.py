@@ -87,9 +87,9 @@ with plots.use_style():
     fig = plots.Picture(figsize=(plots.COLUMN_WIDTH, 2), layout="constrained")
     ax = fig.subplots()
     ax.axhline(floor, color=plots.FAINT, lw=1)
-    ax.plot(history["step"], history["classification"], color=plots.METHOD_COLOURS["baseline"], label="classification")
+    ax.plot(history["step"], history["classification"], color=plots.LOSS_COLOURS["classification"], label="classification")
     if classifier.umap_weight:
-        ax.plot(history["step"], history["umap"], color=plots.METHOD_COLOURS["umap_euclidean"], label="UMAP")
+        ax.plot(history["step"], history["umap"], color=plots.LOSS_COLOURS["umap"], label="UMAP")
     ax.set(xlabel="step", ylabel="loss", ylim=(0, None))
     ax.legend()
 fig

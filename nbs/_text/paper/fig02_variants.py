@@ -278,9 +278,9 @@ for slug, losses in (("pumap", ("UMAP",)), ("umap_ae", BOTH)):
 
 # %%
 LOSS_LOOKS = {
-    "UMAP": {"colour": plots.METHOD_COLOURS["pumap"], "linestyle": plots.DASHED, "linewidth": 1.1},
-    "reconstruction": {"colour": plots.METHOD_COLOURS["ae"], "linestyle": (0, (1.2, 1.0)), "linewidth": 1.3},
-    "classification": {"colour": plots.METHOD_COLOURS["tsne"], "linestyle": (0, (5, 1.2, 1.2, 1.2)), "linewidth": 1.1},
+    "UMAP": {"colour": plots.LOSS_COLOURS["umap"], "linestyle": plots.DASHED, "linewidth": 1.1},
+    "reconstruction": {"colour": plots.LOSS_COLOURS["reconstruction"], "linestyle": (0, (1.2, 1.0)), "linewidth": 1.3},
+    "classification": {"colour": plots.LOSS_COLOURS["classification"], "linestyle": (0, (5, 1.2, 1.2, 1.2)), "linewidth": 1.1},
 }
 SEEN_IN = {"UMAP": "edges", "reconstruction": "rows", "classification": "labels"}
 FIRST, STEP, TALL = 0.58, 0.235, 0.62  # inches from the left: the first bar, from bar to bar; and a bar of 100 units

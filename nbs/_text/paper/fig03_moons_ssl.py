@@ -152,8 +152,8 @@ with plots.use_style():
         ax.set(xticks=[], yticks=[])
     axes[0].set_title(f"A  probability of class 1 (seed {seed})", loc="left")
     axes[1].set_title("B  UMAP space, PCA", loc="left")
-    for loss, colour, line in (("umap", plots.METHOD_COLOURS["pumap"], "-"), ("classification", plots.METHOD_COLOURS["tsne"], "--")):
-        axes[2].plot(history["step"], history[loss], line, color=colour, label={"umap": "UMAP"}.get(loss, loss))
+    for loss, name, line in (("umap", "UMAP", "-"), ("classification", "classification", "--")):
+        axes[2].plot(history["step"], history[loss], line, color=plots.LOSS_COLOURS[loss], label=name)
     axes[2].set(yscale="log")
     axes[2].legend(borderaxespad=0, handlelength=1.2)
     axes[2].set_title("C  both losses", loc="left")
