@@ -14,14 +14,14 @@ _PUBLIC = {  # name -> the module it is in
 __all__ = ["__version__", *_PUBLIC]
 
 # What TensorFlow's C++ side says at every start, before its own log level counts.
-_CHATTER = (
-    b"All log messages before absl::InitializeLog()",
-    b"oneDNN custom operations are on",
-    b"This TensorFlow binary is optimized",
-    b"To enable the following instructions",
-    b"Unable to register cu",
-    b"computation placer already registered",
-    b"Could not find cuda drivers on your machine",
+STARTUP_MESSAGES = (
+    "All log messages before absl::InitializeLog()",
+    "oneDNN custom operations are on",
+    "This TensorFlow binary is optimized",
+    "To enable the following instructions",
+    "Unable to register cu",
+    "computation placer already registered",
+    "Could not find cuda drivers on your machine",
 )
 
 
@@ -50,7 +50,7 @@ def import_quietly(module: str):
             os.close(stderr)
             said.seek(0)
             for line in said:
-                if not any(mark in line for mark in _CHATTER):
+                if not any(message.encode() in line for message in STARTUP_MESSAGES):
                     os.write(2, line)
 
 

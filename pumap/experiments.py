@@ -13,12 +13,12 @@ __all__ = ['METHODS', 'UMAP_METHODS', 'PARAMETRIC', 'DECODING', 'PROTOCOL', 'PRO
            'write_record', 'read_record', 'read_arrays', 'read_embedding', 'read_reconstructions', 'cell_state',
            'set_aside', 'load_data', 'settings_used', 'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes',
            'versions', 'device', 'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered',
-           'gather', 'turned_only', 'NotebookFailed', 'check_parameters', 'clean_copy', 'cells_of_notebook',
-           'made_from', 'left_out', 'is_drawn', 'signed', 'run_notebook', 'SSLCell', 'cell_of', 'ssl_count',
-           'label_order', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings', 'choose_labels',
-           'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer', 'read_last_layer', 'save_ssl_cell',
-           'run_ssl_cell', 'cell_limits', 'figure_limits', 'training_name', 'is_json', 'training_runs', 'Timing',
-           'time_call', 'Measurements', 'write_measurements', 'read_measurements', 'measurements', 'title_of',
+           'gather', 'turned_only', 'NotebookFailed', 'check_parameters', 'clean_copy', 'without_startup',
+           'cells_of_notebook', 'made_from', 'left_out', 'is_drawn', 'signed', 'run_notebook', 'SSLCell', 'cell_of',
+           'ssl_count', 'label_order', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings',
+           'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer', 'read_last_layer',
+           'save_ssl_cell', 'run_ssl_cell', 'cell_limits', 'figure_limits', 'training_name', 'is_json', 'training_runs',
+           'Timing', 'time_call', 'Measurements', 'write_measurements', 'read_measurements', 'measurements', 'title_of',
            'first_rows', 'speed_line', 'timed_encoders', 'timed_devices', 'placed', 'timed_umap']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
@@ -873,12 +873,27 @@ def check_parameters(
 def clean_copy(
     notebook,  # an executed notebook, as nbformat reads it
 ):  # the same notebook
-    "Takes away papermill's notes of times and paths; keeps the outputs."
+    "Takes away papermill's notes of times and paths, and what TensorFlow says at every start; keeps all other outputs."
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in map(without_startup, cell.outputs) if output]
     return notebook
+
+
+def without_startup(
+    output,  # of a cell, as nbformat reads it
+):  # the same output; None if nothing is left of it
+    "An output without TensorFlow's start-up messages, which are the same each time, and about the machine."
+    from pumap import STARTUP_MESSAGES
+
+    if output.get("name") != "stderr":
+        return output
+    lines = output.text.splitlines(keepends=True)
+    output.text = "".join(line for line in lines if not any(message in line for message in STARTUP_MESSAGES))
+    return output if output.text else None
 
 # %% ../nbs/09_experiments.ipynb #022bdf43
 def cells_of_notebook(

@@ -409,6 +409,12 @@ def test_an_executed_copy_appears_when_all_has_run(tmp_path, monkeypatch):
     assert [f.name for f in (tmp_path / "out").iterdir()] == ["a.ipynb"] and os.environ["MPLBACKEND"] == "agg"
 
 
+def test_an_executed_copy_is_spared_what_tensorflow_says_at_every_start(tmp_path):
+    source = notebook(tmp_path / "a.ipynb", "import tensorflow", "import sys; print('of our own', file=sys.stderr)")
+    copy = nbformat.read(ex.run_notebook(source, tmp_path / "b.ipynb", {}), as_version=4)
+    assert [output.text for cell in copy.cells for output in cell.outputs] == ["of our own\n"]
+
+
 def test_a_failing_notebook_says_why_in_one_line(tmp_path, capsys):
     source, output = notebook(tmp_path / "a.ipynb", "raise ValueError('too\\nmany')"), tmp_path / "b.ipynb"
     output.write_text("earlier")

@@ -1180,12 +1180,27 @@ def check_parameters(
 def clean_copy(
     notebook,  # an executed notebook, as nbformat reads it
 ):  # the same notebook
-    "Takes away papermill's notes of times and paths; keeps the outputs."
+    "Takes away papermill's notes of times and paths, and what TensorFlow says at every start; keeps all other outputs."
     notebook.metadata.pop("papermill", None)
     for cell in notebook.cells:
         for key in ("papermill", "execution"):
             cell.metadata.pop(key, None)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in map(without_startup, cell.outputs) if output]
     return notebook
+
+
+def without_startup(
+    output,  # of a cell, as nbformat reads it
+):  # the same output; None if nothing is left of it
+    "An output without TensorFlow's start-up messages, which are the same each time, and about the machine."
+    from pumap import STARTUP_MESSAGES
+
+    if output.get("name") != "stderr":
+        return output
+    lines = output.text.splitlines(keepends=True)
+    output.text = "".join(line for line in lines if not any(message in line for message in STARTUP_MESSAGES))
+    return output if output.text else None
 
 
 # %% [markdown]
