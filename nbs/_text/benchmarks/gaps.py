@@ -34,7 +34,7 @@ from pumap import plots
 # %% [markdown]
 # ## Parameters
 #
-# A trial is a data set, a method, and what is changed: a setting of the method, or `n_clustered`, the number of first rows that are clustered, 0 for all.
+# A trial is a data set, a method, and what is changed: a setting of the method, `n_clustered`, the number of first rows that are clustered (0 for all), or `n_components`, which makes it a trial in 64-D in place of 2-D.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper
@@ -46,8 +46,8 @@ trials = []  # of [data set, method, changes]; [] takes the list of the profile,
 
 # %%
 TRIALS = {
-    "smoke": [["digits", "ae", {"n_training_epochs": 100}], ["digits", "tsne", {"n_clustered": 200}]],
-    "quick": [["digits", "ae", {"n_training_epochs": 400}]],
+    "smoke": [["digits", "ae", {"n_training_epochs": 100}], ["digits", "ae", {"n_components": 64, "n_training_epochs": 100}], ["digits", "tsne", {"n_clustered": 200}]],
+    "quick": [["digits", "ae", {"n_training_epochs": 400}], ["digits", "ae", {"n_components": 64, "n_training_epochs": 400}]],
     "laptop": [
         ["cassins", "ptsne", {"learning_rate": 0.01}],
         ["cassins", "ptsne", {"learning_rate": 0.01, "encoder": "mlp"}],
@@ -60,6 +60,10 @@ TRIALS = {
         ["retina", "vae", {"weighting": "elbo"}],
         ["retina", "ae", {"unit_range": True}],
         ["mnist", "tsne", {"n_clustered": 0}],
+        ["mnist", "umap_ae", {"n_components": 64, "encoder": "mlp", "n_training_epochs": 1.5, "n_decoder_epochs": 10}],
+        ["mnist", "pumap_decoder", {"n_components": 64, "encoder": "mlp", "n_training_epochs": 1.5, "n_decoder_epochs": 10}],
+        ["mnist", "ae", {"n_components": 64, "encoder": "mlp", "n_training_epochs": 10}],
+        ["mnist", "umap_ae", {"n_components": 64, "n_training_epochs": 0.24}],
     ],
 }
 size = ex.profile(profile)
@@ -75,9 +79,8 @@ print(f"{len(trials)} trials; {len(kept.lines or [])} are kept in {ex.portable(k
 # The same data, seed and metrics as the cell. What has been measured is kept trial by trial, so that a run that was stopped goes on.
 
 # %%
-def attempt(cell, changes):
+def attempt(cell, **changes):
     "The metrics of a cell with something changed."
-    changes = dict(changes)
     n_clustered = changes.pop("n_clustered", size.n_clustered) or None
     data = ex.load_data(cell, profile, data_dir, stand_ins)
     method = ex.method_of(cell, data, profile, **changes).fit(data.X_train)
@@ -87,13 +90,15 @@ def attempt(cell, changes):
 
 
 # %%
-lines = kept.lines or []
+lines, cells = kept.lines or [], []
 for dataset, method, changes in trials:
-    cell = ex.check_cell(ex.Cell(dataset, method, 2))
-    trial = {"dataset": dataset, "method": method, "what": ", ".join(f"{name}={value}" for name, value in changes.items())}
+    changes = dict(changes)
+    cell = ex.check_cell(ex.Cell(dataset, method, changes.pop("n_components", 2)))
+    cells.append(cell)
+    trial = {"dataset": dataset, "method": method, "dim": cell.n_components, "what": ", ".join(f"{name}={value}" for name, value in changes.items())}
     if not any(trial.items() <= line.items() for line in lines):
         start = time.perf_counter()
-        metrics = attempt(cell, changes)
+        metrics = attempt(cell, **changes)
         lines.append(trial | {name: "" if value is None else value for name, value in metrics.items()} | {"minutes": (time.perf_counter() - start) / 60})
         if save_to:
             ex.write_measurements(lines, kept.path)
@@ -102,12 +107,12 @@ for dataset, method, changes in trials:
 # ## Grid, trial, paper
 
 # %%
-paper = {metric: plots.published_means(n) for n, metric in enumerate(ex.METRICS, start=2)}
-cells = list(dict.fromkeys(ex.Cell(dataset, method, 2) for dataset, method, _ in trials))
+paper = {(metric, dim): plots.published_means(n, dim) for n, metric in enumerate(ex.METRICS, start=2) for dim in (2, 64)}
+cells = list(dict.fromkeys(cells))
 shown = []
 for record in ex.collect(cells, profile, results, data_dir, stand_ins=stand_ins):
-    cell = {key: record["cell"][key] for key in ("dataset", "method")}
-    of_paper = {metric: means.get(cell["dataset"], {}).get(cell["method"]) for metric, means in paper.items()}
+    cell = {"dataset": record["cell"]["dataset"], "method": record["cell"]["method"], "dim": record["cell"]["n_components"]}
+    of_paper = {metric: paper[metric, cell["dim"]].get(cell["dataset"], {}).get(cell["method"]) for metric in ex.METRICS}
     seconds = record["seconds"]["fit"] + record["seconds"]["metrics"]
     shown.append(cell | {"what": "grid"} | record["metrics"] | {"minutes": seconds / 60})
     shown += [line for line in lines if cell.items() <= line.items()]
@@ -117,20 +122,20 @@ table[list(ex.METRICS)] = table[list(ex.METRICS)].apply(pd.to_numeric)  # what w
 Markdown(plots.to_markdown(table, digits=4))
 
 # %%
-assert len(table) == len(lines) + 2 * len(cells) and not table.duplicated(["dataset", "method", "what"]).any()
+assert len(table) == len(lines) + 2 * len(cells) and not table.duplicated(["dataset", "method", "dim", "what"]).any()
 
 # %% [markdown]
 # How much of the way from the grid to the paper a trial went, for each number that is more than 0.02 away: 1 is all of it, 0 is none.
 
 # %%
-rows = {key: group.set_index("what") for key, group in table.groupby(["dataset", "method"], sort=False)}
-for (dataset, method), group in rows.items():
+rows = {key: group.set_index("what") for key, group in table.groupby(["dataset", "method", "dim"], sort=False)}
+for (dataset, method, dim), group in rows.items():
     for metric in ex.METRICS:
         grid, wanted = group.loc["grid", metric], group.loc["paper", metric]
         if abs(wanted - grid) > 0.02:  # no for NaN
             for what in group.index.drop(["grid", "paper"]):
                 there = group.loc[what, metric]
-                print(f"{dataset} {method} {metric}: grid {grid:.3f}, {what} {there:.3f}, paper {wanted:.3f}: {(there - grid) / (wanted - grid):+.2f} of the way")
+                print(f"{dataset} {method} {dim}-D {metric}: grid {grid:.3f}, {what} {there:.3f}, paper {wanted:.3f}: {(there - grid) / (wanted - grid):+.2f} of the way")
 
 # %%
 if save_to:
