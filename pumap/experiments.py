@@ -972,7 +972,8 @@ def run_notebook(
     draft = output.with_name(f".{output.stem}.{os.getpid()}.tmp.ipynb")
     backend = os.environ.pop("MPLBACKEND", None)  # so that pictures are shown in the copy
     try:
-        papermill.execute_notebook(str(path), str(draft), parameters, cwd=str(root()), progress_bar=False)
+        quiet = ["--log-level=ERROR"]  # or each kernel warns that it talks over TCP, as kernels on one machine do
+        papermill.execute_notebook(str(path), str(draft), parameters, cwd=str(root()), progress_bar=False, extra_arguments=quiet)
         copy = signed(clean_copy(nbformat.read(draft, as_version=4)), path, parameters)
         write_atomic(output, nbformat.writes(copy).encode())
     except papermill.PapermillExecutionError as error:

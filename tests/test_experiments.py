@@ -399,10 +399,11 @@ def test_papermill_knows_the_parameters(path):
         ex.check_parameters(path, {"nothing_of_the_kind": 1})
 
 
-def test_an_executed_copy_appears_when_all_has_run(tmp_path, monkeypatch):
+def test_an_executed_copy_appears_when_all_has_run(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("MPLBACKEND", "agg")
     source = notebook(tmp_path / "a.ipynb", "import os; print(n, os.getcwd(), os.environ.get('MPLBACKEND', ''))")
     ex.run_notebook(source, tmp_path / "out" / "a.ipynb", {"n": 5})
+    assert capfd.readouterr() == ("", "")  # the kernel has nothing to say
     text = nbformat.read(tmp_path / "out" / "a.ipynb", as_version=4).cells[-1].outputs[0].text.split()
     assert text[:2] == ["5", str(ROOT)] and text[2:] != ["agg"]
     assert "papermill" not in json.loads((tmp_path / "out" / "a.ipynb").read_text())["metadata"]
