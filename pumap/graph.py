@@ -78,11 +78,13 @@ def resolve_metric(
         raise ValueError("metric is a function and the data are sparse: give dense rows, or the name of a metric.")
     import numba
 
-    function = metric if hasattr(metric, "py_func") else numba.njit(metric)
     try:
+        function = metric if hasattr(metric, "py_func") else numba.njit(metric)
         value = function(*sample, *metric_kwds.values())
     except Exception as error:  # numba has many, and all mean the same here
-        raise ValueError(f"metric {metric.__name__!r} fails on two rows: {str(error).strip().splitlines()[0]}") from error
+        why = str(error).strip().removeprefix("Failed in nopython mode pipeline (step: nopython frontend)").strip() or type(error).__name__
+        name = getattr(metric, "__name__", repr(metric))
+        raise ValueError(f"metric {name!r}, compiled by numba, fails on two rows: {why.splitlines()[0]}") from error
     return numba.njit(lambda x, y, *keywords: function(x, y, *keywords)[0]) if isinstance(value, tuple) else function
 
 
@@ -273,6 +275,8 @@ def without_strangers(
     greatest = umap.umap_.DISCONNECTION_DISTANCES.get(metric, np.inf) if isinstance(metric, str) else np.inf
     strangers = distances >= greatest
     if strangers[:, 1:].all():  # each row is its own first neighbour
+        if greatest == np.inf:
+            raise ValueError(f"All distances by the metric {metric!r} are infinite: the values are too large for 32 bits; scale them.")
         raise ValueError(f"No two rows have anything in common by the metric {metric!r}, so there is no graph; choose another metric.")
     return np.where(strangers, -1, indices), np.where(strangers, np.float32(np.inf), distances)
 

@@ -1,5 +1,6 @@
 """What the notebook of the estimator cannot check about itself: scikit-learn's own checks, other processes, broken files."""
 
+import functools
 import subprocess
 import sys
 import zipfile
@@ -86,6 +87,14 @@ def test_a_missing_file_and_an_unfitted_estimator(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_place_where_no_file_can_be_is_told(fitted, tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder: give the name of a file"):
+        fitted.save(tmp_path)
+    with pytest.raises(FileNotFoundError, match="There is no folder .*nowhere to write model.pumap into"):
+        fitted.save(tmp_path / "nowhere" / "model.pumap")
+    assert not list(tmp_path.iterdir())
+
+
 def test_objects_among_the_settings_are_named_when_saving(digits, tmp_path):
     def encoder(shape, n_components):
         return keras.Sequential([keras.Input(shape), keras.layers.Dense(n_components)])
@@ -153,6 +162,22 @@ def test_a_metric_of_the_users(digits):
     own = ParametricUMAP(metric=manhattan, **QUICK).fit(digits[0]).graph_
     named = ParametricUMAP(metric="manhattan", **QUICK).fit(digits[0]).graph_
     assert abs(own - named).max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    "metric, words",
+    [(lambda x, y: abs(x - y).sum(), "'<lambda>'.*No implementation of.* abs"), (lambda x: 1.0, "too many arguments"), (functools.partial(manhattan), "partial.*fails on two rows")],
+    ids=["abs", "one argument", "partial"],
+)
+def test_a_metric_that_numba_cannot_compile_is_told_with_the_reason(digits, metric, words):
+    with pytest.raises(ValueError, match=words):
+        ParametricUMAP(metric=metric, **QUICK).fit(digits[0])
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_distances_that_overflow_are_told(digits):
+    with pytest.raises(ValueError, match="'euclidean' are infinite.*scale"):
+        ParametricUMAP(**QUICK).fit(digits[0] * 1e30)
 
 
 @pytest.mark.parametrize("metric", ["cosine", "correlation", "canberra", "jaccard", "hellinger"])

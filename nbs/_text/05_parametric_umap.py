@@ -585,6 +585,10 @@ def packed(
 ):
     "A temporary folder; what is put into it becomes one zip archive at `path`, all or nothing."
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: give the name of a file in it, such as {path / 'model.pumap'}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} into: make it first.")
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name) as folder:
         folder = Path(folder)
         yield folder
