@@ -63,7 +63,6 @@ TRIALS = {
         ["mnist", "umap_ae", {"n_components": 64, "encoder": "mlp", "n_training_epochs": 1.5, "n_decoder_epochs": 10}],
         ["mnist", "pumap_decoder", {"n_components": 64, "encoder": "mlp", "n_training_epochs": 1.5, "n_decoder_epochs": 10}],
         ["mnist", "ae", {"n_components": 64, "encoder": "mlp", "n_training_epochs": 10}],
-        ["mnist", "umap_ae", {"n_components": 64, "n_training_epochs": 0.24}],
     ],
 }
 size = ex.profile(profile)
