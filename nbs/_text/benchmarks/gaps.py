@@ -53,6 +53,7 @@ TRIALS = {
         ["cassins", "ptsne", {"learning_rate": 0.01, "encoder": "mlp"}],
         ["cassins", "ptsne", {"learning_rate": 0.01, "encoder": "mlp", "n_training_epochs": 500}],
         ["cassins", "ptsne", {"n_training_epochs": 120}],
+        ["cassins", "umap_ae", {"n_components": 64, "n_training_epochs": 0.3}],
         ["mnist", "ptsne", {"learning_rate": 0.003}],
         ["mnist", "ae", {"n_training_epochs": 20}],
         ["fmnist", "ae", {"n_training_epochs": 10}],
