@@ -188,7 +188,7 @@ def test_published_tables_are_whole():
 def test_the_readme_tells_the_numbers_of_the_scorecard():
     card = json.loads((ROOT / "figures" / "laptop" / "scorecard.json").read_text(encoding="utf-8"))
     kept = {(cell["dataset"], cell["method"]): cell for cell in card["cells"] if cell["table"] == 2 and cell["dim"] == 2}
-    labels = {"umap": "UMAP", "umap_tf": "UMAP (TF)", "pumap": "P. UMAP", "umap_ae": "UMAP/AE", "pumap_decoder": "P. UMAP, decoder"}
+    labels = {"umap": "UMAP", "umap_tf": "UMAP (TF)", "pumap": "P. UMAP", "umap_ae": "UMAP/AE", "pumap_decoder": "P. UMAP + dec."}
     labels |= {"tsne": "t-SNE", "ptsne": "P. t-SNE", "ae": "AE", "vae": "VAE", "pca": "PCA"}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for method, label in labels.items():
