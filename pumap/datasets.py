@@ -17,9 +17,11 @@ import json
 import math
 import os
 import pickle
+import struct
 import sys
 import tarfile
 import tempfile
+import zipfile
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -746,9 +748,10 @@ def _in_order(entry: Entry, X, y) -> tuple:  # the six parts
 def _of_celeba(entry: Entry, contents, folder: Path) -> tuple:
     Image = _pillow()
     lines = contents[0].decode().splitlines()
-    y = np.array([line.split()[1:] for line in lines[2:]], dtype=np.int64) > 0  # after the number of images and the names
-    if tuple(lines[1].split()) != ATTRIBUTE_NAMES or len(y) != sum(entry.rows):
-        raise DataDamaged(f"{folder} holds a table of {len(y):,} faces, not the 40 attributes of {sum(entry.rows):,}; get it again.")
+    faces = [line.split()[1:] for line in lines[2:]]  # after the number of images and the names
+    if len(lines) < 2 or tuple(lines[1].split()) != ATTRIBUTE_NAMES or len(faces) != sum(entry.rows) or {len(face) for face in faces} != {len(ATTRIBUTE_NAMES)}:
+        raise DataDamaged(f"{folder} holds a table of {len(faces):,} faces, not the 40 attributes of {sum(entry.rows):,}; get it again.")
+    y = np.array(faces, dtype=np.int64) > 0
     masks = {}
     for path in (folder / "CelebAMask-HQ-mask-anno").rglob("*.png"):
         masks.setdefault(int(path.name.split("_")[0]), []).append(path)
@@ -786,12 +789,12 @@ def spectrogram(
     high: float = 10_000.0,  # in Hz
     decibels: float = 50.0,  # range that is shown
 ) -> np.ndarray:  # float32 from 0 to 1, shape (n_bands, n_moments), low frequencies first
-    "A picture of one syllable; `ValueError` if it is shorter than one window, silent, or sampled too slowly."
+    "A picture of one syllable; `ValueError` if it is shorter than one window, silent, not of finite numbers, or sampled too slowly."
     audio = np.asarray(audio, dtype=np.float64)
     window, hop = round(0.008 * rate), round(0.002 * rate)
-    if audio.ndim != 1 or rate < 2 * high or len(audio) < window or not audio.any():
+    if audio.ndim != 1 or rate < 2 * high or len(audio) < window or not audio.any() or not np.isfinite(audio).all():
         raise ValueError(
-            f"audio has shape {audio.shape} at a rate of {rate:g}; it must be one channel of at least 8 ms, not silent, at a rate of at least {2 * high:g}."
+            f"audio has shape {audio.shape} at a rate of {rate:g}; it must be one channel of at least 8 ms, of finite numbers, not silent, at a rate of at least {2 * high:g}."
         )
     pieces = np.lib.stride_tricks.sliding_window_view(audio, window)[::hop] * np.hanning(window + 1)[:-1]
     n_fft = max(window, 1024)  # zeros behind a piece, so that no band falls between two frequencies
@@ -806,8 +809,10 @@ def log_resized(
     scale: float = 7.27,  # columns per unit of the logarithm
     n_columns: int = 31,  # at most
 ) -> np.ndarray:  # float32, shape (n_bands, at most n_columns)
-    "Resize the time axis to the logarithm of its length."
+    "Resize the time axis to the logarithm of its length; `ValueError` if there is no moment."
     n = picture.shape[1]
+    if n == 0:
+        raise ValueError(f"A picture has shape {picture.shape}; it needs at least one moment.")
     m = min(max(int(scale * np.log(n)), 1), n_columns)
     step = n / m  # old columns per new one
     distance = np.abs(np.arange(n)[:, None] + 0.5 - (np.arange(m) + 0.5) * step)
@@ -819,8 +824,10 @@ def padded(
     picture: np.ndarray,  # shape (n_bands, at most n_columns)
     n_columns: int = 31,
 ) -> np.ndarray:  # shape (n_bands, n_columns + 1, 1)
-    "Zeros at both sides of a picture, and a column of zeros in front, as the paper's networks had it."
+    "Zeros at both sides of a picture, and a column of zeros in front, as the paper's networks had it; `ValueError` if it is wider than that."
     spare = n_columns - picture.shape[1]
+    if spare < 0:
+        raise ValueError(f"A picture has {picture.shape[1]} columns, more than {n_columns}; make it shorter with log_resized.")
     return np.pad(picture, ((0, 0), (1 + spare // 2, spare - spare // 2)))[..., None]
 
 # %% ../nbs/00_datasets.ipynb #677da700
@@ -832,10 +839,21 @@ def _picture(audio, rate: float, where: str) -> np.ndarray:
         raise ValueError(f"{where}: {error}") from None
 
 
-def _pictures_of_file(content: bytes, name: str) -> tuple:  # (pictures, labels)
+def _arrays_of_songs(content: bytes, name: str) -> dict:  # all arrays, by name
     if content[:2] != b"PK":
         raise ValueError(f"{name} is not a NumPy file of several arrays; write it with numpy.savez.")
-    data = _npz(content)
+    try:
+        data = dict(_npz(content))
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:  # objects, or a file that was cut off
+        raise ValueError(f"{name} cannot be read ({error}); write it again with numpy.savez, labels as text or whole numbers, not objects.") from None
+    for key in ("n_moments", "offsets"):
+        if key in data and data[key].dtype.kind not in "iu":
+            raise ValueError(f"{name} holds {key} of type {data[key].dtype}; they must be whole numbers.")
+    return data
+
+
+def _pictures_of_file(content: bytes, name: str) -> tuple:  # (pictures, labels)
+    data = _arrays_of_songs(content, name)
     if "labels" not in data or not ("spectrograms" in data or {"audio", "offsets", "rate"} <= set(data)):
         raise ValueError(f"{name} holds {', '.join(data)}; it needs labels, and spectrograms or audio, offsets and rate.")
     labels = data["labels"]
@@ -853,15 +871,24 @@ def _pictures_of_file(content: bytes, name: str) -> tuple:  # (pictures, labels)
     audio, offsets, rate = data["audio"], data["offsets"], float(data["rate"])
     if len(offsets) != len(labels) + 1:
         raise ValueError(f"{name} holds {len(offsets)} offsets for {len(labels)} labels; it needs one more than there are labels.")
+    if offsets.min() < 0 or offsets.max() > len(audio) or (np.diff(offsets.astype(np.int64)) < 0).any():
+        raise ValueError(f"{name} holds offsets that do not go up within the {len(audio):,} samples of audio.")
     return [_picture(audio[a:b], rate, f"{name}, syllable {i}") for i, (a, b) in enumerate(zip(offsets[:-1], offsets[1:]))], labels
 
 
-def _pictures_of_folder(folder: Path) -> tuple:  # (pictures, labels)
+def _sound(path: Path) -> tuple:  # (rate, samples)
     from scipy.io import wavfile
 
+    try:
+        return wavfile.read(path)
+    except (ValueError, EOFError, struct.error) as error:
+        raise ValueError(f"{path} cannot be read as a WAV file ({error}); write it again, or take it out of the folder.") from None
+
+
+def _pictures_of_folder(folder: Path) -> tuple:  # (pictures, labels)
     paths = sorted(folder.glob("*/*.wav"))
     paths = [paths[i] for i in np.random.default_rng(0).permutation(len(paths))]
-    sounds = {path: wavfile.read(path) for path in paths}  # (rate, samples)
+    sounds = {path: _sound(path) for path in paths}
     return [_picture(audio, rate, str(path)) for path, (rate, audio) in sounds.items()], np.array([path.parent.name for path in paths])
 
 # %% ../nbs/00_datasets.ipynb #2f98569f
@@ -893,6 +920,9 @@ def songs(
     n_test: int = 1000,  # rows for the test: the next
 ) -> Dataset:  # named "cassins"; label 0 is the most frequent
     "A data set of one's own segmented and labelled songs; `ValueError` says what does not fit."
+    for name, value, least in (("n_labels", n_labels, 1), ("n_valid", n_valid, 0), ("n_test", n_test, 0)):
+        if not isinstance(value, (int, np.integer)) or value < least:
+            raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
     path = Path(path).expanduser()
     content = None if path.is_dir() else _content(path, False)
     pictures, labels = _pictures_of_folder(path) if content is None else _pictures_of_file(content, str(path))

@@ -462,7 +462,8 @@ def check_table(
 # %% ../nbs/10_plots.ipynb #8b75373b
 def agreement_text(
     table: pd.DataFrame,  # from `comparison_table`
-    tolerance: float | None = None,  # a difference that counts as none; None counts nothing
+    tolerance: float,  # a difference that counts as none
+    relative: bool = False,  # whether it is a share of the paper's value
 ) -> str:
     "How many values are near the paper's, and which is the farthest."
     both = table.dropna(subset=["paper"])
@@ -471,9 +472,9 @@ def agreement_text(
     if both.empty:
         return "None of these data sets is in the paper's table; the profiles laptop and paper have some that are."
     worst = both.loc[both.difference.abs().idxmax()]
-    near = f"{int(both.difference.abs().le(tolerance).sum())} of {len(both)} values are within {tolerance} of the paper's" if tolerance else f"{len(both)} values have one of the paper beside them"
+    near = int(both.difference.abs().le(tolerance * both.paper if relative else tolerance).sum())
     farthest = f"the farthest is {worst.dataset}, {METHOD_LABELS[worst.method]}, {worst.dim}-D, with {worst.difference:+.4f}."
-    return f"{near}; {farthest}" + (f" {standing_in} more are of data that stand in for the paper's, and are not counted." if standing_in else "")
+    return f"{near} of {len(both)} values are within {f'{tolerance:.0%}' if relative else tolerance} of the paper's; {farthest}" + (f" {standing_in} more are of data that stand in for the paper's, and are not counted." if standing_in else "")
 
 
 def families_text(

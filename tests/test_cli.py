@@ -302,6 +302,14 @@ def test_stand_ins_that_cannot_be_had_either_are_named(monkeypatch, tmp_path):
         assert stand_in in with_them[name] and original in without[name] and stand_in not in without[name]
 
 
+def test_songs_that_do_not_fit_are_left_out_before_anything_runs(tmp_path):
+    "A file of one's own has no checksum: that it is there says nothing, so it is read."
+    (tmp_path / "cassins").mkdir()
+    (tmp_path / "cassins" / "cassins.npz").write_bytes(b"PK" + bytes(100))
+    absent = cli.absent_data([ex.Cell(name, "pca", 2) for name in ("cassins", "digits")], tmp_path, False)
+    assert set(absent) == {"cassins"} and "cannot be read" in absent["cassins"]
+
+
 def test_a_record_of_a_stand_in_is_none_of_the_original(tmp_path):
     cell = ex.Cell("cassins", "pca", 2)
     ex.write_record(RECORD | {"inputs": ex.inputs_hash(cell, "laptop", stand_ins=True)}, ex.record_path(cell, "laptop", tmp_path))

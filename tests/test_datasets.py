@@ -840,6 +840,12 @@ def test_load_cassins_takes_ones_own_file_and_never_finches(tmp_path):
         ({"labels": np.arange(2), "audio": np.ones(900), "offsets": np.array([0, 400]), "rate": 32_000}, "2 offsets for 2 labels"),
         ({"labels": np.arange(2), "audio": np.ones(900), "offsets": np.array([0, 100, 900]), "rate": 32_000}, "syllable 0: .* at least 8 ms"),
         ({"labels": np.arange(1), "audio": np.ones(900), "offsets": np.array([0, 900]), "rate": 8_000}, "a rate of at least 20000"),
+        ({"labels": np.arange(1), "audio": np.full(900, np.nan), "offsets": np.array([0, 900]), "rate": 32_000}, "syllable 0: .* of finite numbers"),
+        ({"labels": np.arange(1), "audio": np.ones(900), "offsets": np.array([0.0, 900.0]), "rate": 32_000}, "offsets of type float64"),
+        ({"labels": np.arange(1), "audio": np.ones(900), "offsets": np.array([0, 901]), "rate": 32_000}, "within the 900 samples"),
+        ({"labels": np.arange(2), "audio": np.ones(900), "offsets": np.array([0, 900, 500]), "rate": 32_000}, "do not go up"),
+        ({"labels": np.arange(3), "spectrograms": np.zeros((3, 32, 31)), "n_moments": [31.0, 2.0, 5.0]}, "n_moments of type float64"),
+        ({"labels": np.array(["a", None], dtype=object), "spectrograms": np.zeros((2, 32, 31))}, "mine.npz cannot be read .* not objects"),
     ],
 )
 def test_songs_that_do_not_fit(arrays, words, tmp_path):
@@ -847,6 +853,35 @@ def test_songs_that_do_not_fit(arrays, words, tmp_path):
     with pytest.raises(ValueError, match=words) as error:
         songs(tmp_path / "mine.npz")
     one_sentence(error)
+
+
+def test_songs_that_are_damaged(tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "mine.npz", spectrograms=rng.random((30, 32, 31)), labels=np.arange(30) % 3)
+    whole = (tmp_path / "mine.npz").read_bytes()
+    for damaged in (whole[:-100], whole[: len(whole) // 2], whole[:40_000] + bytes(1000) + whole[41_000:]):
+        (tmp_path / "mine.npz").write_bytes(damaged)
+        with pytest.raises(ValueError, match="mine.npz cannot be read") as error:
+            songs(tmp_path / "mine.npz", n_valid=5, n_test=5)
+        one_sentence(error)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "one.wav").write_bytes(b"RIFF")
+    with pytest.raises(ValueError, match="one.wav cannot be read as a WAV file") as error:
+        songs(tmp_path)
+    one_sentence(error)
+
+
+@pytest.mark.parametrize("wrong", [{"n_valid": -1}, {"n_test": 2.5}, {"n_labels": 0}])
+def test_numbers_of_songs_are_whole(wrong, tmp_path):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))} is .*whole number of at least"):
+        songs(tmp_path, **wrong)
+
+
+def test_pictures_that_cannot_be_resized_or_padded():
+    with pytest.raises(ValueError, match="at least one moment"):
+        datasets.log_resized(np.zeros((32, 0)))
+    with pytest.raises(ValueError, match="40 columns, more than 31"):
+        datasets.padded(np.zeros((32, 40)))
 
 
 def test_songs_that_are_not_there(tmp_path):

@@ -833,7 +833,8 @@ for wrong, word in ((table[1:], "digits-2-umap"), (table.assign(paper=table.pape
 #| export
 def agreement_text(
     table: pd.DataFrame,  # from `comparison_table`
-    tolerance: float | None = None,  # a difference that counts as none; None counts nothing
+    tolerance: float,  # a difference that counts as none
+    relative: bool = False,  # whether it is a share of the paper's value
 ) -> str:
     "How many values are near the paper's, and which is the farthest."
     both = table.dropna(subset=["paper"])
@@ -842,9 +843,9 @@ def agreement_text(
     if both.empty:
         return "None of these data sets is in the paper's table; the profiles laptop and paper have some that are."
     worst = both.loc[both.difference.abs().idxmax()]
-    near = f"{int(both.difference.abs().le(tolerance).sum())} of {len(both)} values are within {tolerance} of the paper's" if tolerance else f"{len(both)} values have one of the paper beside them"
+    near = int(both.difference.abs().le(tolerance * both.paper if relative else tolerance).sum())
     farthest = f"the farthest is {worst.dataset}, {METHOD_LABELS[worst.method]}, {worst.dim}-D, with {worst.difference:+.4f}."
-    return f"{near}; {farthest}" + (f" {standing_in} more are of data that stand in for the paper's, and are not counted." if standing_in else "")
+    return f"{near} of {len(both)} values are within {f'{tolerance:.0%}' if relative else tolerance} of the paper's; {farthest}" + (f" {standing_in} more are of data that stand in for the paper's, and are not counted." if standing_in else "")
 
 
 def families_text(
@@ -865,7 +866,8 @@ def families_text(
 
 # %%
 print(agreement_text(table, 0.05), families_text(table), sep="\n")
-assert agreement_text(table, 0.05).startswith("3 of 4 values are within 0.05") and "mnist, PCA, 2-D, with +0.0" in agreement_text(table)
+assert agreement_text(table, 0.05).startswith("3 of 4 values are within 0.05") and "mnist, PCA, 2-D, with +0.0" in agreement_text(table, 0.05)
+assert "within 5% of the paper's" in agreement_text(table, 0.05, relative=True)
 assert "None of these" in agreement_text(table[table.dataset == "digits"], 0.05)
 elsewhere = table.assign(stand_in=table.stand_in.mask((table.dataset == "mnist") & (table.method == "pca"), "Digits"))  # the farthest does not count then
 assert agreement_text(elsewhere, 0.05).startswith("3 of 3 values") and agreement_text(elsewhere, 0.05).endswith("1 more are of data that stand in for the paper's, and are not counted.")

@@ -93,7 +93,7 @@ fig
 # parametric UMAP with its decoder apart. (By its own Table 7, UMAP is above PCA on Cassin's vireo and CIFAR10, and UMAP/AE has more than twice the AE's error on Cassin's vireo and Retina.) Here:
 
 # %%
-print(plots.agreement_text(table))
+print(plots.agreement_text(table, sc.RELATIVE_TOLERANCE["reconstruction_mse"], relative=True))
 print(plots.families_text(table))
 print(sc.claims_text(found.records, "C17", "C18", "C19"))
 
