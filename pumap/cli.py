@@ -227,11 +227,12 @@ def print_plan(
     size = ex.profile(profile)
     say(f"profile {profile}: {size.title}; results in {ex.portable(results)}")
     for cell, state in plan.items():
-        settings = " ".join(f"{key}={value}" for key, value in ex.settings_for(cell, profile).items())
         todo = {"done": "reuse", "missing": "run"}.get(state, f"run ({state}; the record there is set aside)")
         actual = ex.STAND_INS.get(cell.dataset, cell.dataset) if stand_ins else cell.dataset
         (train, _, test), first = DATASETS[actual].rows, ex.rows_of(cell, profile)
         train, test = min(train, first[0] or train), min(test, first[1] or test)
+        used = ex.settings_for(cell, profile) | ex.effort_by_itself(cell, train)
+        settings = " ".join(f"{key}={value}" for key, value in used.items())
         data = "" if actual == cell.dataset else f" data={actual}"
         say(f"  {cell.id:32} {todo:6}{data} train={train} test={test} {settings}".rstrip())
     todo = {cell for cell, state in plan.items() if state != "done"}

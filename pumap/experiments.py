@@ -11,15 +11,16 @@ __all__ = ['METHODS', 'UMAP_METHODS', 'PARAMETRIC', 'DECODING', 'PROTOCOL', 'PRO
            'settings_for', 'rows_of', 'Figure', 'figure', 'cells_for', 'root', 'figures_dir', 'results_place',
            'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged', 'record_path',
            'write_record', 'read_record', 'read_arrays', 'read_embedding', 'read_reconstructions', 'cell_state',
-           'set_aside', 'load_data', 'settings_used', 'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes',
-           'versions', 'device', 'peak_memory_mb', 'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered',
-           'gather', 'turned_only', 'NotebookFailed', 'check_parameters', 'clean_copy', 'without_startup',
-           'cells_of_notebook', 'made_from', 'left_out', 'is_drawn', 'signed', 'run_notebook', 'SSLCell', 'cell_of',
-           'ssl_count', 'label_order', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings',
-           'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer', 'read_last_layer',
-           'save_ssl_cell', 'run_ssl_cell', 'cell_limits', 'figure_limits', 'training_name', 'is_json', 'training_runs',
-           'Timing', 'time_call', 'Measurements', 'write_measurements', 'read_measurements', 'measurements', 'title_of',
-           'first_rows', 'speed_line', 'timed_encoders', 'timed_devices', 'placed', 'timed_umap']
+           'set_aside', 'load_data', 'settings_used', 'effort_by_itself', 'method_of', 'fit_cell', 'reconstruct',
+           'measure', 'has_classes', 'versions', 'device', 'peak_memory_mb', 'make_record', 'save_cell', 'run_cell',
+           'collect', 'Gathered', 'gather', 'turned_only', 'NotebookFailed', 'check_parameters', 'clean_copy',
+           'without_startup', 'cells_of_notebook', 'made_from', 'left_out', 'is_drawn', 'signed', 'run_notebook',
+           'SSLCell', 'cell_of', 'ssl_count', 'label_order', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid',
+           'ssl_settings', 'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer',
+           'read_last_layer', 'save_ssl_cell', 'run_ssl_cell', 'cell_limits', 'figure_limits', 'training_name',
+           'is_json', 'training_runs', 'Timing', 'time_call', 'Measurements', 'write_measurements', 'read_measurements',
+           'measurements', 'title_of', 'first_rows', 'speed_line', 'timed_encoders', 'timed_devices', 'placed',
+           'timed_umap']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -554,6 +555,16 @@ def settings_used(
     if "perplexity" in settings:
         settings["perplexity"] = min(settings["perplexity"], (n_train - 1) // 3)
     return settings
+
+# %% ../nbs/09_experiments.ipynb #aec7125a
+def effort_by_itself(
+    cell: Cell,  # which method
+    n_train: int,  # rows to fit on
+) -> dict:  # n_epochs or n_iter; empty for other methods
+    "The effort of a method whose library chooses it."
+    if cell.method == "umap":
+        return {"n_epochs": 500 if n_train <= 10_000 else 200}
+    return {"n_iter": "250+500"} if cell.method == "tsne" else {}
 
 # %% ../nbs/09_experiments.ipynb #2cb7a61c
 def method_of(

@@ -147,6 +147,9 @@ def test_dry_run_touches_nothing_and_tells_sizes(pumap, tmp_path):
     assert "n_training_epochs=5" in lines["mnist-pumap-64d-seed0"] and "encoder=conv28" in lines["mnist-pumap-64d-seed0"]
     assert "n_training_epochs=100" in lines["moons-pumap-2d-seed0"] and "perplexity=500" in lines["moons-tsne-2d-seed0"]
     assert "train=50000 test=10000" in lines["fmnist-umap-2d-seed0"] and "draw" in lines["fig05_trustworthiness"]
+    assert "n_epochs=200" in lines["fmnist-umap-2d-seed0"] and "n_epochs=500" in lines["moons-umap-2d-seed0"] and "n_iter=250+500" in lines["mnist-tsne-2d-seed0"]
+    efforts = ("n_epochs=", "n_iter=", "n_training_epochs=", "n_steps=")
+    assert all("-pca-" in name or any(effort in line for effort in efforts) for name, line in lines.items() if "train=" in line)
 
 
 def test_dry_run_tells_what_it_would_reuse(pumap, tmp_path):

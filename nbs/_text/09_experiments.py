@@ -772,6 +772,25 @@ assert settings_used(Cell("moons", "tsne", 2), "paper", 1000) == {"perplexity": 
 assert settings_used(Cell("mnist", "tsne", 2), "paper", 50_000) == {"perplexity": 30}
 
 
+# %% [markdown]
+# UMAP and t-SNE get no effort from the settings: the paper took what umap-learn and openTSNE do by themselves, and so do we. Whoever asks what a run will do is told all the same.
+
+# %%
+#| export
+def effort_by_itself(
+    cell: Cell,  # which method
+    n_train: int,  # rows to fit on
+) -> dict:  # n_epochs or n_iter; empty for other methods
+    "The effort of a method whose library chooses it."
+    if cell.method == "umap":
+        return {"n_epochs": 500 if n_train <= 10_000 else 200}
+    return {"n_iter": "250+500"} if cell.method == "tsne" else {}
+
+
+# %%
+assert effort_by_itself(Cell("moons", "umap", 2), 1000) == {"n_epochs": 500} and effort_by_itself(Cell("mnist", "pumap", 2), 50_000) == {}
+
+
 # %%
 #| export
 def method_of(

@@ -238,7 +238,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # ## Elsewhere
 #
 # **A GPU.** `pip install -e '.[paper,gpu]'` brings TensorFlow with CUDA; `pumap run all --profile paper` then runs the original sizes. The code is the same.
-# Nothing has been run on a GPU so far; tests run a step of every cell without labels of that profile on the CPU, and of each few-label method.
+# Nothing has been run on a GPU so far; tests run three steps of every cell without labels of that profile on the CPU, and one of each few-label method.
 #
 # **A cluster.** What follows `--` goes to Snakemake, which runs the cells. For SLURM, fill in the names of your partitions in [paper/profiles/slurm](paper/profiles/slurm/config.yaml), then `pip install -e '.[paper,gpu,slurm]'` and
 # `pumap run all --profile paper -- --workflow-profile slurm`: each cell and each figure is a job, with limits on its memory and time. Tests read these limits in a dry run and send jobs to a stand-in for SLURM; no real cluster has run them so far. Other executors of Snakemake's go the same way.
