@@ -174,6 +174,7 @@ def procrustes_align(
 # %% ../nbs/10_plots.ipynb #caa1f755
 CLASS_COLOURS = (
     "#1169A4", "#F06F15", "#12A669", "#D279FF", "#41D7F0", "#A1301D", "#C8CB6E", "#5821B6", "#774452", "#82949D",
+    "#38134B", "#4B0000", "#F2BAA8", "#BA00F2", "#A8E000", "#250070", "#CD3800", "#E000BA", "#5D4B70", "#253882",
 )  # fmt: skip
 
 
@@ -527,7 +528,7 @@ def log_limits(
 
 # %% ../nbs/10_plots.ipynb #b0d87afd
 OURS = {"ls": "none", "ms": 4.5, "mew": 0}
-PAPER = {"ls": "none", "marker": "o", "ms": 7.5, "mew": 0.9, "mfc": "white"}
+PAPER = {"ls": "none", "marker": "o", "ms": 7.5, "mew": 0.9, "mfc": "none"}
 BESIDE_DOTS = 1.75  # inches for the legend, and for the axis with its label
 
 
@@ -540,7 +541,7 @@ def dot_legend(
         Line2D([], [], label=METHOD_LABELS[m], marker=METHOD_MARKERS[m], color=METHOD_COLOURS[m], **OURS) for m in methods
     ]
     least, most = table.n_seeds.min(), table.n_seeds.max()
-    ours = f"ours, mean\n± sd, {'up to ' if least < most else ''}{most} seeds" if most > 1 else "ours, one run"
+    ours = f"ours: mean, bar ± sd\nof {'up to ' if least < most else ''}{most} seeds" if most > 1 else "ours, one run"
     handles += [Line2D([], [], ls="none", label=""), Line2D([], [], label=ours, marker="o", color=GREY, **OURS)]
     return handles + ([Line2D([], [], label="the paper", color=GREY, **PAPER)] if table.paper.notna().any() else [])
 
@@ -570,10 +571,11 @@ def draw_dots(
     for row in table.itertuples():
         x = datasets.index(row.dataset) + (methods.index(row.method) - (len(methods) - 1) / 2) * step
         colour = METHOD_COLOURS[row.method]
-        ax.plot([x, x], [row.ours, row.paper], color=colour, lw=0.8, zorder=2)
+        ax.plot([x, x], [row.ours, row.paper], color=colour, lw=0.8, ls=":", zorder=2)
         ax.plot(x, row.paper, color=colour, zorder=3, **PAPER)
-        sd = row.sd if row.sd > 0 else None
-        ax.errorbar(x, row.ours, sd, color=colour, marker=METHOD_MARKERS[row.method], elinewidth=1, zorder=4, **OURS)
+        if row.sd > 0:
+            ax.errorbar(x, row.ours, row.sd, fmt="none", ecolor=colour, color=colour, elinewidth=0.9, capsize=2, capthick=0.9, zorder=4)
+        ax.plot(x, row.ours, color=colour, marker=METHOD_MARKERS[row.method], zorder=4, **OURS)
     sd = table.sd.fillna(0)
     values = [*(table.ours - sd), *(table.ours + sd), *table.paper]
     ax.set(xlim=(-0.5, len(datasets) - 0.5), yscale="log" if log else "linear", ylim=log_limits(values) if log else axis_limits(values))
@@ -603,7 +605,8 @@ def metric_dots(
         fig = Picture(figsize=(width, 0.45 + 1.75 * len(dims)), layout="constrained")
         axes = fig.subplots(len(dims), 1, sharex=True, squeeze=False)[:, 0]
         for ax, dim in zip(axes, dims):
-            draw_dots(ax, table[table.dim == dim], datasets, methods, missing, log=metric in LOG_METRICS)
+            elsewhere = {d: "here in other dimensions only" for d in table.dataset}
+            draw_dots(ax, table[table.dim == dim], datasets, methods, elsewhere | missing, log=metric in LOG_METRICS)
             ax.set_ylabel(METRIC_LABELS.get(metric, metric))
             ax.set_title(f"{dim} dimensions", loc="left", fontweight="bold")
             sns.despine(ax=ax, bottom=True)
@@ -702,6 +705,8 @@ def reconstruction_grid(
             for ax, method in zip(column, ["", *methods]):
                 images = one if not method else strip(shown[dim][method]) if method in shown[dim] else np.ones_like(one)
                 ax.imshow(images, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+                if method and method not in shown[dim]:
+                    ax.text(0.5, 0.5, "nothing to show", transform=ax.transAxes, ha="center", va="center", fontsize=7, color=GREY)
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
         for ax, method in zip(axes[:, 0], ["", *methods]):

@@ -24,7 +24,6 @@
 
 # %%
 #| hide
-from time import process_time
 
 import matplotlib.pyplot as plt
 import numba
@@ -874,8 +873,7 @@ assert along_frequency(spot.ravel(), higher.ravel()) == 0 < along_frequency(spot
 # - *Several rows at once*. The recursion waits for its own last result at each step, and so does a processor that works on one pair of rows. For the bound in eight directions eight rows go side by side, in single precision. All terms are positive, so the relative error of a sum is at most the number of roundings on a path times
 #   that of one; the limit gives way by that, and by what the rounded coordinates may do.
 #
-# Of all pairs of 1,000 syllables of finches (32 bands, 31 moments, no band), 1.4% are those of a syllable with its 14 neighbours. The first bounds, at the final limit, let 47% pass and the third 4.7%. The textbook's recursion took 6.4 processor seconds for each pair once, the search 1.0 for the same neighbours: 6.2 times less. With a band of 5 it
-# was 2.15 and 0.56 seconds: 3.8 times.
+# What all this is worth on real songs, [benchmarks/dtw](benchmarks/dtw.ipynb) measures.
 
 # %%
 #| export
@@ -1051,44 +1049,21 @@ def dtw_neighbors(
 
 
 # %% [markdown]
-# The same neighbours as by the textbook's recursion for all pairs, in a part of the time. That one is compiled and runs on as many threads; seconds are those of the processor, over all threads.
+# The same neighbours as by the distances of all pairs.
 
 # %%
-@numba.njit(parallel=True)
-def all_distances_plainly(frames, band):
-    "The textbook's recursion, each pair once, with nothing left out."
-    n, m, n_bands = frames.shape
-    out = np.zeros((n, n))
-    for p in numba.prange(n):
-        table = np.full((m + 1, m + 1), np.inf)
-        table[0, 0] = 0.0
-        for q in range(p):
-            for i in range(m):
-                for j in range(max(0, i - band), min(m, i + band + 1)):
-                    step = 0.0
-                    for f in range(n_bands):
-                        step += (frames[p, i, f] - frames[q, j, f]) ** 2
-                    table[i + 1, j + 1] = step + min(table[i, j], table[i, j + 1], table[i + 1, j])
-            out[p, q] = out[q, p] = np.sqrt(table[m, m])
-    return out
-
-
-frames = np.ascontiguousarray(songs.reshape(-1, 12, 20).transpose(0, 2, 1))
-dtw_neighbors(songs[:20], 6, (12, 20)), all_distances_plainly(frames[:2], 20)  # compiles
-for band in (None, 3):
-    start = process_time()
-    plain = all_distances_plainly(frames, 20 if band is None else band)
-    middle = process_time()
-    indices, distances = dtw_neighbors(songs, 6, (12, 20), band)
-    searched = process_time() - middle
+few = songs[:80]
+for band in (3, None):
+    metric = dtw_metric((12, 20), band)
+    plain = np.array([[metric(a, b) for b in few] for a in few])
     np.fill_diagonal(plain, -1)  # itself first
+    indices, distances = dtw_neighbors(few, 6, (12, 20), band)
     assert_array_equal(indices, np.argsort(plain, axis=1)[:, :6])
     assert_allclose(distances[:, 1:], np.sort(plain, axis=1)[:, 1:6], rtol=1e-5)
-    print(f"band {band}: all distances {middle - start:.3f} s, search {searched:.3f} s, ratio {(middle - start) / searched:.1f}")
 
 # %% [markdown]
 # The graph takes the neighbours that were found; or `metric=metric` lets any search compute them.
 
 # %%
-song_graph = fuzzy_graph(songs, n_neighbors=6, precomputed_knn=(indices, distances)).tocoo()
+song_graph = fuzzy_graph(songs, n_neighbors=6, precomputed_knn=dtw_neighbors(songs, 6, (12, 20))).tocoo()
 assert np.average(kind[song_graph.row] == kind[song_graph.col], weights=song_graph.data) > 0.95

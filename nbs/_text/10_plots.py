@@ -344,12 +344,13 @@ for reference, embedding, word in (
 # both axes have one scale, since stretching one would invent structure.
 #
 # Labels that are whole numbers, words or truth values are classes; other numbers are a quantity and get a continuous map. The ten class
-# colours were chosen like those of the methods; with more classes than ten no palette is safe for everybody.
+# colours were chosen like those of the methods. Ten more follow for songs and cells, each as far as can be from those before it in every kind of vision; they are nearer to each other, and with more classes than twenty no palette is safe for everybody.
 
 # %%
 #| export
 CLASS_COLOURS = (
     "#1169A4", "#F06F15", "#12A669", "#D279FF", "#41D7F0", "#A1301D", "#C8CB6E", "#5821B6", "#774452", "#82949D",
+    "#38134B", "#4B0000", "#F2BAA8", "#BA00F2", "#A8E000", "#250070", "#CD3800", "#E000BA", "#5D4B70", "#253882",
 )  # fmt: skip
 
 
@@ -382,7 +383,8 @@ assert (point_colours([7], classes=range(10)) == mpl.colors.to_rgba(CLASS_COLOUR
 height = point_colours(moons[:, 1])
 assert len(np.unique(height, axis=0)) > 100
 for vision in VISION:
-    assert smallest_difference(CLASS_COLOURS, vision) > 22
+    assert smallest_difference(CLASS_COLOURS[:10], vision) > 22 and smallest_difference(CLASS_COLOURS[:12], vision) > 22
+    assert smallest_difference(CLASS_COLOURS, vision) > 16
 
 
 # %% [markdown]
@@ -878,8 +880,8 @@ assert families_text(table).splitlines()[1].startswith("mnist, 2-D: UMAP methods
 # ## Numbers as dots
 #
 # The paper draws its metrics as bars. A bar's length is read from zero, and from zero a difference of 0.01 cannot be seen; a dot
-# is read by its position, so its axis may begin where the values do. A filled marker is our mean, with a bar of one standard deviation over
-# seeds; a ring of the same colour is the paper's value, and a thin line joins the two. An error has no upper end and differs from data set to data set by powers of ten: its axis is logarithmic, so that
+# is read by its position, so its axis may begin where the values do. A filled marker is our mean, with a bar with ends, of one standard deviation over
+# seeds; a ring of the same colour is the paper's value, and a dotted line joins the two. An error has no upper end and differs from data set to data set by powers of ten: its axis is logarithmic, so that
 # equal distances are equal ratios.
 
 # %%
@@ -930,7 +932,7 @@ assert_allclose(np.divide(*log_limits([0.02, 0.021])), 1 / 3)
 # %%
 #| export
 OURS = {"ls": "none", "ms": 4.5, "mew": 0}
-PAPER = {"ls": "none", "marker": "o", "ms": 7.5, "mew": 0.9, "mfc": "white"}
+PAPER = {"ls": "none", "marker": "o", "ms": 7.5, "mew": 0.9, "mfc": "none"}
 BESIDE_DOTS = 1.75  # inches for the legend, and for the axis with its label
 
 
@@ -943,7 +945,7 @@ def dot_legend(
         Line2D([], [], label=METHOD_LABELS[m], marker=METHOD_MARKERS[m], color=METHOD_COLOURS[m], **OURS) for m in methods
     ]
     least, most = table.n_seeds.min(), table.n_seeds.max()
-    ours = f"ours, mean\n± sd, {'up to ' if least < most else ''}{most} seeds" if most > 1 else "ours, one run"
+    ours = f"ours: mean, bar ± sd\nof {'up to ' if least < most else ''}{most} seeds" if most > 1 else "ours, one run"
     handles += [Line2D([], [], ls="none", label=""), Line2D([], [], label=ours, marker="o", color=GREY, **OURS)]
     return handles + ([Line2D([], [], label="the paper", color=GREY, **PAPER)] if table.paper.notna().any() else [])
 
@@ -975,10 +977,11 @@ def draw_dots(
     for row in table.itertuples():
         x = datasets.index(row.dataset) + (methods.index(row.method) - (len(methods) - 1) / 2) * step
         colour = METHOD_COLOURS[row.method]
-        ax.plot([x, x], [row.ours, row.paper], color=colour, lw=0.8, zorder=2)
+        ax.plot([x, x], [row.ours, row.paper], color=colour, lw=0.8, ls=":", zorder=2)
         ax.plot(x, row.paper, color=colour, zorder=3, **PAPER)
-        sd = row.sd if row.sd > 0 else None
-        ax.errorbar(x, row.ours, sd, color=colour, marker=METHOD_MARKERS[row.method], elinewidth=1, zorder=4, **OURS)
+        if row.sd > 0:
+            ax.errorbar(x, row.ours, row.sd, fmt="none", ecolor=colour, color=colour, elinewidth=0.9, capsize=2, capthick=0.9, zorder=4)
+        ax.plot(x, row.ours, color=colour, marker=METHOD_MARKERS[row.method], zorder=4, **OURS)
     sd = table.sd.fillna(0)
     values = [*(table.ours - sd), *(table.ours + sd), *table.paper]
     ax.set(xlim=(-0.5, len(datasets) - 0.5), yscale="log" if log else "linear", ylim=log_limits(values) if log else axis_limits(values))
@@ -1010,7 +1013,8 @@ def metric_dots(
         fig = Picture(figsize=(width, 0.45 + 1.75 * len(dims)), layout="constrained")
         axes = fig.subplots(len(dims), 1, sharex=True, squeeze=False)[:, 0]
         for ax, dim in zip(axes, dims):
-            draw_dots(ax, table[table.dim == dim], datasets, methods, missing, log=metric in LOG_METRICS)
+            elsewhere = {d: "here in other dimensions only" for d in table.dataset}
+            draw_dots(ax, table[table.dim == dim], datasets, methods, elsewhere | missing, log=metric in LOG_METRICS)
             ax.set_ylabel(METRIC_LABELS.get(metric, metric))
             ax.set_title(f"{dim} dimensions", loc="left", fontweight="bold")
             sns.despine(ax=ax, bottom=True)
@@ -1029,7 +1033,7 @@ fig
 ax = fig.axes[0]
 assert ax.get_ylim()[0] > 0.5
 assert [tick.get_text() for tick in ax.get_xticklabels()] == ["Digits", "Mnist"]
-open_markers = [line for line in ax.lines if line.get_markerfacecolor() == "white" and np.isfinite(line.get_ydata()).all()]
+open_markers = [line for line in ax.lines if line.get_markerfacecolor() == "none" and np.isfinite(line.get_ydata()).all()]
 assert len(open_markers) == 4 and all(line.get_xdata()[0] > 0.5 for line in open_markers)
 assert {line.get_color() for line in ax.lines} == {METHOD_COLOURS[m] for m in ("umap", "pumap", "tsne", "pca")}
 assert any("3 seeds" in text.get_text() for text in fig.legends[0].get_texts())
@@ -1057,7 +1061,7 @@ fig = metric_dots(two, "trustworthiness", missing={"bison": "Data not found: put
 assert [tick.get_text() for tick in fig.axes[-1].get_xticklabels()] == ["Digits", "Moons", "Bison"]
 assert [ax.get_title(loc="left") for ax in fig.axes] == ["2 dimensions", "64 dimensions"]
 assert not any("paper" in text.get_text() for text in fig.legends[0].get_texts())
-assert [text.get_text().split()[0] for text in fig.axes[1].texts] == ["not", "Data"]
+assert [text.get_text().split()[0] for text in fig.axes[1].texts] == ["here", "Data"]
 fig
 
 # %% [markdown]
@@ -1201,6 +1205,8 @@ def reconstruction_grid(
             for ax, method in zip(column, ["", *methods]):
                 images = one if not method else strip(shown[dim][method]) if method in shown[dim] else np.ones_like(one)
                 ax.imshow(images, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
+                if method and method not in shown[dim]:
+                    ax.text(0.5, 0.5, "nothing to show", transform=ax.transAxes, ha="center", va="center", fontsize=7, color=GREY)
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
         for ax, method in zip(axes[:, 0], ["", *methods]):
@@ -1218,6 +1224,7 @@ for i, image in enumerate(bars):
 blurred, noisy = (bars + np.roll(bars, 1, axis=2)) / 2, np.clip(bars + 0.2 * draw.normal(size=bars.shape), 0, 1)
 fig = reconstruction_grid(bars, {2: {"umap_ae": blurred, "pca": (255 * noisy).astype("uint8")}, 64: {"pca": bars}})
 assert [ax.get_ylabel() for ax in fig.axes[::2]] == ["Data", "UMAP/AE", "PCA"] and [ax.get_title(loc="left") for ax in fig.axes[:2]] == ["2 dimensions", "64 dimensions"]
+assert [text.get_text() for ax in fig.axes for text in ax.texts] == ["nothing to show"]
 assert strip(bars).shape == (12, 8 * 13 - 1) and strip(np.zeros((2, 4, 4, 3))).shape == (4, 9, 3)
 assert_allclose(strip((255 * bars).astype("uint8")), strip(bars))
 assert (strip(bars)[:, 12] == 1).all() and strip(3 * bars).max() == 1

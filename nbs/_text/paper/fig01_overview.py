@@ -253,6 +253,8 @@ def draw_arrow_key(ax):
         ax.text(left + 0.44, height, words, va="center", fontsize=7)
     ax.scatter(COLUMNS[1] + 0.1, top, s=6, facecolors="white", edgecolors="black", linewidths=0.5)
     ax.text(COLUMNS[1] + 0.22, top, "a new row (in F)", va="center", fontsize=7)
+    ax.scatter(COLUMNS[1] + 0.1, top - 0.17, s=6, facecolors="white", edgecolors=plots.METHOD_COLOURS["umap"], linewidths=0.5)
+    ax.text(COLUMNS[1] + 0.22, top - 0.17, "start of a point (in C)", va="center", fontsize=7)
 
 
 def draw_flow(ax):
