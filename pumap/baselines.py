@@ -34,7 +34,7 @@ class Baseline(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return X.reshape(len(X), -1)
 
     def fit(self, X, y=None):
-        "Fit on rows of shape (n_rows, ...); leaves `embedding_`, float32 of shape (n_rows, n_components)."
+        "Fit on rows of shape (n_rows, ...); leaves `embedding_`, float32 of shape (n_rows, n_components). `ValueError` for NaN, infinity, or settings that cannot be."
         self.__dict__.pop("embedding_", None)  # a fit that fails leaves an estimator that is not fitted
         self.embedding_ = np.asarray(self._fit_rows(self._flat(X, reset=True)), dtype=np.float32)
         return self
@@ -44,7 +44,7 @@ class Baseline(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         return self.fit(X, y).embedding_
 
     def transform(self, X):
-        "Embed new rows, shape (n_rows, ...), among the fitted ones."
+        "Embed new rows, shape (n_rows, ...), among the fitted ones: float32 of shape (n_rows, n_components). `ValueError` for NaN, infinity, or rows of another shape; `NotFittedError` before `fit`."
         check_is_fitted(self)
         return np.asarray(self._transform_rows(self._flat(X, reset=False)), dtype=np.float32)
 
@@ -189,7 +189,10 @@ class UMAPEmbedding(Baseline):
         return self.umap_.transform(rows)
 
 
-def centred(embedding: np.ndarray, extent: float = 10.0) -> np.ndarray:
+def centred(
+    embedding: np.ndarray,  # shape (n_rows, n_components), not all rows alike
+    extent: float = 10.0,
+) -> np.ndarray:  # the same shape
     "Centre points and scale them so that the farthest coordinate is `extent`."
     embedding = embedding - embedding.mean(axis=0)
     return embedding * (extent / np.abs(embedding).max())

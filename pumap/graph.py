@@ -462,7 +462,7 @@ def dtw_metric(
     band: int | None = None,  # largest shift, in frames; None allows any
     along: str = "time",  # "frequency" takes rows for frames, as the original code did
 ):  # numba function of two rows
-    "A compiled metric between flattened pictures, for umap-learn, pynndescent and `fuzzy_graph` alike."
+    "A compiled metric between flattened pictures, for umap-learn, pynndescent and `fuzzy_graph` alike; `ValueError` for a shape, band or direction that cannot be. Rows must have as many values as a picture."
     n, width = _dtw_frames(shape, band, along)
     return _dtw_metric(int(shape[0]), int(shape[1]), n, width, along == "time")
 
@@ -630,7 +630,9 @@ def dtw_neighbors(
     band: int | None = None,  # largest shift, in frames; None allows any
     along: str = "time",  # as for `dtw_metric`
 ):  # (indices int32, distances float32), both of shape (n_rows, n_neighbors), nearest first
-    "The exact nearest neighbours by dynamic time warping, as `precomputed_knn` wants them; numba's threads share the rows."
+    """The exact nearest neighbours by dynamic time warping, as `precomputed_knn` wants them; numba's threads share the rows.
+
+    Raises `ValueError` for a shape, band or direction that cannot be, for NaN or infinity, and for fewer rows than neighbours ask for."""
     X = np.asarray(X, dtype=np.float32)
     shape = X.shape[1:3] if shape is None else shape
     _, width = _dtw_frames(shape, band, along)

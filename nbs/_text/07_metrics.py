@@ -265,7 +265,9 @@ def knn_accuracy(
     y_test,  # their true labels, shape (n_test,)
     n_neighbors: int = 1,  # training rows that vote
 ) -> float:  # share of new rows that get their true label
-    "Accuracy of scikit-learn's `KNeighborsClassifier` from one part of an embedding to another."
+    """Accuracy of scikit-learn's `KNeighborsClassifier` from one part of an embedding to another.
+
+    Raises `ValueError` for shapes that do not fit, and for NaN or infinity."""
     embedding_train = _rows(embedding_train, "embedding_train")
     embedding_test = _rows(embedding_test, "embedding_test")
     n, d = embedding_train.shape
@@ -311,7 +313,9 @@ def silhouette(
     y,  # labels, shape (n,): at least two classes, and fewer classes than rows
     max_memory: int = 2**29,  # bytes for blocks of distances
 ) -> float:  # from -1 to 1, higher is better
-    "How well classes are separated in an embedding (Rousseeuw, 1987): `sklearn.metrics.silhouette_score` over all rows."
+    """How well classes are separated in an embedding (Rousseeuw, 1987): `sklearn.metrics.silhouette_score` over all rows.
+
+    Raises `ValueError` for shapes that do not fit, and for NaN or infinity, and for fewer than two classes."""
     embedding = _rows(embedding, "embedding")
     n = embedding.shape[0]
     y = _labels(y, "y", n, "embedding")
@@ -438,7 +442,9 @@ def find_clusters(
     n_init: int = 10,  # starts of k-means, of which the best is taken
     max_memory: int = 2**29,  # bytes for blocks of distances
 ) -> tuple:  # (labels int32 of shape (n,), their silhouette)
-    "The best of several k-means clusterings, by their silhouette over all rows; the first of equals."
+    """The best of several k-means clusterings, by their silhouette over all rows; the first of equals.
+
+    Raises `ValueError` for NaN or infinity, and where there are fewer distinct rows than clusters."""
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
@@ -464,7 +470,9 @@ def clustering_nmi(
     n_init: int = 10,
     max_memory: int = 2**29,
 ) -> float:  # from 0 to 1, higher is better
-    "Normalized mutual information of true labels and the best k-means clustering, by the paper's protocol: see `cluster_numbers` and `find_clusters`."
+    """Normalized mutual information of true labels and the best k-means clustering, by the paper's protocol: see `cluster_numbers` and `find_clusters`.
+
+    Raises `ValueError` for shapes that do not fit, for fewer than two classes, and as `find_clusters` does."""
     embedding = _rows(embedding, "embedding")
     y = _labels(y, "y", len(embedding), "embedding")
     numbers_tried = cluster_numbers(len(np.unique(y)) if n_classes is None else n_classes)
@@ -500,7 +508,9 @@ def reconstruction_mse(
     reconstruction,  # what came back, the same shape
     max_memory: int = 2**29,  # bytes for the differences of a block of rows
 ) -> float:  # 0 is perfect
-    "Mean squared error over all values, as `sklearn.metrics.mean_squared_error` has it, but summed in float64 and block by block."
+    """Mean squared error over all values, as `sklearn.metrics.mean_squared_error` has it, but summed in float64 and block by block.
+
+    Raises `ValueError` for shapes that do not fit, and for NaN or infinity."""
     X, reconstruction = np.asarray(X), np.asarray(reconstruction)
     if X.shape != reconstruction.shape:
         raise ValueError(f"X has shape {X.shape}, but reconstruction has {reconstruction.shape}; give the same rows to both.")
