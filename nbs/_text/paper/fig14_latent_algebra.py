@@ -427,7 +427,7 @@ def draw():
         title = lambda x, y, text: fig.text(x / width, 1 - y / height, text, va="bottom", fontweight="bold")
         methods = plots.in_order(about["networks"])
         labels = [plots.METHOD_LABELS[m].replace(" +", "\n+") for m in methods]
-        title(0.05, 0.25, f"A  {ex.title_of(about['title'], about['stand_in_for'])}: held-out rows, reconstructed")
+        title(0.05, 0.25, f"A  {ex.title_of(about['title'], about['stand_in_for'])}, here {about['side']} x {about['side']}: held-out rows, reconstructed")
         draw_tiles(place(0.95, 0.35, 6.0, 1.2), np.concatenate([pictures[f"{m}_unmoved"] for m in methods]), labels)
         title(0.05, 1.95, "B  The first of them, attributes taken away (−), added (+)")
         for x, method, shown in zip((0.95, 3.2), methods, (map(words, about["shown"]), ())):
@@ -435,7 +435,9 @@ def draw():
             draw_tiles(ax, pictures[f"{method}_moved"], list(shown), ("−2", "−1", "0", "+1", "+2"))
             ax.set_title(plots.METHOD_LABELS[method])
         title(5.45, 1.95, "C  All attributes")
-        draw_strengths(place(5.75, 2.4, 1.2, 1.2), strengths, "target_accuracy", "Accuracy of the target")
+        ax = place(5.75, 2.4, 1.2, 1.2)
+        ax.axhline(0.5, color=plots.GREY, lw=0.8, ls="--")
+        draw_strengths(ax, strengths, "target_accuracy", "Accuracy of the target\n(dashed: no effect)")
         ax = place(5.75, 4.1, 1.2, 1.2)
         draw_strengths(ax, strengths, "own_nearest", "Identity kept")
         ax.set_xlabel("Strength")
