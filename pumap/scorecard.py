@@ -14,8 +14,8 @@ __all__ = ['TOLERANCE', 'RELATIVE_TOLERANCE', 'TOLERANCES', 'NOTHING', 'MEASURED
            'claim_c26', 'claim_c27', 'ratio_text', 'claim_c12', 'claim_of_speed', 'claim_c13', 'claim_c14', 'claim_c15',
            'claim_c16', 'claim_c21', 'attribute_changes', 'claim_c20', 'errata', 'kept_tables', 'data_text', 'of_paper',
            'answer_of', 'judged_claims', 'claims_text', 'published_records', 'conditions', 'scorecard',
-           'scorecard_text', 'row_text', 'clustered_text', 'scorecard_markdown', 'html_table', 'html_numbers',
-           'html_conditions', 'pictures_of', 'scorecard_html']
+           'scorecard_text', 'row_text', 'clustered_text', 'scorecard_markdown', 'made_with_text', 'html_table',
+           'html_numbers', 'html_conditions', 'pictures_of', 'scorecard_html']
 
 # %% ../nbs/09_scorecard.ipynb #7037818b
 import csv
@@ -943,7 +943,18 @@ def scorecard_markdown(
     lines += ["| " + " | ".join(row_text(row, head) for head in COLUMNS) + " |" for row in measured]
     lines += ["", "## Errors in the paper", "", "| id | where | printed or done | should be | why |", "|---|---|---|---|---|"]
     lines += [f"| {e['id']} | {e['source']} | {e['printed']} | {e['should_be']} | {e['why']} |" for e in card["errata"]]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "## Made with", "", made_with_text(card)]) + "\n"
+
+
+def made_with_text(
+    card: dict,  # from `scorecard`
+) -> str:
+    "How many cells, their hours together, their memory, devices and versions, in one line."
+    made = card["conditions"]
+    used = ", ".join(f"{name} {' and '.join(found)}" for name, found in made["versions"].items())
+    peaks = [cell["peak_memory_mb"] for cell in made["cells"] if cell["peak_memory_mb"]]
+    memory = f", each with a peak of {min(peaks):,.0f} to {max(peaks):,.0f} MiB" if peaks else ""
+    return f"Cells: {len(made['cells'])}, in {made['hours']:.2f} hours together{memory}, on: {', '.join(made['devices']) or 'nothing yet'}. {used}"
 
 # %% ../nbs/09_scorecard.ipynb #e3d3a41b
 PAGE = """<!DOCTYPE html>
@@ -1019,9 +1030,7 @@ def html_conditions(
     "Versions, devices, data, and what each cell took."
     from html import escape
 
-    made = card["conditions"]
-    used = [f"{name} {' and '.join(found)}" for name, found in made["versions"].items()]
-    text = f"Cells: {len(made['cells'])}, in {made['hours']:.2f} hours together, on: {', '.join(made['devices']) or 'nothing yet'}. {', '.join(used)}"
+    made, text = card["conditions"], made_with_text(card)
     data = [[d["dataset"], d["title"], d["stand_in_for"] or "", d["source"], d["sha256"] or "", str(d["n_train"]), str(d["n_test"])] for d in made["data"]]
     cells = [[c["cell"], f"{c['seconds']:.1f}", scorecard_text(c["peak_memory_mb"] and round(c["peak_memory_mb"]))] for c in made["cells"]]
     tables = html_table(("data set", "title", "stands in for", "source", "sha256", "training rows", "test rows"), data)

@@ -1382,7 +1382,18 @@ def scorecard_markdown(
     lines += ["| " + " | ".join(row_text(row, head) for head in COLUMNS) + " |" for row in measured]
     lines += ["", "## Errors in the paper", "", "| id | where | printed or done | should be | why |", "|---|---|---|---|---|"]
     lines += [f"| {e['id']} | {e['source']} | {e['printed']} | {e['should_be']} | {e['why']} |" for e in card["errata"]]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "## Made with", "", made_with_text(card)]) + "\n"
+
+
+def made_with_text(
+    card: dict,  # from `scorecard`
+) -> str:
+    "How many cells, their hours together, their memory, devices and versions, in one line."
+    made = card["conditions"]
+    used = ", ".join(f"{name} {' and '.join(found)}" for name, found in made["versions"].items())
+    peaks = [cell["peak_memory_mb"] for cell in made["cells"] if cell["peak_memory_mb"]]
+    memory = f", each with a peak of {min(peaks):,.0f} to {max(peaks):,.0f} MiB" if peaks else ""
+    return f"Cells: {len(made['cells'])}, in {made['hours']:.2f} hours together{memory}, on: {', '.join(made['devices']) or 'nothing yet'}. {used}"
 
 
 # %%
@@ -1491,9 +1502,7 @@ def html_conditions(
     "Versions, devices, data, and what each cell took."
     from html import escape
 
-    made = card["conditions"]
-    used = [f"{name} {' and '.join(found)}" for name, found in made["versions"].items()]
-    text = f"Cells: {len(made['cells'])}, in {made['hours']:.2f} hours together, on: {', '.join(made['devices']) or 'nothing yet'}. {', '.join(used)}"
+    made, text = card["conditions"], made_with_text(card)
     data = [[d["dataset"], d["title"], d["stand_in_for"] or "", d["source"], d["sha256"] or "", str(d["n_train"]), str(d["n_test"])] for d in made["data"]]
     cells = [[c["cell"], f"{c['seconds']:.1f}", scorecard_text(c["peak_memory_mb"] and round(c["peak_memory_mb"]))] for c in made["cells"]]
     tables = html_table(("data set", "title", "stands in for", "source", "sha256", "training rows", "test rows"), data)
@@ -1546,4 +1555,4 @@ def scorecard_html(
 page = scorecard_html(card, [("fig 05.png", "Figure 5: one < two")])
 words = " ".join(ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>")).itertext())
 assert all(claim["text"] in words for claim in card["claims"]) and all(error["printed"] in words and error["why"] in words for error in card["errata"])
-assert f"{mine[0]['ours']:.4f}" in words and "Cells: 1, in 0.0" in words and "Figure 5: one < two" in words and "fig%2005.png" in page
+assert f"{mine[0]['ours']:.4f}" in words and "Cells: 1, in 0.0" in words and "each with a peak of" in words and "Figure 5: one < two" in words and "fig%2005.png" in page

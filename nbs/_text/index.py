@@ -41,7 +41,7 @@
 # Each sets up all it needs in `.venv/` (the first time: some minutes and 3 GB); a second call is quick. `figures/quick/` then holds the pictures, the tables, and
 # the notebooks as they were executed.
 #
-# What is shown above is kept in [figures/laptop](../figures/laptop): drawn from MNIST, Fashion-MNIST and the bison, and from other data in place of CIFAR10, songs, retina and faces, which were packed for this project and are published nowhere in this form. All 260 runs behind these pictures have a record there; together they took 21 hours of a core that had other work beside them.
+# What is shown above is kept in [figures/laptop](../figures/laptop): drawn from MNIST, Fashion-MNIST and the bison, and from other data in place of CIFAR10, songs, retina and faces, which were packed for this project and are published nowhere in this form. All 260 runs behind these pictures have a record there; together they took 21 hours of a core that had other work beside them, and 0.7 to 3.7 GiB of memory each.
 #
 # `make figures PROFILE=laptop` makes them from the paper's data, as far as these can be had: MNIST, Fashion-MNIST, the bison, CIFAR10 and the retina are fetched; the songs were never published and the faces have to be asked for, so these are left out, with a word,
 # until you have them (`pumap data cassins` says what goes where). A run whose record is there and whose data have not changed is not made again: in a clone these are all on MNIST, Fashion-MNIST, the bison and the moons. `ARGS="--results elsewhere"` begins from nothing in another folder, and `ARGS=--stand-ins` takes the other data, for those who have them.
