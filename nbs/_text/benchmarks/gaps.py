@@ -57,6 +57,8 @@ TRIALS = {
         ["mnist", "ptsne", {"learning_rate": 0.003}],
         ["mnist", "ae", {"n_training_epochs": 20}],
         ["fmnist", "ae", {"n_training_epochs": 10}],
+        ["fmnist", "ae", {"n_components": 64, "n_training_epochs": 10}],
+        ["fmnist", "vae", {"n_components": 64, "n_training_epochs": 10}],
         ["mnist", "vae", {"weighting": "elbo"}],
         ["retina", "vae", {"weighting": "elbo"}],
         ["retina", "ae", {"unit_range": True}],
