@@ -746,10 +746,9 @@ ERRATA = (  # id, where, what was printed or done, what it should be, why it is 
 )
 
 
-def errata() -> list:  # of dict: id, source (where), printed, should_be, why, text (all three)
+def errata() -> list:  # of dict: id, source (where), printed, should_be, why
     "What is wrong in the paper's own figures and tables, as far as we know."
-    keys = ("id", "source", "printed", "should_be", "why")
-    return [dict(zip(keys, line)) | {"text": f"{line[2]} Should be: {line[3]} {line[4]}"} for line in ERRATA]
+    return [dict(zip(("id", "source", "printed", "should_be", "why"), line)) for line in ERRATA]
 
 # %% ../nbs/09_scorecard.ipynb #4e0f65bf
 CLAIM_RULES = {

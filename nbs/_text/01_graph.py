@@ -24,7 +24,6 @@
 
 # %%
 #| hide
-
 import matplotlib.pyplot as plt
 import numba
 import scipy.sparse
