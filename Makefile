@@ -3,10 +3,12 @@
 # Each sets up all it needs in .venv/ of this folder, with the first Python 3.11 or 3.12 that works; a second call is quick.
 #   make figures PROFILE=laptop JOBS=4         another size, more cells at once
 #   make test ARGS="-k layers"                 some of the tests
+#   make test WORKERS=4                        more tests at once, each with 5 GB
 #   make figures PYTHON=/path/to/python3.11    a Python of your own choice (make clean first, if .venv is there)
 
 PROFILE ?= quick
 JOBS ?= 2
+WORKERS ?= 2
 ARGS ?=
 PYTHON ?=
 
@@ -40,7 +42,7 @@ figures: .venv/.paper
 	@.venv/bin/pumap run all --profile $(PROFILE) --jobs $(JOBS) $(ARGS)
 
 test: .venv/.dev
-	@$(PY) -m pytest -q tests $(ARGS)
+	@$(PY) -m pytest -q tests -n $(WORKERS) $(ARGS)
 
 docs: .venv/.docs
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict

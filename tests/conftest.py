@@ -12,6 +12,10 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: one that takes them all makes the others wait
+    share = max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(name, str(share))
 bin_folder = str(Path(sys.executable).parent)  # so that `pumap`, `nbdev_test`, ... of this Python are found first
 if bin_folder not in os.environ.get("PATH", "").split(os.pathsep):
     os.environ["PATH"] = bin_folder + os.pathsep + os.environ.get("PATH", "")
