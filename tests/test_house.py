@@ -163,7 +163,8 @@ def test_make_runs_one_command_where_all_is_set_up(tmp_path):
     for name in (".dev", ".paper"):
         (folder / ".venv" / name).touch()
     assert plan("figures", "PROFILE=laptop", "JOBS=4").split() == ".venv/bin/pumap run all --profile laptop --jobs 4".split()
-    assert plan("test", "ARGS=-k layers").split() == ".venv/bin/python -m pytest -q tests -k layers".split()
+    assert plan("test", "ARGS=-k layers").split() == ".venv/bin/python -m pytest -q tests -n 2 -k layers".split()
+    assert plan("test", "WORKERS=4").split() == ".venv/bin/python -m pytest -q tests -n 4".split()
 
 
 def test_each_figure_is_in_the_readme_with_its_notebook_and_command():
