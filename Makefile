@@ -3,7 +3,7 @@
 # Each sets up all it needs in .venv/ of this folder, with the first Python 3.11 or 3.12 that works; a second call is quick.
 #   make figures PROFILE=laptop JOBS=4         another size, more cells at once
 #   make test ARGS="-k layers"                 some of the tests
-#   make test WORKERS=4                        more tests at once, each with 5 GB
+#   make test WORKERS=4                        more tests at once, each of some GB; 0: one, as --pdb wants it
 #   make figures PYTHON=/path/to/python3.11    a Python of your own choice (make clean first, if .venv is there)
 
 PROFILE ?= quick

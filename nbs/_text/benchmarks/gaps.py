@@ -126,7 +126,7 @@ for record in ex.collect(cells, profile, results, data_dir, stand_ins=stand_ins)
     shown.append(cell | {"what": "paper"} | of_paper)
 table = pd.DataFrame(shown)
 table[list(ex.METRICS)] = table[list(ex.METRICS)].apply(pd.to_numeric)  # what was not measured, or not published, is NaN
-Markdown(plots.to_markdown(table, digits=4))
+Markdown(plots.to_markdown(table, digits=5))  # the errors of single cells are that small
 
 # %%
 assert len(table) == len(lines) + 2 * len(cells) and not table.duplicated(["dataset", "method", "dim", "what"]).any()
