@@ -69,6 +69,11 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: places.get(item.module.__name__, 0))
 
 
+def pytest_make_parametrize_id(val):
+    "A test's id tells how many bytes it is given, not which: gzip's hold the second they were made in, and workers must agree on ids."
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def root():
     "The repository's folder."

@@ -222,3 +222,8 @@ def test_no_name_is_defined_twice(path):
     names = [node.name for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
     twice = {name for name in names if names.count(name) > 1}
     assert not twice, f"{path.name} defines {sorted(twice)} more than once: the later one silently replaces the earlier"
+
+
+def test_no_test_is_named_by_bytes(request):
+    "Bytes may hold the time; then two processes find tests of different names, and pytest-xdist runs none of them."
+    assert not [item.nodeid for item in request.session.items if re.search(r"\\x[0-9a-f]{2}|\\[ntr0]|0x[0-9a-f]{6}", item.nodeid)]
