@@ -462,7 +462,7 @@ def dtw_metric(
     band: int | None = None,  # largest shift, in frames; None allows any
     along: str = "time",  # "frequency" takes rows for frames, as the original code did
 ):  # numba function of two rows
-    "A compiled metric between flattened pictures, for umap-learn, pynndescent and `fuzzy_graph` alike; `ValueError` for a shape, band or direction that cannot be. Rows must have as many values as a picture."
+    "A compiled metric between flattened pictures, for umap-learn, pynndescent and `fuzzy_graph` alike; `ValueError` for a shape, band or direction that cannot be, and for a row that has not as many values as a picture."
     n, width = _dtw_frames(shape, band, along)
     return _dtw_metric(int(shape[0]), int(shape[1]), n, width, along == "time")
 
@@ -476,6 +476,8 @@ def _dtw_metric(n_bands, n_moments, n, width, by_columns):
 
     @numba.njit
     def dtw(x, y):
+        if x.size != n_bands * n_moments or y.size != n_bands * n_moments:
+            raise ValueError("dtw_metric: a row has not as many values as a picture of the shape that was given; give the shape of your pictures.")
         a = np.ascontiguousarray(x).reshape(n_bands, n_moments)
         b = np.ascontiguousarray(y).reshape(n_bands, n_moments)
         if by_columns:

@@ -774,6 +774,12 @@ def test_celeba_with_masks(monkeypatch, tmp_path):
     (folder / "CelebAMask-HQ-attribute-anno.txt").write_text("\n".join(lines[:-1]))
     with pytest.raises(DataDamaged, match="a table of 3 faces"):
         load("celeba", data_dir=tmp_path / "given")
+    (folder / "CelebAMask-HQ-attribute-anno.txt").write_text("\n".join(lines).replace("-1", "no", 1))
+    with pytest.raises(DataDamaged, match="the value 'no', where each attribute is 1 or -1"):
+        load("celeba", data_dir=tmp_path / "given")
+    (folder / "CelebAMask-HQ-attribute-anno.txt").write_bytes(bytes(range(256)))
+    with pytest.raises(DataDamaged, match="not the 40 attributes"):
+        load("celeba", data_dir=tmp_path / "given")
 
 
 # --- songs ----------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pumap.graph import LANES, _dtw_coordinates, dtw_bound, dtw_cost, dtw_envelopes, dtw_lanes, dtw_metric, dtw_neighbors
+from pumap.graph import LANES, _dtw_coordinates, dtw_bound, dtw_cost, dtw_envelopes, dtw_lanes, dtw_metric, dtw_neighbors, fuzzy_graph
 
 
 def textbook(a, b, band):
@@ -122,6 +122,8 @@ GOOD = pictures(30, (4, 11), "noise")
         (lambda: dtw_metric((44,)), r"shape is \(44,\)"),
         (lambda: dtw_metric((4, 11), band=-1), "band is -1"),
         (lambda: dtw_metric((4, 11), band=1.5), "band is 1.5"),
+        (lambda: dtw_metric((4, 12))(*GOOD.reshape(30, -1)[:2]), "as many values as a picture"),
+        (lambda: fuzzy_graph(GOOD.reshape(30, -1), 5, metric=dtw_metric((4, 12))), "'dtw', .* as many values as a picture"),
         (lambda: dtw_neighbors(GOOD.reshape(30, -1), 5, (4, 12)), "44 values in a row, but a picture of shape"),
         (lambda: dtw_neighbors(GOOD.reshape(30, -1), 5), "shape is"),
         (lambda: dtw_neighbors(GOOD, 30), "needs at least 31"),

@@ -1024,11 +1024,14 @@ def _in_order(entry: Entry, X, y) -> tuple:  # the six parts
 #| export
 def _of_celeba(entry: Entry, contents, folder: Path) -> tuple:
     Image = _pillow()
-    lines = contents[0].decode().splitlines()
+    lines = contents[0].decode(errors="replace").splitlines()
     faces = [line.split()[1:] for line in lines[2:]]  # after the number of images and the names
     if len(lines) < 2 or tuple(lines[1].split()) != ATTRIBUTE_NAMES or len(faces) != sum(entry.rows) or {len(face) for face in faces} != {len(ATTRIBUTE_NAMES)}:
         raise DataDamaged(f"{folder} holds a table of {len(faces):,} faces, not the 40 attributes of {sum(entry.rows):,}; get it again.")
-    y = np.array(faces, dtype=np.int64) > 0
+    odd = sorted({value for face in faces for value in face} - {"1", "-1"})
+    if odd:
+        raise DataDamaged(f"{folder} holds a table of faces with the value {odd[0]!r}, where each attribute is 1 or -1; get it again.")
+    y = np.array(faces) == "1"
     masks = {}
     for path in (folder / "CelebAMask-HQ-mask-anno").rglob("*.png"):
         masks.setdefault(int(path.name.split("_")[0]), []).append(path)
