@@ -34,7 +34,7 @@ from pumap import plots
 # %% [markdown]
 # ## Parameters
 #
-# A trial is a data set, a method, and what is changed: a setting of the method, `n_clustered`, the number of first rows that are clustered (0 for all), or `n_components`, which makes it a trial in 64-D in place of 2-D.
+# A trial is a data set, a method, and what is changed: a setting of the method, `n_clustered`, the number of first rows that are clustered (0 for all), or `n_components`, which makes it a trial in 64-D in place of 2-D. `None` is the solver's own choice: with convolutions or an LSTM, 500 edges in a batch and a rate of 0.0005.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper
@@ -53,9 +53,11 @@ TRIALS = {
         ["cassins", "ptsne", {"learning_rate": 0.01, "encoder": "mlp"}],
         ["cassins", "ptsne", {"learning_rate": 0.01, "encoder": "mlp", "n_training_epochs": 500}],
         ["cassins", "ptsne", {"n_training_epochs": 120}],
-        ["cassins", "umap_ae", {"n_components": 64, "n_training_epochs": 0.3}],
-        ["cassins", "umap_ae", {"n_components": 64, "learning_rate": 0.002}],
-        ["cifar10", "umap_ae", {"n_components": 64, "learning_rate": 0.002}],
+        ["cassins", "umap_ae", {"n_components": 64, "batch_size": None, "learning_rate": None}],
+        ["cassins", "umap_ae", {"n_components": 64, "n_training_epochs": 0.3, "batch_size": None, "learning_rate": None}],
+        ["cassins", "umap_ae", {"n_components": 64, "batch_size": None}],
+        ["cifar10", "umap_ae", {"n_components": 64, "batch_size": None, "learning_rate": None}],
+        ["cifar10", "umap_ae", {"n_components": 64, "batch_size": None}],
         ["retina", "umap_ae", {"n_components": 64, "n_training_epochs": 3}],
         ["retina", "umap_ae", {"n_components": 64, "unit_range": "columns"}],
         ["retina", "umap_ae", {"n_components": 64, "unit_range": "columns", "n_training_epochs": 3}],
@@ -112,6 +114,8 @@ for dataset, method, changes in trials:
 
 # %% [markdown]
 # ## Grid, trial, paper
+#
+# The minutes are of the machine that a line was measured on, with what else it had to do: of two lines they tell little.
 
 # %%
 paper = {(metric, dim): plots.published_means(n, dim) for n, metric in enumerate(ex.METRICS, start=2) for dim in (2, 64)}
