@@ -163,7 +163,7 @@ TOYS, IMAGES, PAPER_DATA = ("moons", "bison"), ("mnist", "fmnist", "cifar10"), (
 LAPTOP_SETTINGS = (
     (("umap_tf",), None, {"n_training_epochs": 100}), (("umap_tf",), IMAGES, {"n_training_epochs": 20}),
     (PUMAPS, IMAGES, {"n_training_epochs": 0.06}), (PUMAPS, ("cassins",), {"n_training_epochs": 0.15}), (WITH_DECODER, (*IMAGES, "cassins"), {"n_decoder_epochs": 3}),
-    (("umap_ae",), ("cifar10", "cassins"), {"batch_size": 125, "learning_rate": 0.002}),
+    (("umap_ae",), ("cifar10",), {"batch_size": 125, "learning_rate": 0.002}), (PUMAPS, ("cassins",), {"batch_size": 125, "learning_rate": 0.002}),
     (("ptsne",), None, {"n_training_epochs": 100}), (("ptsne",), IMAGES, {"n_training_epochs": 15}), (("ptsne",), ("cassins",), {"n_training_epochs": 60}), (("ptsne",), ("moons",), {"n_training_epochs": 1000}),
     (("vae", "ae"), None, {"n_training_epochs": 30}), (("vae", "ae"), IMAGES, {"n_training_epochs": 5}), (("vae", "ae"), ("moons",), {"n_training_epochs": 500}), (("vae", "ae"), ("retina",), {"n_training_epochs": 300}),
 )  # fmt: skip

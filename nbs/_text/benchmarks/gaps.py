@@ -53,6 +53,7 @@ TRIALS = {
         ["cassins", "ptsne", {"learning_rate": 0.01, "encoder": "mlp"}],
         ["cassins", "ptsne", {"learning_rate": 0.01, "encoder": "mlp", "n_training_epochs": 500}],
         ["cassins", "ptsne", {"n_training_epochs": 120}],
+        ["cassins", "pumap", {"n_components": 64, "batch_size": None, "learning_rate": None}],
         ["cassins", "umap_ae", {"n_components": 64, "batch_size": None, "learning_rate": None}],
         ["cassins", "umap_ae", {"n_components": 64, "n_training_epochs": 0.3, "batch_size": None, "learning_rate": None}],
         ["cassins", "umap_ae", {"n_components": 64, "batch_size": None}],
