@@ -4,23 +4,23 @@
 
 # %% auto #0
 __all__ = ['METHODS', 'UMAP_METHODS', 'PARAMETRIC', 'DECODING', 'PROTOCOL', 'PROTOCOL_VERSION', 'SSL_VERSION', 'SCALE_SETTINGS',
-           'IN_64', 'PUMAPS', 'WITH_DECODER', 'TOYS', 'IMAGES', 'PAPER_DATA', 'LAPTOP_SETTINGS', 'PROFILES',
-           'SSL_METHODS', 'INVERTIBLE', 'FIGURES', 'STAND_INS', 'RECORD_KEYS', 'METRICS', 'UMAP_RECONSTRUCTED',
-           'TRUSTWORTHINESS_ROWS', 'N_SHOWN', 'NOT_RUN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS',
-           'FIT_MINUTES', 'TRAINED_FIGURES', 'unknown', 'Cell', 'check_cell', 'Block', 'Profile', 'profile',
-           'settings_for', 'rows_of', 'Figure', 'figure', 'cells_for', 'root', 'figures_dir', 'results_place',
-           'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'write_atomic', 'RecordDamaged', 'record_path',
-           'write_record', 'read_record', 'read_arrays', 'read_embedding', 'read_reconstructions', 'cell_state',
-           'set_aside', 'load_data', 'settings_used', 'effort_by_itself', 'method_of', 'fit_cell', 'reconstruct',
-           'measure', 'has_classes', 'versions', 'device', 'peak_memory_mb', 'make_record', 'save_cell', 'run_cell',
-           'collect', 'Gathered', 'gather', 'turned_only', 'NotebookFailed', 'check_parameters', 'clean_copy',
-           'without_startup', 'cells_of_notebook', 'made_from', 'left_out', 'is_drawn', 'signed', 'run_notebook',
-           'SSLCell', 'cell_of', 'ssl_count', 'label_order', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid',
-           'ssl_settings', 'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer',
-           'read_last_layer', 'save_ssl_cell', 'run_ssl_cell', 'cell_limits', 'figure_limits', 'training_name',
-           'is_json', 'training_runs', 'Timing', 'time_call', 'Measurements', 'write_measurements', 'read_measurements',
-           'measurements', 'title_of', 'first_rows', 'speed_line', 'timed_encoders', 'timed_devices', 'placed',
-           'timed_umap']
+           'IN_64', 'PUMAPS', 'WITH_DECODER', 'TOYS', 'IMAGES', 'PAPER_DATA', 'SMALL_STEPS', 'LAPTOP_SETTINGS',
+           'PROFILES', 'SSL_METHODS', 'INVERTIBLE', 'FIGURES', 'STAND_INS', 'RECORD_KEYS', 'METRICS',
+           'UMAP_RECONSTRUCTED', 'TRUSTWORTHINESS_ROWS', 'N_SHOWN', 'NOT_RUN', 'N_COLUMNS', 'AUGMENTATIONS',
+           'SSL_PROTOCOL', 'SSL_GRIDS', 'FIT_MINUTES', 'TRAINED_FIGURES', 'unknown', 'Cell', 'check_cell', 'Block',
+           'Profile', 'profile', 'settings_for', 'rows_of', 'Figure', 'figure', 'cells_for', 'root', 'figures_dir',
+           'results_place', 'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'write_atomic',
+           'RecordDamaged', 'record_path', 'write_record', 'read_record', 'read_arrays', 'read_embedding',
+           'read_reconstructions', 'cell_state', 'set_aside', 'load_data', 'settings_used', 'effort_by_itself',
+           'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device', 'peak_memory_mb',
+           'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered', 'gather', 'turned_only', 'NotebookFailed',
+           'check_parameters', 'clean_copy', 'without_startup', 'cells_of_notebook', 'made_from', 'left_out',
+           'is_drawn', 'signed', 'run_notebook', 'SSLCell', 'cell_of', 'ssl_count', 'label_order', 'check_ssl_cell',
+           'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings', 'choose_labels', 'ssl_encoder', 'ssl_classifier',
+           'fit_ssl_cell', 'last_layer', 'read_last_layer', 'save_ssl_cell', 'run_ssl_cell', 'cell_limits',
+           'figure_limits', 'training_name', 'is_json', 'training_runs', 'Timing', 'time_call', 'Measurements',
+           'write_measurements', 'read_measurements', 'measurements', 'title_of', 'first_rows', 'speed_line',
+           'timed_encoders', 'timed_devices', 'placed', 'timed_umap']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -160,10 +160,11 @@ SCALE_SETTINGS = ("n_training_epochs", "n_decoder_epochs", "solver", "batch_size
 IN_64 = ("umap", *PARAMETRIC, "pca")
 PUMAPS, WITH_DECODER = ("pumap", "umap_ae", "pumap_decoder"), ("umap_ae", "pumap_decoder")
 TOYS, IMAGES, PAPER_DATA = ("moons", "bison"), ("mnist", "fmnist", "cifar10"), ("mnist", "fmnist", "cifar10", "cassins", "retina")
+SMALL_STEPS = {"batch_size": 125, "learning_rate": 0.002}  # with convolutions or an LSTM the solver would take 500 and 0.0005
 LAPTOP_SETTINGS = (
     (("umap_tf",), None, {"n_training_epochs": 100}), (("umap_tf",), IMAGES, {"n_training_epochs": 20}),
     (PUMAPS, IMAGES, {"n_training_epochs": 0.06}), (PUMAPS, ("cassins",), {"n_training_epochs": 0.15}), (WITH_DECODER, (*IMAGES, "cassins"), {"n_decoder_epochs": 3}),
-    (("umap_ae",), ("cifar10",), {"batch_size": 125, "learning_rate": 0.002}), (PUMAPS, ("cassins",), {"batch_size": 125, "learning_rate": 0.002}),
+    (("umap_ae",), ("cifar10",), SMALL_STEPS), (PUMAPS, ("cassins",), SMALL_STEPS),
     (("ptsne",), None, {"n_training_epochs": 100}), (("ptsne",), IMAGES, {"n_training_epochs": 15}), (("ptsne",), ("cassins",), {"n_training_epochs": 60}), (("ptsne",), ("moons",), {"n_training_epochs": 1000}),
     (("vae", "ae"), None, {"n_training_epochs": 30}), (("vae", "ae"), IMAGES, {"n_training_epochs": 5}), (("vae", "ae"), ("moons",), {"n_training_epochs": 500}), (("vae", "ae"), ("retina",), {"n_training_epochs": 300}),
 )  # fmt: skip

@@ -227,10 +227,11 @@ SCALE_SETTINGS = ("n_training_epochs", "n_decoder_epochs", "solver", "batch_size
 IN_64 = ("umap", *PARAMETRIC, "pca")
 PUMAPS, WITH_DECODER = ("pumap", "umap_ae", "pumap_decoder"), ("umap_ae", "pumap_decoder")
 TOYS, IMAGES, PAPER_DATA = ("moons", "bison"), ("mnist", "fmnist", "cifar10"), ("mnist", "fmnist", "cifar10", "cassins", "retina")
+SMALL_STEPS = {"batch_size": 125, "learning_rate": 0.002}  # with convolutions or an LSTM the solver would take 500 and 0.0005
 LAPTOP_SETTINGS = (
     (("umap_tf",), None, {"n_training_epochs": 100}), (("umap_tf",), IMAGES, {"n_training_epochs": 20}),
     (PUMAPS, IMAGES, {"n_training_epochs": 0.06}), (PUMAPS, ("cassins",), {"n_training_epochs": 0.15}), (WITH_DECODER, (*IMAGES, "cassins"), {"n_decoder_epochs": 3}),
-    (("umap_ae",), ("cifar10",), {"batch_size": 125, "learning_rate": 0.002}), (PUMAPS, ("cassins",), {"batch_size": 125, "learning_rate": 0.002}),
+    (("umap_ae",), ("cifar10",), SMALL_STEPS), (PUMAPS, ("cassins",), SMALL_STEPS),
     (("ptsne",), None, {"n_training_epochs": 100}), (("ptsne",), IMAGES, {"n_training_epochs": 15}), (("ptsne",), ("cassins",), {"n_training_epochs": 60}), (("ptsne",), ("moons",), {"n_training_epochs": 1000}),
     (("vae", "ae"), None, {"n_training_epochs": 30}), (("vae", "ae"), IMAGES, {"n_training_epochs": 5}), (("vae", "ae"), ("moons",), {"n_training_epochs": 500}), (("vae", "ae"), ("retina",), {"n_training_epochs": 300}),
 )  # fmt: skip

@@ -766,10 +766,11 @@ def _cell_text(value, name, digits):
 def save_table(
     table: pd.DataFrame,
     path_without_suffix,  # "figures/quick/table02": `.csv` and `.md` are added
+    digits: int = 4,  # of the Markdown, as for `to_markdown`
 ) -> tuple:  # the two paths
     "Write a table as CSV (six digits) and as Markdown, each whole or not at all."
     csv = table.to_csv(index=False, float_format="%.6f", lineterminator="\n")
-    contents = {".csv": csv, ".md": to_markdown(table)}
+    contents = {".csv": csv, ".md": to_markdown(table, digits)}
     files = {Path(f"{path_without_suffix}{suffix}"): text.encode() for suffix, text in contents.items()}
     for path, content in files.items():
         write_atomic(path, content)
