@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from .graph import check_rows, find_ab, pruned_edges, random_generator
+from .graph import check_rows, find_ab, keep_compiled, pruned_edges, random_generator
 from .networks import build_decoder, build_encoder
 from .parametric_umap import ParametricUMAP, check_numbers, check_unit_range
 from .training import encode, fit_autoencoder, fit_embedding, fit_tsne_encoder, fit_vae
@@ -139,6 +139,7 @@ def umap_model(settings, rows, n_epochs):
     "umap-learn's estimator, fitted to rows of shape (n_rows, n_features)."
     import umap
 
+    keep_compiled(umap.layouts, umap.umap_, umap.utils)
     check_rows(rows, settings.n_neighbors)  # umap-learn would lower n_neighbors and warn
     model = umap.UMAP(
         n_neighbors=settings.n_neighbors,
