@@ -142,7 +142,7 @@ def test_the_hash_follows_each_input(monkeypatch):
     "The version of the protocol, its settings, those of the profile, its rows; not the grid's other cells."
     cell = ex.Cell("mnist", "pumap", 2)
     size, hashes = ex.profile("laptop"), [ex.inputs_hash(cell, "laptop")]
-    changes = {"n_train": 7, "n_test": 7, "n_clustered": 7, "settings": ((("pumap",), None, {"n_training_epochs": 7}),), "n_train_of": {"mnist": 8}}
+    changes = {"n_train": 7, "n_test": 7, "n_clustered": 7, "cluster_seeds": (7,), "settings": ((("pumap",), None, {"n_training_epochs": 7}),), "n_train_of": {"mnist": 8}}
     for change in changes.items():
         monkeypatch.setitem(ex.PROFILES, "laptop", dataclasses.replace(size, **dict([change])))
         hashes.append(ex.inputs_hash(cell, "laptop"))
@@ -151,7 +151,7 @@ def test_the_hash_follows_each_input(monkeypatch):
     monkeypatch.setattr(ex, "PROTOCOL", (*ex.PROTOCOL, (("pumap",), ("mnist",), {"n_neighbors": 7})))
     hashes.append(ex.inputs_hash(cell, "laptop"))
     monkeypatch.setattr(ex, "PROTOCOL_VERSION", ex.PROTOCOL_VERSION + 1)
-    assert len({*hashes, ex.inputs_hash(cell, "laptop")}) == 8
+    assert len({*hashes, ex.inputs_hash(cell, "laptop")}) == 9
 
 
 def test_a_record_comes_back(place, tmp_path):
@@ -273,6 +273,8 @@ def test_the_numbers_are_those_of_the_papers_protocol(monkeypatch):
     expected = [manifold.trustworthiness(X[:50].reshape(50, -1), z[:50], n_neighbors=5), *accuracy, sk.silhouette_score(z, y), error]
     np.testing.assert_allclose([found[name] for name in ex.METRICS if name != "clustering_nmi"], expected)
     assert found["clustering_nmi"] == metrics.clustering_nmi(z[:40], y[:40])
+    found, _ = ex.measure(data, z, z_test, back, cluster_seeds=(3, 4))
+    assert found["clustering_nmi"] == metrics.clustering_nmi(z, y, random_states=(3, 4))
 
 
 @pytest.mark.parametrize("stand_ins, name", [(False, "cifar10"), (True, "cifar10_jpeg")])

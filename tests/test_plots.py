@@ -170,7 +170,8 @@ def write_made_up_records(folder, figure, without=()):
         metrics = dict.fromkeys(ex.METRICS, 0.95)
         if cell.method == "pca" and cell.n_components == ex.N_COLUMNS[cell.dataset]:  # as if it had only turned the data
             dataset = ex.load_data(cell, "smoke")
-            metrics = ex.measure(dataset, *(part.reshape(len(part), -1) for part in (dataset.X_train, dataset.X_test)))[0]
+            rows = (part.reshape(len(part), -1) for part in (dataset.X_train, dataset.X_test))
+            metrics = ex.measure(dataset, *rows, **ex.profile("smoke").clustering)[0]
         if cell.n_components == 2:
             metrics["silhouette"] = silhouette(turned, y)
         record = {

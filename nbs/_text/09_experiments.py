@@ -159,12 +159,13 @@ PROTOCOL = (  # (methods, data sets or None for all, settings); of two that set 
 )
 PROTOCOL_VERSION = 2  # raised when a change of our code changes the numbers: records made before are then stale
 SSL_VERSION = 1  # the same for the semi-supervised grid
+CLUSTER_SEEDS = (0, 1, 2, 3, 4)  # of k-means, each with each number of clusters
 
 
 # %% [markdown]
 # ## What may change: the profile
 #
-# A profile says *how much*: which blocks of the grid, how many rows, how long the training, by which of the two solvers, and in what steps (edges in a batch, rate of learning). It never changes what is computed: the loss, the graph, the networks. There are four, in one table, whose
+# A profile says *how much*: which blocks of the grid, how many rows, how long the training, by which of the two solvers, in what steps (edges in a batch, rate of learning), and from how many seeds clusters are sought. It never changes what is computed: the loss, the graph, the networks. There are four, in one table, whose
 # `settings` are written as those of the protocol.
 
 # %%
@@ -196,6 +197,7 @@ class Profile:
     n_test: int | None = None  # first rows of the test split; None takes all
     n_train_of: dict = field(default_factory=dict)  # the same for a data set that has another number
     n_clustered: int | None = None  # first training rows whose embedding is clustered; None takes all
+    cluster_seeds: tuple = CLUSTER_SEEDS  # of k-means
     settings: tuple = ()  # as in PROTOCOL: (methods, data sets or None for all, settings)
 
     def _of_blocks(self, key):
@@ -209,6 +211,11 @@ class Profile:
     def rows(self, dataset: str) -> tuple:
         "How many training and test rows of a data set are taken at most; None takes all."
         return self.n_train_of.get(dataset, self.n_train), self.n_test
+
+    @property
+    def clustering(self) -> dict:
+        "How embeddings are clustered, as keywords of `measure`."
+        return {"n_clustered": self.n_clustered, "cluster_seeds": self.cluster_seeds}
 
     @property
     def cells(self) -> tuple:
@@ -244,7 +251,7 @@ PROFILES = {
         Profile(
             "smoke", "hundreds of rows and a few steps, to see that everything works",
             blocks=(Block(("digits",), METHODS, (2,)), Block(("moons",), ("umap", "tsne", "pca"), (2,)), Block(("digits",), ("umap", "pumap", "pca"), (64,))),
-            n_train=300, n_test=100,
+            n_train=300, n_test=100, cluster_seeds=(0,),
             settings=((PUMAPS, None, {"n_training_epochs": 0.5}), (WITH_DECODER, None, {"n_decoder_epochs": 20}), (("umap_tf",), None, {"n_training_epochs": 1}), (("ptsne", "vae", "ae"), None, {"n_training_epochs": 20})),
         ),
         Profile(
@@ -519,13 +526,15 @@ def inputs_hash(
     stand_ins: bool = False,  # may stand-in data be used?
 ) -> str:  # 16 hexadecimal digits
     "A short hash of everything that decides a cell's numbers."
-    clustered = [profile(profile_name).n_clustered] if cell.kind == "embedding" else []
+    size = profile(profile_name)
     inputs = {
         "protocol": {"embedding": PROTOCOL_VERSION, "ssl": SSL_VERSION}[cell.kind],
         "cell": asdict(cell),
-        "rows": [*rows_of(cell, profile_name), *clustered],
+        "rows": [*rows_of(cell, profile_name), *([size.n_clustered] if cell.kind == "embedding" else [])],
         "settings": settings_for(cell, profile_name),
     }
+    if cell.kind == "embedding" and size.cluster_seeds != CLUSTER_SEEDS:
+        inputs["cluster_seeds"] = size.cluster_seeds
     if stand_ins and cell.dataset in STAND_INS:
         inputs["stand_in"] = STAND_INS[cell.dataset]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
@@ -865,6 +874,7 @@ def measure(
     embedding_test,  # of the test rows, shape (n_test, n_components)
     reconstruction=None,  # of the first test rows, shape (n, ...); None if there is no way back
     n_clustered: int | None = None,  # first training rows to cluster; None takes all
+    cluster_seeds: tuple = CLUSTER_SEEDS,  # of k-means
 ):  # (metrics by name, seconds)
     "The numbers of one cell, by the paper's protocol; ValueError if an embedding holds NaN or infinity."
     import numpy as np
@@ -879,7 +889,7 @@ def measure(
     found = dict.fromkeys(METRICS) | {"trustworthiness": metrics.trustworthiness(X, embedding[first], n_neighbors=5)}
     if has_classes(dataset):
         found["silhouette"] = metrics.silhouette(embedding, y)
-        found["clustering_nmi"] = metrics.clustering_nmi(embedding[:n_clustered], y[:n_clustered])
+        found["clustering_nmi"] = metrics.clustering_nmi(embedding[:n_clustered], y[:n_clustered], random_states=cluster_seeds)
         for k in (1, 5) if len(embedding_test) else ():
             found[f"knn{k}_accuracy"] = metrics.knn_accuracy(embedding, y, embedding_test, dataset.y_test, n_neighbors=k)
     if reconstruction is not None:
@@ -1009,7 +1019,7 @@ def run_cell(
     dataset = load_data(cell, profile_name, data_dir, stand_ins)
     method, embedding_test, seconds = fit_cell(cell, dataset, profile_name)
     reconstruction, seconds["inverse"] = reconstruct(cell, method, dataset, embedding_test)
-    metrics, seconds["metrics"] = measure(dataset, method.embedding_, embedding_test, reconstruction, profile(profile_name).n_clustered)
+    metrics, seconds["metrics"] = measure(dataset, method.embedding_, embedding_test, reconstruction, **profile(profile_name).clustering)
     record = make_record(cell, profile_name, dataset, metrics, seconds, stand_ins)
     return save_cell(cell, record, dataset, method.embedding_, reconstruction, results_dir)
 
@@ -1157,8 +1167,8 @@ def turned_only(
         if cell.method == "pca" and cell.n_components == N_COLUMNS.get(cell.dataset):
             dataset = load_data(cell, record["profile"], data_dir)
             X, X_test = (part.reshape(len(part), -1) for part in (dataset.X_train, dataset.X_test))
-            n_clustered = profile(record["profile"]).n_clustered
-            rows.append((cell, record["metrics"][metric], measure(dataset, X, X_test, dataset.X_test, n_clustered)[0][metric]))
+            of_data, _ = measure(dataset, X, X_test, dataset.X_test, **profile(record["profile"]).clustering)
+            rows.append((cell, record["metrics"][metric], of_data[metric]))
     return rows
 
 

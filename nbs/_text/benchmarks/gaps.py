@@ -97,7 +97,7 @@ def attempt(cell, **changes):
     method = ex.method_of(cell, data, profile, **changes).fit(data.X_train)
     z = method.transform(data.X_test)
     reconstruction, _ = ex.reconstruct(cell, method, data, z)
-    return ex.measure(data, method.embedding_, z, reconstruction, n_clustered)[0]
+    return ex.measure(data, method.embedding_, z, reconstruction, **size.clustering | {"n_clustered": n_clustered})[0]
 
 
 # %%

@@ -86,7 +86,7 @@ print(f"fit {seconds['fit']:.1f} s, transform {seconds['transform']:.2f} s")
 
 # %%
 reconstruction, seconds["inverse"] = ex.reconstruct(cell, fitted, data, embedding_test)
-metrics, seconds["metrics"] = ex.measure(data, embedding, embedding_test, reconstruction, size.n_clustered)
+metrics, seconds["metrics"] = ex.measure(data, embedding, embedding_test, reconstruction, **size.clustering)
 assert 0 <= metrics["trustworthiness"] <= 1
 for name, value in metrics.items():
     print(f"{name:18} " + ("not here" if value is None else f"{value:.4f}"))

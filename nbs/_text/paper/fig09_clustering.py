@@ -19,7 +19,7 @@
 #
 # > Whether groups that k-means finds in an embedding are the classes.
 #
-# The silhouette of Figure 8 is told the classes. Here an algorithm looks for groups without them: *k-means* cuts the embedding into $k$ clusters, for each $k$ from half to one and a half times the number of classes, with five seeds each. The clustering with the
+# The silhouette of Figure 8 is told the classes. Here an algorithm looks for groups without them: *k-means* cuts the embedding into $k$ clusters, for each $k$ from half to one and a half times the number of classes, with five seeds each (one in the `smoke` profile). The clustering with the
 # best silhouette of its own is kept. Only then the labels are looked at. The *normalized mutual information* (NMI) of clusters and labels is 1 if each can be told from the other, and 0 if they have nothing to do with each other.
 # (The largest $k$ is one less than one and a half times, as in the original's code.)
 
