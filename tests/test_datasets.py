@@ -748,7 +748,9 @@ def test_celeba_small(monkeypatch):
     assert mean[24:40, 24:40].mean() > mean[:8, :8].mean() + 0.05  # a face is in the middle
 
 
-def test_celeba_with_masks(monkeypatch, tmp_path):
+@pytest.fixture
+def few_faces(monkeypatch, tmp_path):
+    "A folder as CelebAMask-HQ is unpacked, with four faces."
     from PIL import Image
 
     folder = tmp_path / "given" / "CelebAMask-HQ"
@@ -764,22 +766,56 @@ def test_celeba_with_masks(monkeypatch, tmp_path):
         lines.append(f"{i}.jpg  " + " ".join("1" if j == i else "-1" for j in range(40)))
     (folder / "CelebAMask-HQ-attribute-anno.txt").write_text("\n".join(lines))
     monkeypatch.setitem(datasets.DATASETS, "celeba", replace(datasets.CELEBA, rows=(2, 1, 1)))
+    return folder
+
+
+def test_celeba_with_masks(few_faces, tmp_path):
     faces = load("celeba", data_dir=tmp_path / "given")
     assert faces.X_train.shape == (2, 128, 128, 3) and faces.y_train.tolist()[1][:3] == [0, 1, 0] and faces.y_test.sum() == 1
     assert np.abs(faces.X_test[0, :, :60] * 255 - [200, 100, 50]).max() < 4  # skin and hair
     assert faces.X_test[0, :, 68:].max() == 0  # background
-    (folder / "CelebA-HQ-img" / "3.jpg").unlink()
+    (few_faces / "CelebA-HQ-img" / "3.jpg").unlink()
     with pytest.raises(DataNotFound, match="3.jpg or its masks .* are missing"):
         load("celeba", data_dir=tmp_path / "given")
-    (folder / "CelebAMask-HQ-attribute-anno.txt").write_text("\n".join(lines[:-1]))
+    table = few_faces / "CelebAMask-HQ-attribute-anno.txt"
+    text = table.read_text()
+    table.write_text(text.rsplit("\n", 1)[0])
     with pytest.raises(DataDamaged, match="a table of 3 faces"):
         load("celeba", data_dir=tmp_path / "given")
-    (folder / "CelebAMask-HQ-attribute-anno.txt").write_text("\n".join(lines).replace("-1", "no", 1))
+    table.write_text(text.replace("-1", "no", 1))
     with pytest.raises(DataDamaged, match="the value 'no', where each attribute is 1 or -1"):
         load("celeba", data_dir=tmp_path / "given")
-    (folder / "CelebAMask-HQ-attribute-anno.txt").write_bytes(bytes(range(256)))
+    table.write_bytes(bytes(range(256)))
     with pytest.raises(DataDamaged, match="not the 40 attributes"):
         load("celeba", data_dir=tmp_path / "given")
+
+
+def cut_in_half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def other_size(path):
+    from PIL import Image
+
+    Image.new("L", (256, 512)).save(path)
+
+
+@pytest.mark.parametrize(
+    "name, damage, words",
+    [
+        ("CelebA-HQ-img/1.jpg", cut_in_half, "1.jpg cannot be read as a picture"),
+        ("CelebA-HQ-img/2.jpg", lambda path: path.write_bytes(b"<html>"), "2.jpg cannot be read as a picture"),
+        ("CelebAMask-HQ-mask-anno/0/00001_hair.png", cut_in_half, "00001_hair.png cannot be read as a picture"),
+        ("CelebAMask-HQ-mask-anno/0/00003_skin.png", other_size, "00003_skin.png has 256 x 512 pixels, not 512 x 512"),
+        ("CelebAMask-HQ-mask-anno/0/00002_skin.png", lambda path: path.rename(path.with_name("._00002_skin.png")), r"\._00002_skin.png is no mask by its name"),
+    ],
+    ids=["half an image", "a page in place of an image", "half a mask", "a mask of another size", "a mask of another name"],
+)
+def test_a_damaged_face_is_named(few_faces, tmp_path, name, damage, words):
+    damage(few_faces / name)
+    with pytest.raises(DataDamaged, match=words) as error:
+        load("celeba", data_dir=tmp_path / "given")
+    assert "\n" not in str(error.value)
 
 
 # --- songs ----------------------------------------------------------------------------------------------------------------

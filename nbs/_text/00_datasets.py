@@ -1032,20 +1032,47 @@ def _of_celeba(entry: Entry, contents, folder: Path) -> tuple:
     if odd:
         raise DataDamaged(f"{folder} holds a table of faces with the value {odd[0]!r}, where each attribute is 1 or -1; get it again.")
     y = np.array(faces) == "1"
-    masks = {}
-    for path in (folder / "CelebAMask-HQ-mask-anno").rglob("*.png"):
-        masks.setdefault(int(path.name.split("_")[0]), []).append(path)
+    masks = _masks_of_faces(folder / "CelebAMask-HQ-mask-anno")
     X = np.empty((len(y), *entry.shape), np.float32)
     for i, row in enumerate(X):
         path = folder / "CelebA-HQ-img" / f"{i}.jpg"
         if not path.is_file() or i not in masks:
             raise DataNotFound(f"{path} or its masks in {folder / 'CelebAMask-HQ-mask-anno'} are missing; unpack the archive again.")
-        image = Image.open(path).resize((512, 512), Image.Resampling.BICUBIC)  # the size of the masks
-        face = np.max([np.asarray(Image.open(mask).convert("L")) for mask in masks[i]], axis=0)
+        image = _opened(path, "RGB").resize(MASK_SIZE, Image.Resampling.BICUBIC)
+        face = np.max([np.asarray(_opened(mask, "L", MASK_SIZE)) for mask in masks[i]], axis=0)
         clean = Image.fromarray(np.asarray(image) * (face > 127)[..., None])
         row[:] = clean.resize(entry.shape[1::-1], Image.Resampling.BICUBIC)
     np.divide(X, np.float32(255), out=X)
     return _in_order(entry, X, y.astype(np.int64))
+
+
+# %% [markdown]
+# The masks of a face are found by their names. A file that is no picture, or none of the right size, is named.
+
+# %%
+#| export
+MASK_SIZE = (512, 512)
+
+
+def _masks_of_faces(folder: Path) -> dict:  # paths by the number of the face
+    masks = {}
+    for path in sorted(folder.rglob("*.png")):
+        number = path.name.split("_")[0]
+        if not number.isdecimal():
+            raise DataDamaged(f"{path} is no mask by its name, which should begin with the number of a face, as in 00012_hair.png; take it away, or unpack the archive again.")
+        masks.setdefault(int(number), []).append(path)
+    return masks
+
+
+def _opened(path: Path, mode: str, size=None):  # a picture of Pillow's
+    try:
+        with _pillow().open(path) as image:
+            picture = image.convert(mode)
+    except (OSError, SyntaxError) as error:
+        raise DataDamaged(f"{path} cannot be read as a picture; unpack the archive again. ({str(error).splitlines()[0]})") from error
+    if size and picture.size != size:
+        raise DataDamaged(f"{path} has {' x '.join(map(str, picture.size))} pixels, not {' x '.join(map(str, size))}; unpack the archive again.")
+    return picture
 
 
 # %% [markdown]
