@@ -995,7 +995,9 @@ def run_notebook(
     draft = output.with_name(f".{output.stem}.{os.getpid()}.tmp.ipynb")
     backend = os.environ.pop("MPLBACKEND", None)  # so that pictures are shown in the copy
     try:
-        quiet = ["--log-level=ERROR"]  # or each kernel warns that it talks over TCP, as kernels on one machine do
+        # Each kernel warns that it talks over TCP, as kernels on one machine do, and now and then says as an error that it was interrupted,
+        # which is how it is told to end. What a cell has to say, and its errors, come another way.
+        quiet = ["--log-level=CRITICAL"]
         papermill.execute_notebook(str(path), str(draft), parameters, cwd=str(root()), progress_bar=False, extra_arguments=quiet)
         copy = signed(clean_copy(nbformat.read(draft, as_version=4)), path, parameters)
         write_atomic(output, nbformat.writes(copy).encode())
