@@ -786,8 +786,8 @@ def _opened(path: Path, mode: str, size=None):  # a picture of Pillow's
     try:
         with _pillow().open(path) as image:
             picture = image.convert(mode)
-    except (OSError, SyntaxError) as error:
-        raise DataDamaged(f"{path} cannot be read as a picture; unpack the archive again. ({str(error).splitlines()[0]})") from error
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow has no error of its own
+        raise DataDamaged(f"{path} cannot be read as a picture; unpack the archive again.") from error
     if size and picture.size != size:
         raise DataDamaged(f"{path} has {' x '.join(map(str, picture.size))} pixels, not {' x '.join(map(str, size))}; unpack the archive again.")
     return picture

@@ -24,8 +24,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 # %% ../nbs/09_scorecard.ipynb #79eafee8
-from .experiments import FIGURES, METRICS, PAPER_DATA, STAND_INS, Cell, SSLCell, cell_of, cell_state, figures_dir, label_order, profile, read_measurements
-from .experiments import read_record, record_path, root, ssl_count, ssl_grid, versions
+from .experiments import CLUSTER_SEEDS, FIGURES, METRICS, PAPER_DATA, STAND_INS, Cell, SSLCell, cell_of, cell_state, figures_dir, label_order, profile
+from .experiments import read_measurements, read_record, record_path, root, ssl_count, ssl_grid, versions
 
 # %% ../nbs/09_scorecard.ipynb #3af00327
 TOLERANCE = {"trustworthiness": 0.02, "knn1_accuracy": 0.05, "knn5_accuracy": 0.05, "silhouette": 0.05, "clustering_nmi": 0.05}
@@ -924,11 +924,13 @@ COLUMNS = ("table", "dataset", "dim", "method", "metric", "paper", "ours", "sd",
 def clustered_text(
     card: dict,  # from `scorecard`
 ) -> str:  # a sentence, or ""
-    "Among how many rows clusters were sought, if not among all."
-    n = profile(card["profile"]).n_clustered
-    return f" Clusters (Table 6) were sought among the first {n:,} training rows, in the paper among all." if n else ""
+    "Among how many rows clusters were sought, and from how many seeds, if not as in the paper."
+    size = profile(card["profile"])
+    rows = f" Clusters (Table 6) were sought among the first {size.n_clustered:,} training rows, in the paper among all." if size.n_clustered else ""
+    seeds = f" Seeds of k-means: {len(size.cluster_seeds)}, in the paper {len(CLUSTER_SEEDS)}." if size.cluster_seeds != CLUSTER_SEEDS else ""
+    return rows + seeds
 
-
+# %% ../nbs/09_scorecard.ipynb #e01cdf58
 def scorecard_markdown(
     card: dict,  # from `scorecard`
 ) -> str:  # Markdown

@@ -21,6 +21,15 @@ if bin_folder not in os.environ.get("PATH", "").split(os.pathsep):
     os.environ["PATH"] = bin_folder + os.pathsep + os.environ.get("PATH", "")
 
 ROOT = Path(__file__).resolve().parent.parent
+PEAK = """
+from pathlib import Path
+
+def peak():
+    "The most memory this process has held, in bytes."
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
+"""  # for the code of a fresh process
+tells_its_peak = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak memory of a process is read from /proc, which only Linux has")
 FIRST, LAST = ("test_sync", "test_house", "test_layers"), ("test_notebooks",)
 
 

@@ -4,13 +4,12 @@ import functools
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import keras
 import numba
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import PEAK, ROOT, tells_its_peak
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -192,19 +191,14 @@ def test_metrics_by_name_build_the_graph_of_umap_learn(digits, metric):
     assert abs(fuzzy_graph(X, 5, metric) - theirs).mean() < 1e-3
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak memory of a process is read from /proc, which only Linux has")
+@tells_its_peak
 def test_large_sparse_data_are_never_made_dense():
     "The peak of a fresh process, over its peak after the same rows without the columns of zeros, which has all that is compiled. As a dense array they would be 3.7 GiB."
     code = """
-from pathlib import Path
 import keras
 import numpy as np
 from scipy import sparse
 from pumap import ParametricUMAP
-
-def peak():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 
 def encoder(shape, n_components):
     return keras.Sequential([keras.Input(shape), keras.layers.Dense(n_components)])
@@ -219,7 +213,7 @@ before = peak()
 assert fit(wide).shape == (5000, 2)
 print(peak() - before)
 """
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    out = subprocess.run([sys.executable, "-c", PEAK + code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     assert 0 < int(out) < 2**31  # some hundred rows, which the axes are found from, are dense, and so are batches
 
 

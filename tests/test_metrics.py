@@ -3,12 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sklearn.manifold
 import sklearn.metrics
+from conftest import PEAK, ROOT, tells_its_peak
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_array
 from sklearn.datasets import load_digits, make_blobs
@@ -17,7 +17,6 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from pumap.metrics import cluster_numbers, clustering_nmi, find_clusters, knn_accuracy, reconstruction_mse, silhouette, silhouettes, trustworthiness
 
-ROOT = Path(__file__).parent.parent
 GIB = 2**30
 
 
@@ -243,7 +242,7 @@ def test_bad_input_is_one_sentence(call, words):
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak memory of a process is read from /proc, which only Linux has")
+@tells_its_peak
 @pytest.mark.parametrize(
     "call",
     [
@@ -258,13 +257,8 @@ def test_bad_input_is_one_sentence(call, words):
 def test_60000_rows_in_less_than_2_gib(call):
     "The peak of a fresh process, over its peak when the data were ready. One matrix of distances alone would be 27 GiB."
     code = f"""
-from pathlib import Path
 import numpy as np
 from pumap.metrics import clustering_nmi, knn_accuracy, reconstruction_mse, silhouette, trustworthiness
-
-def peak():
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 
 n = 60_000
 X = np.random.default_rng(0).random((n, 4, 4)) * [1, 1, 0.01, 0.01]
@@ -274,7 +268,7 @@ value = {call}
 print(value, peak() - before)
 """
     env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # quicker for so few columns, above all on a busy machine
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=env).stdout
+    out = subprocess.run([sys.executable, "-c", PEAK + code], capture_output=True, text=True, check=True, cwd=ROOT, env=env).stdout
     value, growth = out.split()
     assert -1 <= float(value) <= 1
     assert (2**27 if "X[:, 0, :2]" in call else 0) < int(growth) < 2 * GIB  # less than one block would mean that nothing was measured

@@ -42,8 +42,8 @@ from pathlib import Path
 
 # %%
 #| export
-from pumap.experiments import FIGURES, METRICS, PAPER_DATA, STAND_INS, Cell, SSLCell, cell_of, cell_state, figures_dir, label_order, profile, read_measurements
-from pumap.experiments import read_record, record_path, root, ssl_count, ssl_grid, versions
+from pumap.experiments import CLUSTER_SEEDS, FIGURES, METRICS, PAPER_DATA, STAND_INS, Cell, SSLCell, cell_of, cell_state, figures_dir, label_order, profile
+from pumap.experiments import read_measurements, read_record, record_path, root, ssl_count, ssl_grid, versions
 
 # %% [markdown]
 # ## The paper's numbers beside ours
@@ -1363,11 +1363,20 @@ COLUMNS = ("table", "dataset", "dim", "method", "metric", "paper", "ours", "sd",
 def clustered_text(
     card: dict,  # from `scorecard`
 ) -> str:  # a sentence, or ""
-    "Among how many rows clusters were sought, if not among all."
-    n = profile(card["profile"]).n_clustered
-    return f" Clusters (Table 6) were sought among the first {n:,} training rows, in the paper among all." if n else ""
+    "Among how many rows clusters were sought, and from how many seeds, if not as in the paper."
+    size = profile(card["profile"])
+    rows = f" Clusters (Table 6) were sought among the first {size.n_clustered:,} training rows, in the paper among all." if size.n_clustered else ""
+    seeds = f" Seeds of k-means: {len(size.cluster_seeds)}, in the paper {len(CLUSTER_SEEDS)}." if size.cluster_seeds != CLUSTER_SEEDS else ""
+    return rows + seeds
 
 
+# %%
+assert "first 10,000 training rows" in clustered_text({"profile": "laptop"}) and "Seeds of k-means: 1," in clustered_text({"profile": "smoke"})
+assert clustered_text({"profile": "paper"}) == ""
+
+
+# %%
+#| export
 def scorecard_markdown(
     card: dict,  # from `scorecard`
 ) -> str:  # Markdown
