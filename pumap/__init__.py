@@ -22,7 +22,22 @@ STARTUP_MESSAGES = (
     "Unable to register cu",
     "computation placer already registered",
     "Could not find cuda drivers on your machine",
+    "failed call to cuInit",
 )
+
+
+def import_uncollected(module: str):
+    "Imports a module while no garbage is sought: an import hardly makes any, and the search takes a quarter of TensorFlow's."
+    import gc
+    from importlib import import_module
+
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return import_module(module)
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def import_quietly(module: str):
@@ -32,19 +47,18 @@ def import_quietly(module: str):
     import os
     import sys
     import tempfile
-    from importlib import import_module
 
     level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if level in ("0", "1") or "tensorflow" in sys.modules:
-        return import_module(module)
+        return import_uncollected(module)
     try:
         stderr = os.dup(2)
     except OSError:  # standard error is closed
-        return import_module(module)
+        return import_uncollected(module)
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
         try:
-            return import_module(module)
+            return import_uncollected(module)
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
