@@ -34,7 +34,7 @@
 # With Python 3.11 or 3.12, pip and make, in a clone of this repository:
 #
 # ```sh
-# make figures     # every figure and table, from data that come with scikit-learn -> figures/quick/ (some minutes)
+# make figures     # every figure and table, from data that come with scikit-learn -> figures/quick/ (up to 20 minutes on two cores)
 # make test        # checks the exports, runs the tests, then every notebook
 # ```
 #
@@ -154,7 +154,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | profile | data | for |
 # |---|---|---|
 # | `smoke` | hundreds of rows, a few steps | tests; the default of each paper notebook |
-# | `quick` | digits and moons, nothing to download | a first look, in minutes on two cores |
+# | `quick` | digits and moons, nothing to download | a first look, within 20 minutes on two cores |
 # | `laptop` | MNIST, Fashion-MNIST, CIFAR10, songs, cells: all rows (of the bison, and with few labels: 10,000), shortened training | two cores and a night |
 # | `paper` | the original sizes, networks and epochs | a GPU |
 
