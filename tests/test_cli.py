@@ -1,6 +1,7 @@
 """The `pumap` command: its answers to programs, its errors in one line, and what it does after a kill, a failure, a full disk."""
 
 import dataclasses
+import gc
 import json
 import os
 import shutil
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, permissions_count
 
-from pumap import cli, datasets
+from pumap import cli, datasets, import_uncollected
 from pumap import experiments as ex
 
 RECORD = dict.fromkeys(ex.RECORD_KEYS) | {"metrics": {"trustworthiness": 0.5}}
@@ -137,6 +138,24 @@ print(sorted({{m.split('.')[0] for m in sys.modules}} & set({heavy!r})), file=sy
     bare |= {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH", "SYSTEMROOT")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=bare)
     assert done.returncode == 0 and done.stdout and done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_no_garbage_is_sought_during_an_import_and_then_as_before(before, tmp_path, monkeypatch):
+    (tmp_path / "asks.py").write_text("import gc\nduring = gc.isenabled()\n")
+    (tmp_path / "fails.py").write_text("raise ImportError('no')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "asks", raising=False)
+    collecting = gc.isenabled()
+    (gc.enable if before else gc.disable)()
+    try:
+        assert import_uncollected("asks").during is False and gc.isenabled() is before
+        with pytest.raises(ImportError, match="no"):
+            import_uncollected("fails")
+        assert gc.isenabled() is before
+    finally:
+        (gc.enable if collecting else gc.disable)()
+        sys.modules.pop("asks", None)
 
 
 def test_dry_run_touches_nothing_and_tells_sizes(pumap, tmp_path):
