@@ -14,13 +14,13 @@ __all__ = ['METHODS', 'UMAP_METHODS', 'PARAMETRIC', 'DECODING', 'PROTOCOL', 'PRO
            'read_reconstructions', 'cell_state', 'set_aside', 'load_data', 'settings_used', 'effort_by_itself',
            'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device', 'peak_memory_mb',
            'make_record', 'save_cell', 'run_cell', 'collect', 'Gathered', 'gather', 'turned_only', 'NotebookFailed',
-           'check_parameters', 'clean_copy', 'without_startup', 'cells_of_notebook', 'made_from', 'left_out',
-           'is_drawn', 'signed', 'run_notebook', 'SSLCell', 'cell_of', 'ssl_count', 'label_order', 'check_ssl_cell',
-           'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings', 'choose_labels', 'ssl_encoder', 'ssl_classifier',
-           'fit_ssl_cell', 'last_layer', 'read_last_layer', 'save_ssl_cell', 'run_ssl_cell', 'cell_limits',
-           'figure_limits', 'training_name', 'is_json', 'training_runs', 'Timing', 'time_call', 'Measurements',
-           'write_measurements', 'read_measurements', 'measurements', 'title_of', 'first_rows', 'speed_line',
-           'timed_encoders', 'timed_devices', 'placed', 'timed_umap']
+           'import_papermill', 'check_parameters', 'clean_copy', 'without_startup', 'cells_of_notebook', 'made_from',
+           'left_out', 'is_drawn', 'signed', 'kernel_environment', 'run_notebook', 'SSLCell', 'cell_of', 'ssl_count',
+           'label_order', 'check_ssl_cell', 'ssl_method', 'SSLGrid', 'ssl_grid', 'ssl_settings', 'choose_labels',
+           'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer', 'read_last_layer', 'save_ssl_cell',
+           'run_ssl_cell', 'cell_limits', 'figure_limits', 'training_name', 'is_json', 'training_runs', 'Timing',
+           'time_call', 'Measurements', 'write_measurements', 'read_measurements', 'measurements', 'title_of',
+           'first_rows', 'speed_line', 'timed_encoders', 'timed_devices', 'placed', 'timed_umap']
 
 # %% ../nbs/09_experiments.ipynb #d9f8aafc
 import csv
@@ -33,7 +33,7 @@ import sys
 import time
 import zipfile
 import zlib
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from io import BytesIO
@@ -189,7 +189,8 @@ PROFILES = {
         Profile(
             "quick", "the whole protocol on data that come with scikit-learn, in minutes",
             blocks=(Block(("digits", "moons"), METHODS, (2,)), Block(("digits",), IN_64, (64,)), Block(("digits",), ("umap", "pumap", "tsne"), (2,), (1, 2))),
-            settings=((("umap_tf",), None, {"n_training_epochs": 100}), (("ptsne",), None, {"n_training_epochs": 300}), (("vae", "ae"), None, {"n_training_epochs": 100})),
+            cluster_seeds=(0, 1),
+            settings=((PUMAPS, None, {"n_training_epochs": 2, "batch_size": 125}), (WITH_DECODER, None, {"n_decoder_epochs": 80}), (("umap_tf",), None, {"n_training_epochs": 20}), (("ptsne",), None, {"n_training_epochs": 200}), (("vae", "ae"), None, {"n_training_epochs": 100})),
         ),
         Profile(
             "laptop", "real images, songs and cells on two cores: all rows, shortened training",
@@ -877,6 +878,17 @@ class NotebookFailed(RuntimeError):
     "A cell of a notebook raised an error."
 
 
+def import_papermill():  # the module
+    "papermill, without the seconds that a checker of addresses takes to start, which jsonschema can do without and notebooks have no use for."
+    unless_there = sys.modules.setdefault("rfc3987_syntax")  # None: the import of it fails
+    try:
+        import papermill
+    finally:
+        if unless_there is None:
+            del sys.modules["rfc3987_syntax"]
+    return papermill
+
+
 def check_parameters(
     path: Path,  # a notebook with a cell tagged `parameters`
     parameters: dict,  # by name
@@ -884,8 +896,7 @@ def check_parameters(
     "Raises ValueError if the notebook does not know one of the names."
     import logging
 
-    import papermill
-
+    papermill = import_papermill()
     logging.getLogger("papermill").setLevel(logging.ERROR)
     known = tuple(papermill.inspect_notebook(str(path)))
     for name in parameters:
@@ -977,6 +988,21 @@ def signed(
     return copy
 
 # %% ../nbs/09_experiments.ipynb #a91e8fa3
+@contextmanager
+def kernel_environment():
+    "The environment that a kernel inherits: with a temporary folder of its own, and without a matplotlib backend, so that pictures are shown in the copy."
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="pumap-", ignore_cleanup_errors=True) as folder:
+        before = {name: os.environ.pop(name, None) for name in ("TMPDIR", "MPLBACKEND")}
+        os.environ["TMPDIR"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["TMPDIR"]
+            os.environ.update({name: value for name, value in before.items() if value is not None})
+
+# %% ../nbs/09_experiments.ipynb #7c815623
 def run_notebook(
     path: Path,  # the source notebook
     output: Path,  # where the executed copy goes
@@ -986,19 +1012,18 @@ def run_notebook(
 
     Raises ValueError for an unknown parameter and NotebookFailed, with one line, when a cell fails; the
     copy up to that cell is then kept as `<output>.failed.ipynb`."""
+    papermill = import_papermill()
     import nbformat
-    import papermill
 
     check_parameters(path, parameters)
     output = Path(output).resolve()
     output.parent.mkdir(parents=True, exist_ok=True)
     draft = output.with_name(f".{output.stem}.{os.getpid()}.tmp.ipynb")
-    backend = os.environ.pop("MPLBACKEND", None)  # so that pictures are shown in the copy
+    # Each kernel warns that it talks over TCP, as kernels on one machine do. What a cell has to say, and its errors, come another way.
+    kernel = {"extra_arguments": ["--log-level=CRITICAL"], "shutdown_kernel": "immediate"}
     try:
-        # Each kernel warns that it talks over TCP, as kernels on one machine do, and now and then says as an error that it was interrupted,
-        # which is how it is told to end. What a cell has to say, and its errors, come another way.
-        quiet = ["--log-level=CRITICAL"]
-        papermill.execute_notebook(str(path), str(draft), parameters, cwd=str(root()), progress_bar=False, extra_arguments=quiet)
+        with kernel_environment():
+            papermill.execute_notebook(str(path), str(draft), parameters, cwd=str(root()), progress_bar=False, **kernel)
         copy = signed(clean_copy(nbformat.read(draft, as_version=4)), path, parameters)
         write_atomic(output, nbformat.writes(copy).encode())
     except papermill.PapermillExecutionError as error:
@@ -1008,8 +1033,6 @@ def run_notebook(
         raise NotebookFailed(f"{Path(path).name} failed: {error.ename}: {message}") from None
     finally:
         draft.unlink(missing_ok=True)
-        if backend is not None:
-            os.environ["MPLBACKEND"] = backend
     return output
 
 # %% ../nbs/09_experiments.ipynb #e29a649d
@@ -1103,7 +1126,7 @@ SSL_GRIDS = {
         {"encoder": "mlp_norm", "n_components": 16, "n_steps": 30, "n_label_steps": 10, "n_rounds": 2, "batch_size": 64, "learning_rate": 0.01},
     ),
     "quick": SSLGrid(
-        ("digits",), {4: (0, 1), "full": (0,)}, None, None,
+        ("digits",), {4: (0,), "full": (0,)}, None, None,
         {"encoder": "mlp_norm", "n_components": 64, "n_steps": 400, "n_label_steps": 100, "n_rounds": 5, "batch_size": 250, "learning_rate": 0.01},
     ),
     "laptop": SSLGrid(

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -410,6 +411,21 @@ def test_an_executed_copy_appears_when_all_has_run(tmp_path, monkeypatch, capfd)
     assert text[:2] == ["5", str(ROOT)] and text[2:] != ["agg"]
     assert "papermill" not in json.loads((tmp_path / "out" / "a.ipynb").read_text())["metadata"]
     assert [f.name for f in (tmp_path / "out").iterdir()] == ["a.ipynb"] and os.environ["MPLBACKEND"] == "agg"
+
+
+def test_what_a_notebook_leaves_in_the_temporary_folder_goes_with_its_kernel(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    source = notebook(tmp_path / "a.ipynb", "import tempfile; folder = tempfile.mkdtemp(); print(folder)")
+    copy = nbformat.read(ex.run_notebook(source, tmp_path / "b.ipynb", {}), as_version=4)
+    left = Path(copy.cells[-1].outputs[0].text.strip())
+    assert left.name.startswith("tmp") and not left.exists() and not left.parent.exists()
+    assert os.environ["TMPDIR"] == str(tmp_path)
+
+
+def test_papermill_comes_without_the_slow_checker_of_addresses():
+    "Which others may still import; nothing of the kind is left behind."
+    code = "import sys, pumap.experiments as ex; ex.import_papermill(); assert 'rfc3987_syntax' not in sys.modules and 'jsonschema' in sys.modules; import rfc3987_syntax; ex.import_papermill()"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_an_executed_copy_is_spared_what_tensorflow_says_at_every_start(tmp_path):

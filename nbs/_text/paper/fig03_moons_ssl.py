@@ -41,7 +41,7 @@ from pumap.semisupervised import SemiSupervisedClassifier
 # Nothing is read or kept but the picture and the table. As they stand, the cells show that everything works; ten draws with `profile = "laptop"` take some minutes.
 
 # %% tags=["parameters"]
-profile = "smoke"  # smoke (2 draws, short training); quick, laptop, paper (all the same: 10 draws, 1,000 rows)
+profile = "smoke"  # smoke (2 draws, short training); quick (3 draws); laptop, paper (both the same: 10 draws, 1,000 rows)
 results_dir = ""  # not used: there are no records
 data_dir = ""  # not used: scikit-learn makes the data
 stand_ins = False  # not used
@@ -51,7 +51,7 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 
 # %%
 size = ex.profile(profile)  # a name that does not exist ends the notebook here, with the list of those that do
-n_draws, n_rows, settings = (2, 300, {"n_steps": 150, "batch_size": 250}) if size.name == "smoke" else (10, 1000, {})
+n_draws, n_rows, settings = (2, 300, {"n_steps": 150, "batch_size": 250}) if size.name == "smoke" else (3 if size.name == "quick" else 10, 1000, {})
 settings, seeds = settings | changes, range(first_draw, first_draw + n_draws)
 as_it_is = not changes and not first_draw
 print(f"profile {size.name}: {n_draws} draws, {n_rows} rows, {SemiSupervisedClassifier(**settings).n_steps} steps")

@@ -60,7 +60,7 @@ SOLVERS = plots.SOLVER_LABELS
 if profile == "smoke":
     names, solvers, most = ["digits"], ["layout", "fast"], 2.0
 elif profile == "quick":
-    names, solvers, most = ["digits"], list(SOLVERS), 20.0
+    names, solvers, most = ["digits"], list(SOLVERS), 10.0
 else:
     names, solvers, most = ["mnist", "fmnist", ex.STAND_INS.get("retina", "retina") if stand_ins else "retina"], list(SOLVERS), 60.0 if profile == "laptop" else 0.0
 n_train = 300 if profile == "smoke" else 0

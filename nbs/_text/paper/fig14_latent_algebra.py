@@ -71,7 +71,7 @@ n_steps = 0  # training steps of each network; 0: as the profile says
 # %%
 SIZES = {
     "smoke": {"dataset": "digits", "side": 8, "n_train": 400, "n_new": 50, "n_components": 16, "width": 8, "n_blocks": 1, "solver": "fast", "batch_size": 50, "n_steps": 200},
-    "quick": {"dataset": "digits", "side": 8, "n_train": 1_197, "n_new": 200, "n_components": 16, "width": 16, "n_blocks": 2, "solver": "fast", "batch_size": 50, "n_steps": 2_000},
+    "quick": {"dataset": "digits", "side": 8, "n_train": 1_197, "n_new": 200, "n_components": 16, "width": 16, "n_blocks": 2, "solver": "fast", "batch_size": 50, "n_steps": 500},
     "laptop": {"dataset": "celeba", "side": 32, "n_train": 8_000, "n_new": 200, "n_components": 64, "width": 16, "n_blocks": 2, "solver": "fast", "batch_size": 50, "n_steps": 1_500},
     "paper": {"dataset": "celeba", "side": 128, "n_train": 28_000, "n_new": 1_000, "n_components": 64, "width": 64, "n_blocks": 4, "solver": "paper", "batch_size": 50, "n_steps": 100_000},
 }  # fmt: skip
