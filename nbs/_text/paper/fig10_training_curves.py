@@ -93,7 +93,7 @@ def draw(records):
             ax.set_title(plots.wrap_title(ex.title_of(about["title"], about["stand_in_for"]), 30), loc="left")
             ax.spines[["top", "right"]].set_visible(False)
         axes[0].set_ylabel("UMAP cross entropy, paper's form")
-        fig.legend(handles=[handles[s] for s in SOLVERS if s in handles], loc="outside upper center", ncols=3, borderaxespad=0)
+        fig.legend(handles=[handles[s] for s in SOLVERS if s in handles], loc="outside upper center", ncols=min(3, 1 + len(shown)), borderaxespad=0)
     return fig
 
 
