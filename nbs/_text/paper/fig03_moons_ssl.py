@@ -107,7 +107,7 @@ means = draws.groupby(["data", "method"], sort=False).accuracy.agg(["mean", "std
 Markdown(plots.to_markdown(means, digits=3))
 
 # %% [markdown]
-# What the figure claims, as numbers. In the short profile the training has not converged, and only the direction is asked for.
+# What the figure claims, as numbers. In the shortest profile the training has not converged, and few draws may be bad ones: there only the direction is asked for.
 
 # %%
 print(sc.claims_text([], "C21", tables={"fig03_draws": table.to_dict("records")}))
@@ -118,7 +118,7 @@ for name, floor in (("moons", 0.93), ("circles", 0.95)):
     if size.name != "smoke" and as_it_is:
         print(f"  at least {floor}: {'yes' if joint >= floor else 'no'}")
         assert joint > alone and joint > spread
-if size.name != "smoke" and as_it_is:
+if n_draws == 10 and as_it_is:
     assert mean["moons", "joint"] >= 0.93 and mean["moons", "joint"] >= mean["moons", "labels alone"] + 0.08
 assert mean["moons", "joint"] > mean["moons", "labels alone"] or not as_it_is
 
