@@ -22,12 +22,11 @@ STARTUP_MESSAGES = (
     "Unable to register cu",
     "computation placer already registered",
     "Could not find cuda drivers on your machine",
-    "failed call to cuInit",
 )
 
 
 def import_uncollected(module: str):
-    "Imports a module while no garbage is sought: an import hardly makes any, and the search takes a quarter of TensorFlow's."
+    "Imports a module while no garbage is sought: an import hardly makes any, and in TensorFlow's the search takes long."
     import gc
     from importlib import import_module
 

@@ -855,7 +855,7 @@ pd.Series(accuracies, name="accuracy").round(3).to_frame()
 # | two dimensions | 0.915 | 0.172 |
 # | labels alone | 0.815 | 0.107 |
 #
-# Two dimensions are mostly as good, and fail altogether where the draw is a bad one (0.43). All lines are from one machine. On another, whose processor rounds otherwise, the first is 0.973 with a deviation of 0.033, as the executed copy in `figures/laptop` has it.
+# Two dimensions are mostly as good, and fail altogether where the draw is a bad one (0.43). All lines are from one machine. On another the first is 0.973 with a deviation of 0.033, as the executed copy in `figures/laptop` has it.
 #
 # **Label smoothing**: the original's classifier should give 0.82 to the label of one of ten classes, and not 1. On two circles (1,000 rows, noise 0.04, factor 0.45, four labels per class) it decides whether a draw fails. Of ten
 # draws without it, seven are right to the last row, and three (0.82, 0.82 and 0.86) tear the outer circle, where more than 200 degrees of it have no label. Twice the steps, or ten times the weight of the UMAP loss, do not mend that.

@@ -226,7 +226,7 @@ class Profile:
 # %% [markdown]
 # As in the paper's tables, t-SNE runs in 2-D only: its fast gradient does not exist in 64 dimensions. UMAP (TF), which has no column in
 # those tables, runs in 2-D too. `n_training_epochs` counts passes over the edges of the graph as the paper repeats them (about eight times each),
-# so a fraction of a pass is already a good deal of training; for autoencoders and parametric t-SNE it counts passes over the rows, as `n_decoder_epochs` does for a decoder that is trained when the embedding is done. Parametric UMAP, with a decoder or without, is trained by its fast solver, but for the `paper` profile, which takes the original's loop. Where no effort is given, it is the solver's own. So few passes are few steps for an LSTM, or for a decoder that knows nothing yet: so parametric UMAP on songs, and UMAP/AE on CIFAR10, take more of them, smaller and at a higher rate, where `benchmarks/gaps` tried it. In `quick` its steps are small, too: on the digits, two passes in steps of 125 edges give a nearest neighbour as accurate as 15 passes in steps of 1,000.
+# so a fraction of a pass is already a good deal of training; for autoencoders and parametric t-SNE it counts passes over the rows, as `n_decoder_epochs` does for a decoder that is trained when the embedding is done. Parametric UMAP, with a decoder or without, is trained by its fast solver, but for the `paper` profile, which takes the original's loop. Where no effort is given, it is the solver's own. So few passes are few steps for an LSTM, or for a decoder that knows nothing yet: so parametric UMAP on songs, and UMAP/AE on CIFAR10, take more of them, smaller and at a higher rate, where `benchmarks/gaps` tried it. In `quick` its steps are small, too.
 
 # %%
 #| export
@@ -1240,8 +1240,9 @@ def without_startup(
 
     if output.get("name") != "stderr":
         return output
+    about_machine = (*STARTUP_MESSAGES, "failed call to cuInit")  # the last comes later, and who runs something should hear it
     lines = output.text.splitlines(keepends=True)
-    output.text = "".join(line for line in lines if not any(message in line for message in STARTUP_MESSAGES))
+    output.text = "".join(line for line in lines if not any(message in line for message in about_machine))
     return output if output.text else None
 
 
@@ -1318,15 +1319,11 @@ def signed(
 def kernel_environment():
     "The environment that a kernel inherits: with a temporary folder of its own, and without a matplotlib backend, so that pictures are shown in the copy."
     import tempfile
+    from unittest.mock import patch
 
-    with tempfile.TemporaryDirectory(prefix="pumap-", ignore_cleanup_errors=True) as folder:
-        before = {name: os.environ.pop(name, None) for name in ("TMPDIR", "MPLBACKEND")}
-        os.environ["TMPDIR"] = folder
-        try:
-            yield
-        finally:
-            del os.environ["TMPDIR"]
-            os.environ.update({name: value for name, value in before.items() if value is not None})
+    with tempfile.TemporaryDirectory(prefix="pumap-", ignore_cleanup_errors=True) as folder, patch.dict(os.environ, TMPDIR=folder):
+        os.environ.pop("MPLBACKEND", None)
+        yield
 
 
 # %%
