@@ -3,11 +3,13 @@
 # Each sets up all it needs in .venv/ of this folder, with the first Python 3.11 or 3.12 that works; a second call is quick.
 #   make figures PROFILE=laptop JOBS=4         another size, more cells at once
 #   make test ARGS="-k layers"                 some of the tests
+#   make test BACKEND=jax                      Keras on jax or torch in place of tensorflow; figures likewise
 #   make test WORKERS=4                        more tests at once, each of some GB; 0: one, as --pdb wants it
 #   make figures PYTHON=/path/to/python3.11    a Python of your own choice (make clean first, if .venv is there)
 
 PROFILE ?= quick
 JOBS ?= 2
+BACKEND ?= tensorflow
 WORKERS ?= 2
 ARGS ?=
 PYTHON ?=
@@ -18,7 +20,7 @@ FITS := import importlib.util as u, sys, venv; \
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MPLBACKEND := agg
-export KERAS_BACKEND := tensorflow
+export KERAS_BACKEND := $(BACKEND)
 export TF_CPP_MIN_LOG_LEVEL := 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USE_PEP517 := 1
@@ -38,11 +40,11 @@ $(shell test "$$(cat .venv/.made 2>/dev/null)" = "$$(pwd)" && $(PY) -c "" 2>/dev
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
-figures: .venv/.paper
+figures: .venv/.paper .venv/.$(BACKEND)
 	@.venv/bin/pumap run all --profile $(PROFILE) --jobs $(JOBS) $(ARGS)
 
-test: .venv/.dev
-	@$(PY) -m pytest -q tests -n $(WORKERS) $(ARGS)
+test: .venv/.dev .venv/.$(BACKEND)
+	@$(PY) -m pytest -q tests -n $(WORKERS) --dist worksteal $(ARGS)
 
 docs: .venv/.docs
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
@@ -66,4 +68,4 @@ clean:
 .venv/.%: .venv/.made settings.ini setup.py
 	@echo "installing what '$*' in settings.ini names (the first time: 3 GB on disk, some minutes)"
 	@$(PY) -m pip install -qq --no-input -e '.[$*]'
-	@touch $@ $(if $(filter dev,$*),.venv/.paper)
+	@touch $@ $(if $(filter dev,$*),.venv/.paper .venv/.tensorflow .venv/.jax) $(if $(filter paper,$*),.venv/.tensorflow)

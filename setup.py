@@ -9,7 +9,8 @@ parser.read("settings.ini", encoding="utf-8")
 cfg = parser["DEFAULT"]
 lib = cfg["lib_path"]
 
-extras = {name: cfg[f"{name}_requirements"].split() for name in ("paper", "slurm", "gpu", "docs", "dev")}
+extras = {key.removesuffix("_requirements"): value.split() for key, value in cfg.items() if key.endswith("_requirements")}
+extras["paper"] += extras["tensorflow"]
 extras["dev"] += extras["paper"] + extras["slurm"]
 
 setup(
@@ -21,6 +22,7 @@ setup(
     author=cfg["author"],
     license="BSD-3-Clause",
     packages=find_packages(include=[lib, lib + ".*"]),
+    package_data={lib: ["py.typed"]},
     python_requires=">=" + cfg["min_python"],
     install_requires=cfg["requirements"].split(),
     extras_require=extras,

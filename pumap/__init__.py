@@ -1,8 +1,19 @@
-"""Parametric UMAP: a library, and its paper as notebooks that run.
+"""Parametric UMAP: a scikit-learn estimator on Keras, and its paper as notebooks that run.
 
-`from pumap import ParametricUMAP` is all most users need. It brings TensorFlow in only when it is asked for, so that
-`import pumap` and the `pumap` command stay quick.
+`from pumap import ParametricUMAP` is all most users need. The classes are imported when they are first used, so that
+`import pumap` and the `pumap` command start quickly.
 """
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pumap.parametric_umap import ParametricUMAP as ParametricUMAP
+    from pumap.semisupervised import SemiSupervisedClassifier as SemiSupervisedClassifier
 
 __version__ = "0.1.0"
 
@@ -11,7 +22,43 @@ _PUBLIC = {  # name -> the module it is in
     "SemiSupervisedClassifier": "pumap.semisupervised",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = ["__version__", "ParametricUMAP", "SemiSupervisedClassifier"]
+
+BACKENDS = ("tensorflow", "jax", "torch")
+
+
+def choose_backend() -> str | None:
+    """Choose Keras' backend where the user has not: the first of TensorFlow, JAX and PyTorch that is installed.
+
+    `KERAS_BACKEND`, an imported Keras and a backend in Keras' own configuration that is installed all count as a choice.
+
+    Returns
+    -------
+    str or None
+        What `KERAS_BACKEND` was set to; `None` if it was left alone.
+    """
+    if "keras" in sys.modules or os.environ.get("KERAS_BACKEND"):
+        return None
+    installed = [name for name in BACKENDS if importlib.util.find_spec(name)]
+    try:
+        home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+        configured = json.loads((home / "keras.json").read_text()).get("backend")
+    except (OSError, RuntimeError, ValueError, AttributeError):
+        configured = None
+    if not installed or configured in installed:
+        return None
+    os.environ["KERAS_BACKEND"] = installed[0]
+    return installed[0]
+
+
+choose_backend()  # before anything imports Keras, which reads the variable once
+
+
+def _check_backend() -> None:
+    "Raise an `ImportError` that says what to install if there is no backend at all."
+    if "keras" not in sys.modules and not any(importlib.util.find_spec(name) for name in BACKENDS):
+        raise ImportError("pumap needs one of TensorFlow, JAX and PyTorch: pip install 'pumap[tensorflow]' (or [jax], or [torch]).")
+
 
 # What TensorFlow's C++ side says at every start, before its own log level counts.
 STARTUP_MESSAGES = (
@@ -43,8 +90,6 @@ def import_quietly(module: str):
     """Imports a module without TensorFlow's start-up messages; all else that is said on standard error is passed on.
 
     `TF_CPP_MIN_LOG_LEVEL=0` (or 1) in the environment keeps every message."""
-    import os
-    import sys
     import tempfile
 
     level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -70,6 +115,7 @@ def import_quietly(module: str):
 def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'pumap' has no attribute {name!r}")
+    _check_backend()
     value = getattr(import_quietly(_PUBLIC[name]), name)
     globals()[name] = value  # found at once from now on
     return value
@@ -82,7 +128,7 @@ def __dir__():
 def main():
     "The `pumap` command; one line if the packages it needs are not there."
     try:
-        from pumap.cli import main
+        from pumap.paper.cli import main
     except ImportError as error:
         raise SystemExit(f"error: {error}") from None
     main()
