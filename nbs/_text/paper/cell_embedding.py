@@ -27,7 +27,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
 
 # %% [markdown]
@@ -80,7 +80,7 @@ print(f"fit {seconds['fit']:.1f} s, transform {seconds['transform']:.2f} s")
 # %% [markdown]
 # ## Measure
 #
-# *Trustworthiness*: are neighbours in the embedding neighbours in the data? *kNN accuracy*: does a neighbour classifier that learnt from embedded training
+# *Trustworthiness*: are neighbors in the embedding neighbors in the data? *kNN accuracy*: does a neighbor classifier that learned from embedded training
 # rows know the class of embedded test rows? *Silhouette*: how well apart do the true classes lie? *Clustering NMI*: do clusters of the embedding agree with the classes? *Reconstruction MSE*: how far are the test rows from what comes
 # back, where there is a way back? The first is about nearness, the next about classes, the last about what the embedding keeps.
 
@@ -94,16 +94,16 @@ for name, value in metrics.items():
 # %% [markdown]
 # ## Look
 #
-# The first two dimensions, coloured by class: training rows as small dots, test rows as rings. Rings that lie on the dots of their colour are new rows
+# The first two dimensions, colored by class: training rows as small dots, test rows as rings. Rings that lie on the dots of their color are new rows
 # that found their place.
 
 # %%
 classes = np.unique(data.y_train)
 first, second = 0, min(1, n_components - 1)
 fig, ax = plt.subplots(figsize=(5, 4))
-colours = plots.point_colours(data.y_train[:10_000], classes)
-ax.scatter(embedding[:10_000, first], embedding[:10_000, second], s=4, linewidths=0, color=colours)
-rings = plots.point_colours(data.y_test[:500], classes)
+colors = plots.point_colors(data.y_train[:10_000], classes)
+ax.scatter(embedding[:10_000, first], embedding[:10_000, second], s=4, linewidths=0, color=colors)
+rings = plots.point_colors(data.y_test[:500], classes)
 ax.scatter(embedding_test[:500, first], embedding_test[:500, second], s=16, facecolors="none", edgecolors=rings, linewidths=0.7)
 ax.set(title=f"{data.title}, {method}, first 2 of {n_components} dimensions", xticks=[], yticks=[])
 plt.show()

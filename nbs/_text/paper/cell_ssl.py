@@ -26,8 +26,9 @@
 # %%
 import numpy as np
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
+from pumap.paper import figures
 
 # %% [markdown]
 # ## Parameters
@@ -87,9 +88,9 @@ with plots.use_style():
     fig = plots.Picture(figsize=(plots.COLUMN_WIDTH, 2), layout="constrained")
     ax = fig.subplots()
     ax.axhline(floor, color=plots.FAINT, lw=1)
-    ax.plot(history["step"], history["classification"], color=plots.LOSS_COLOURS["classification"], label="classification")
+    ax.plot(history["step"], history["classification"], color=figures.LOSS_COLORS["classification"], label="classification")
     if classifier.umap_weight:
-        ax.plot(history["step"], history["umap"], color=plots.LOSS_COLOURS["umap"], label="UMAP")
+        ax.plot(history["step"], history["umap"], color=figures.LOSS_COLORS["umap"], label="UMAP")
     ax.set(xlabel="step", ylabel="loss", ylim=(0, None))
     ax.legend()
 fig

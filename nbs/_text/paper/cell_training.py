@@ -19,7 +19,7 @@
 #
 # > One way of training on one graph: the UMAP loss against the clock, and how much memory it took.
 #
-# Figure 10 of the paper and the benchmarks compare ways to minimise one loss on one graph. This notebook is one such run, in a process of its own, so that nothing is shared but the graph. What is timed begins with the graph and ends with a trained
+# Figure 10 of the paper and the benchmarks compare ways to minimize one loss on one graph. This notebook is one such run, in a process of its own, so that nothing is shared but the graph. What is timed begins with the graph and ends with a trained
 # network; looking at the loss on the way stops the clock.
 
 # %%
@@ -30,11 +30,13 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy import sparse
 
-from pumap import experiments as ex
+from pumap.core import write_atomic
+from pumap.paper import experiments as ex
 
 # %% [markdown]
 # ## Parameters
@@ -49,7 +51,7 @@ solver = "fast"  # fast, paper, umap-learn, layout, umap_tf
 n_components = 2
 effort = 0.25  # passes over the repeated edges; 0: the solver's own
 max_seconds = 0.0  # stop after so long; 0: go to the end
-stages = {}  # changes to the fast solver's stages: n_coordinates, layout_passes, normalise, capped_until
+stages = {}  # changes to the fast solver's stages: n_coordinates, layout_passes, normalize, capped_until
 batch_size = 0  # edges in a step; 0: the solver's own
 n_train = 500  # first rows of the training split; 0: all
 seed = 0
@@ -67,10 +69,13 @@ results = ex.results_folder(results_dir)
 # The graph is built once for a data set and kept, so that all runs start from the same. A file that cannot be read is made again.
 
 # %%
-from pumap.datasets import load, take
+from pumap.paper.datasets import load, take
+from pumap.baselines import fit_embedding
+from pumap.fast_solver import fit_encoder_fast, graph_layout, make_stages
 from pumap.graph import find_ab, fuzzy_graph, pruned_edges
+from pumap.losses import UMAPLoss
 from pumap.networks import build_encoder
-from pumap.training import encode, fit_embedding, fit_encoder, fit_encoder_fast, graph_layout
+from pumap.training import Rows, TrainingOptions, encode, fit_encoder
 
 data = take(load(dataset, data_dir or None), n_train=n_train or None)
 X, X_test = (np.ascontiguousarray(rows.reshape(len(rows), -1), dtype=np.float32) for rows in (data.X_train, data.X_test))
@@ -80,8 +85,8 @@ try:
 except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):  # not there, or broken
     graph, buffer = fuzzy_graph(X, random_state=0), io.BytesIO()
     sparse.save_npz(buffer, graph)
-    ex.write_atomic(kept, buffer.getvalue())
-edges, (a, b) = pruned_edges(graph), find_ab()
+    write_atomic(kept, buffer.getvalue())
+edges, loss = pruned_edges(graph), UMAPLoss(*find_ab())
 print(f"{len(X)} rows, {len(edges.head)} edges")
 
 
@@ -104,7 +109,7 @@ def fixed_pairs(n_edges, n_rows, n_pairs):
 
 def cross_entropy(z, linked, random):
     "The UMAP cross entropy of an embedding over given pairs; z is a function of row numbers."
-    odds = [a * ((z(i) - z(j)) ** 2).sum(axis=1).astype(float) ** b for i, j in (linked, random)]
+    odds = [loss.a * ((z(i) - z(j)) ** 2).sum(axis=1).astype(float) ** loss.b for i, j in (linked, random)]
     attraction = -np.log(np.maximum(1 / (1 + odds[0]), 1e-4)).mean()
     repulsion = -np.log(np.maximum(odds[1] / (1 + odds[1]), 1e-4)).mean()
     return attraction + 5 * repulsion
@@ -159,24 +164,23 @@ shape = (28, 28, 1) if encoder == "conv28" else (X.shape[1],)
 
 
 def of_network(network):
-    return lambda which: encode(network, X[which], shape)
+    return lambda which: encode(network, Rows(X[which], shape))
 
 
 def run_ours(fit, **settings):
     network = build_encoder(encoder, shape, n_components, random_state=seed)
-    effort_ = {"n_training_epochs": effort} if effort else {}
     size = min(len(X), batch_size or 1000) if batch_size or fit is fit_encoder else None
     clock = Clock()
     try:
         look = lambda step, update: clock(step, lambda which: (update(), of_network(network)(which))[1])  # `update` writes what was learned into the network
-        fit(X, edges, network, a, b, input_shape=shape, batch_size=size, random_state=seed, callback=look, **effort_, **settings)
+        options = TrainingOptions(effort or None, size, callback=look)
+        fit(Rows(X, shape), edges, network, loss, options=options, random_state=seed, **settings)
     except TimeUp:
         pass
     return clock.stop(), clock, clock.embed, network
 
 
 def run_umap_learn():
-    import keras
     from umap.parametric_umap import ParametricUMAP
 
     network = build_encoder(encoder, shape, n_components, random_state=seed)
@@ -184,12 +188,12 @@ def run_umap_learn():
     class Look(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             try:
-                clock(self.model.optimizer.iterations.numpy(), of_network(network))
+                clock(int(self.model.optimizer.iterations), of_network(network))
             except TimeUp:
                 self.model.stop_training = True
 
     model = ParametricUMAP(encoder=network, dims=shape, n_components=n_components, keras_fit_kwargs={"callbacks": [Look()], "verbose": 0})
-    model.graph_, model._a, model._b = graph.copy(), a, b
+    model.graph_, model._a, model._b = graph.copy(), loss.a, loss.b
     clock = Clock()
     model._fit_embed_data(X, None, "spectral", np.random.RandomState(seed))
     return clock.stop(), clock, of_network(network), network
@@ -198,12 +202,12 @@ def run_umap_learn():
 def run_without_network():
     clock = Clock()
     if solver == "layout":
-        z = graph_layout(X, edges, n_components, a, b, random_state=seed, parallel=True)
+        z = graph_layout(Rows(X), edges, n_components, loss, random_state=seed, parallel=True)
         return clock.stop(), clock, lambda which: z[which], None
     start = np.random.default_rng(seed).normal(size=(len(X), n_components))
-    look = lambda step, z: clock(step, lambda which: z.numpy()[which])
+    look = lambda step, z: clock(step, lambda which: keras.ops.convert_to_numpy(z)[which])
     try:
-        fit_embedding(start, edges, a, b, n_training_epochs=effort or 100, random_state=seed, callback=look)
+        fit_embedding(start, edges, loss, TrainingOptions(effort or None, callback=look), seed)
     except TimeUp:
         pass
     return clock.stop(), clock, clock.embed, None
@@ -211,7 +215,7 @@ def run_without_network():
 
 # %%
 runs = {
-    "fast": lambda: run_ours(fit_encoder_fast, stages=stages),
+    "fast": lambda: run_ours(fit_encoder_fast, stages=make_stages(stages)),
     "paper": lambda: run_ours(fit_encoder),
     "umap-learn": run_umap_learn,
     "layout": run_without_network,
@@ -226,7 +230,7 @@ print(f"{seconds:.1f} s; peak memory {peak} MiB, {before} before")
 # %% [markdown]
 # ## The end
 #
-# The cross entropy on many pairs; trustworthiness within 3,000 training rows; and, with a network, the accuracy of five nearest neighbours on the test rows.
+# The cross entropy on many pairs; trustworthiness within 3,000 training rows; and, with a network, the accuracy of five nearest neighbors on the test rows.
 
 # %%
 from pumap.metrics import knn_accuracy, trustworthiness
@@ -235,7 +239,7 @@ z = np.concatenate([embed(np.arange(i, min(i + 10_000, len(X)))) for i in range(
 some = np.random.default_rng(1).permutation(len(X))[:3_000]
 final = {"cross_entropy": cross_entropy(lambda i: z[i], *fixed_pairs(200_000, len(X), 1_000_000)), "trustworthiness": trustworthiness(X[some], z[some], 5)}
 if network is not None:
-    final["knn5_accuracy"] = knn_accuracy(z, data.y_train, encode(network, X_test, shape), data.y_test, 5)
+    final["knn5_accuracy"] = knn_accuracy(z, data.y_train, encode(network, Rows(X_test, shape)), data.y_test, 5)
 final = {key: round(float(value), 5) for key, value in final.items()}
 assert np.isfinite(list(final.values())).all()
 final
@@ -246,7 +250,7 @@ record = {
     "n_train": len(X), "seed": seed, "seconds": round(seconds, 2), "first": clock.first and round(clock.first, 2), "peak_memory_mb": peak, "peak_before_mb": before,
     "curve": clock.curve, "final": final, "versions": ex.versions(), "device": ex.device(), "source": data.source,
 }  # fmt: skip
-ex.write_atomic(results / "training" / f"{name}.json", (json.dumps(record) + "\n").encode())
+write_atomic(results / "training" / f"{name}.json", (json.dumps(record) + "\n").encode())
 
 # %%
 fig, ax = plt.subplots(figsize=(4, 2.6))

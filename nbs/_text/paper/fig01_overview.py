@@ -19,10 +19,11 @@
 #
 # > From rows to a graph, and from the graph to an embedding in two ways: by moving points, or by training a network.
 #
-# The paper's first figure explains the method with a drawing. Here each part of the drawing is computed: a hundred rows, their graph, both optimisations on that one graph, and the network that was trained. What it shows is small, but
+# The paper's first figure explains the method with a drawing. Here each part of the drawing is computed: a hundred rows, their graph, both optimizations on that one graph, and the network that was trained. What it shows is small, but
 # nothing in it is made up.
 
 # %%
+import keras
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
@@ -34,12 +35,13 @@ from sklearn.datasets import make_moons
 from sklearn.decomposition import PCA
 
 from pumap import ParametricUMAP, plots
-from pumap import experiments as ex
-from pumap.baselines import centred
+from pumap.paper import figures
+from pumap.paper import experiments as ex
+from pumap.baselines import centered, fit_embedding
 from pumap.graph import find_ab, fuzzy_graph, nearest_neighbors, pruned_edges
-from pumap.losses import loss_terms
+from pumap.losses import UMAPLoss
 from pumap.metrics import trustworthiness
-from pumap.training import fit_embedding
+from pumap.training import TrainingOptions
 
 # %% [markdown]
 # ## Parameters
@@ -60,7 +62,7 @@ N_ROWS, N_NEIGHBORS, NOISE, SEED = 100, 8, 0.09, 0
 # %% [markdown]
 # ## Rows and graph
 #
-# Two moons of fifty rows each, and fifty new rows for later. A row has two columns, so that the rows can be drawn as they are. `along` is a row's place on its moon, from 0 to 1, for the colours alone.
+# Two moons of fifty rows each, and fifty new rows for later. A row has two columns, so that the rows can be drawn as they are. `along` is a row's place on its moon, from 0 to 1, for the colors alone.
 
 # %%
 X, moon = make_moons(N_ROWS, shuffle=False, noise=NOISE, random_state=SEED)
@@ -72,18 +74,18 @@ along = np.tile(np.linspace(0, 1, N_ROWS // 2), 2)
 # Each row looks at its nearest rows, and the strengths with which they look at each other become the graph.
 
 # %%
-neighbours, distances = nearest_neighbors(X, N_NEIGHBORS, random_state=SEED)
+neighbors, distances = nearest_neighbors(X, N_NEIGHBORS, random_state=SEED)
 graph = fuzzy_graph(X, N_NEIGHBORS, random_state=SEED)
 edges = pruned_edges(graph)
 print(f"{N_ROWS} rows, {graph.nnz // 2} edges of strength {graph.data.min():.2g} to {graph.data.max():.2g}")
 
 # %%
-# The graph is symmetric, each row is fully joined to its nearest one, and all edges lead to a neighbour in one of the two directions.
+# The graph is symmetric, each row is fully joined to its nearest one, and all edges lead to a neighbor in one of the two directions.
 dense = graph.toarray()
 assert (abs(dense - dense.T) < 1e-6).all() and (dense.diagonal() == 0).all() and dense.max() <= 1
-np.testing.assert_allclose(dense[np.arange(N_ROWS), neighbours[:, 1]], 1, atol=1e-6)
+np.testing.assert_allclose(dense[np.arange(N_ROWS), neighbors[:, 1]], 1, atol=1e-6)
 looks_at = np.zeros_like(dense, dtype=bool)
-looks_at[np.repeat(np.arange(N_ROWS), N_NEIGHBORS - 1), neighbours[:, 1:].ravel()] = True
+looks_at[np.repeat(np.arange(N_ROWS), N_NEIGHBORS - 1), neighbors[:, 1:].ravel()] = True
 assert ((dense > 0) <= (looks_at | looks_at.T)).all()
 
 # %% [markdown]
@@ -93,9 +95,10 @@ assert ((dense > 0) <= (looks_at | looks_at.T)).all()
 # spectral layout of the graph, the usual start: with so simple a graph, that one has hardly any way to go.
 
 # %%
-start = centred(PCA(2).fit_transform(X)).astype("float32")
+start = centered(PCA(2).fit_transform(X)).astype("float32")
 steps = [start]
-moved, _ = fit_embedding(start, edges, *find_ab(), n_training_epochs=20, random_state=SEED, callback=lambda step, z: steps.append(z.numpy()))
+options = TrainingOptions(n_training_epochs=20, callback=lambda step, z: steps.append(keras.ops.convert_to_numpy(z)))
+moved, _ = fit_embedding(start, edges, UMAPLoss(*find_ab()), options, SEED)
 path = np.stack(steps)[(np.linspace(0, 1, 100) ** 2 * (len(steps) - 1)).astype(int)]  # (100, rows, 2): the first steps are the longest, and kept most closely
 print(f"{len(steps) - 1:,} steps")
 
@@ -120,12 +123,12 @@ print(f"{network.encoder_.count_params():,} weights place {N_ROWS} rows, and any
 # %% [markdown]
 # ## One loss
 #
-# Both minimise the UMAP cross entropy, for each edge an attraction and five repulsions. Its expectation can be computed in full with so few rows: the attraction over all edges by their strength, the repulsion over all pairs of rows.
+# Both minimize the UMAP cross entropy, for each edge an attraction and five repulsions. Its expectation can be computed in full with so few rows: the attraction over all edges by their strength, the repulsion over all pairs of rows.
 
 # %%
 def expected_loss(z):
     "Mean term of the loss over the whole graph, of an attraction and five repulsions."
-    attraction, repulsion = (np.asarray(terms) for terms in loss_terms(cdist(z, z).astype("float32") ** 2, *find_ab(), "exact"))
+    attraction, repulsion = (keras.ops.convert_to_numpy(terms) for terms in UMAPLoss(*find_ab(), "exact").terms(cdist(z, z).astype("float32") ** 2))
     pull, push = np.average(attraction, weights=dense), repulsion[~np.eye(len(z), dtype=bool)].mean()
     return (pull + 5 * push) / 6
 
@@ -134,7 +137,7 @@ places = {"the start of the points": start, "points moved": moved, "network trai
 table = pd.DataFrame(
     [{"embedding": name, "loss": expected_loss(z), "trustworthiness": trustworthiness(X, z)} for name, z in places.items()]
 )
-Markdown(plots.to_markdown(table, digits=3))
+Markdown(figures.to_markdown(table, digits=3))
 
 # %%
 before, by_points, by_network = table.loss
@@ -161,10 +164,10 @@ new_turned = np.c_[new_places, np.ones(len(new))] @ turn
 np.testing.assert_allclose(np.c_[network.embedding_, np.ones(N_ROWS)] @ turn, turned, atol=1e-3)
 
 # %%
-BLUES = LinearSegmentedColormap.from_list("blues", ["#9CCBF2", plots.METHOD_COLOURS["umap"], "#00224A"])
-REDS = LinearSegmentedColormap.from_list("reds", ["#F7BE93", plots.METHOD_COLOURS["pumap"], "#5C1F00"])
-COLOURS = np.where((moon == 0)[:, None], BLUES(along), REDS(along))
-SHOWN_ROW = 20  # whose neighbours are drawn in A
+BLUES = LinearSegmentedColormap.from_list("blues", ["#9CCBF2", figures.METHOD_COLORS["umap"], "#00224A"])
+REDS = LinearSegmentedColormap.from_list("reds", ["#F7BE93", figures.METHOD_COLORS["pumap"], "#5C1F00"])
+COLORS = np.where((moon == 0)[:, None], BLUES(along), REDS(along))
+SHOWN_ROW = 20  # whose neighbors are drawn in A
 WIDE, SIDE, LOW = 1.46, 1.16, 0.98  # inches: the width of all panels, the height of C to F, and that of A and B
 
 
@@ -192,17 +195,17 @@ def draw_edges(ax, points, strongest=1.5):
     ax.add_collection(lines)
 
 
-def draw_points(ax, points, colours=COLOURS, s=11):
-    ax.scatter(*points.T, c=colours, s=s, edgecolors="white", linewidths=0.35, zorder=2)
+def draw_points(ax, points, colors=COLORS, s=11):
+    ax.scatter(*points.T, c=colors, s=s, edgecolors="white", linewidths=0.35, zorder=2)
 
 
 # %%
 def draw_rows(ax):
-    "The rows, and the neighbours of one of them."
-    for other in neighbours[SHOWN_ROW, 1:]:
+    "The rows, and the neighbors of one of them."
+    for other in neighbors[SHOWN_ROW, 1:]:
         ax.plot(*X[[SHOWN_ROW, other]].T, color="#303030", lw=0.8, zorder=1)
     draw_points(ax, X)
-    ax.scatter(*X[neighbours[SHOWN_ROW, 1:]].T, s=12, facecolors="none", edgecolors="black", linewidths=0.7, zorder=3)
+    ax.scatter(*X[neighbors[SHOWN_ROW, 1:]].T, s=12, facecolors="none", edgecolors="black", linewidths=0.7, zorder=3)
     ax.scatter(*X[SHOWN_ROW], s=34, facecolors="none", edgecolors="black", linewidths=1, zorder=3)
 
 
@@ -213,20 +216,20 @@ def draw_graph(ax):
     for i, strength in enumerate((0.1, 0.5, 1.0)):
         x = 0.24 + 0.3 * i
         ax.plot([x - 0.07, x + 0.05], [-0.1] * 2, transform=ax.transAxes, clip_on=False, color="#303030", lw=0.25 + 1.25 * strength, alpha=0.12 + 0.68 * strength)
-        ax.text(x + 0.08, -0.1, f"{strength:g}", transform=ax.transAxes, va="center", fontsize=7, color=plots.GREY)
+        ax.text(x + 0.08, -0.1, f"{strength:g}", transform=ax.transAxes, va="center", fontsize=7, color=plots.GRAY)
 
 
 def draw_paths(ax):
     "The way of each point from its start to its end."
     for i in range(N_ROWS):
-        ax.plot(*path[:, i].T, color=COLOURS[i], lw=0.5, alpha=0.6, zorder=1)
-    ax.scatter(*start.T, s=4, c="white", edgecolors=COLOURS, linewidths=0.5, zorder=2)
+        ax.plot(*path[:, i].T, color=COLORS[i], lw=0.5, alpha=0.6, zorder=1)
+    ax.scatter(*start.T, s=4, c="white", edgecolors=COLORS, linewidths=0.5, zorder=2)
     draw_points(ax, path[-1], s=7)
 
 
 def draw_embedding(ax, points, loss, below=False):
     "An embedding, with the edges of the graph, and the loss at the end of the title."
-    ax.text(1, -0.045 if below else 1.045, f"loss {loss:.3f}", transform=ax.transAxes, ha="right", va="top" if below else "bottom", fontsize=7, color=plots.GREY)
+    ax.text(1, -0.045 if below else 1.045, f"loss {loss:.3f}", transform=ax.transAxes, ha="right", va="top" if below else "bottom", fontsize=7, color=plots.GRAY)
     draw_edges(ax, points, strongest=0.8)
     draw_points(ax, points)
 
@@ -237,30 +240,30 @@ def draw_frame(ax):
     middle = BOTTOM + SIDE / 2
     frame = FancyBboxPatch((COLUMNS[2], BOTTOM), WIDE, SIDE, boxstyle="square,pad=0", fc="none", ec=plots.FAINT, lw=0.6)
     ax.add_patch(frame)
-    plots.draw_network(ax, shapes, COLUMNS[2] + 0.17, middle + 0.05, step=0.28, height=0.75, colour=plots.METHOD_COLOURS["pumap"])
+    plots.draw_network(ax, shapes, (COLUMNS[2] + 0.17, middle + 0.05), step=0.28, height=0.75, color=figures.METHOD_COLORS["pumap"])
     ax.text(COLUMNS[2], BOTTOM - 0.05, "E", fontweight="bold", va="top")
     ax.text(COLUMNS[2] + 0.146, BOTTOM - 0.05, "moving the weights", fontsize=7.5, va="top")
     for x, words, side in ((0.06, "row", "left"), (WIDE - 0.06, "place", "right")):
-        ax.text(COLUMNS[2] + x, middle + 0.36, words, ha=side, fontsize=7, color=plots.GREY)
+        ax.text(COLUMNS[2] + x, middle + 0.36, words, ha=side, fontsize=7, color=plots.GRAY)
 
 
 def draw_arrow_key(ax):
     "What the arrows and the rings mean."
     left, top = COLUMNS[0], TOP + SIDE + 0.06
-    gradient = {"colour": plots.METHOD_COLOURS["pumap"], "linestyle": plots.DASHED}
+    gradient = {"color": figures.METHOD_COLORS["pumap"], "linestyle": plots.DASHED}
     for height, words, look in ((top, "goes into", {}), (top - 0.17, "gradient: moves", gradient)):
         plots.draw_arrow(ax, [(left, height), (left + 0.34, height)], **look)
         ax.text(left + 0.44, height, words, va="center", fontsize=7)
     ax.scatter(COLUMNS[1] + 0.1, top, s=6, facecolors="white", edgecolors="black", linewidths=0.5)
     ax.text(COLUMNS[1] + 0.22, top, "a new row (in F)", va="center", fontsize=7)
-    ax.scatter(COLUMNS[1] + 0.1, top - 0.17, s=6, facecolors="white", edgecolors=plots.METHOD_COLOURS["umap"], linewidths=0.5)
+    ax.scatter(COLUMNS[1] + 0.1, top - 0.17, s=6, facecolors="white", edgecolors=figures.METHOD_COLORS["umap"], linewidths=0.5)
     ax.text(COLUMNS[1] + 0.22, top - 0.17, "start of a point (in C)", va="center", fontsize=7)
 
 
 def draw_flow(ax):
     "What leads to what (solid), and where the gradient goes (dashed)."
-    colour, left, right = plots.METHOD_COLOURS["pumap"], COLUMNS[2] + 0.06, COLUMNS[3] + WIDE - 0.06
-    box = FancyBboxPatch((left, MIDDLE - 0.11), right - left, 0.22, boxstyle="round,pad=0,rounding_size=0.06", fc="#FDF1E8", ec=colour, lw=0.9)
+    color, left, right = figures.METHOD_COLORS["pumap"], COLUMNS[2] + 0.06, COLUMNS[3] + WIDE - 0.06
+    box = FancyBboxPatch((left, MIDDLE - 0.11), right - left, 0.22, boxstyle="round,pad=0,rounding_size=0.06", fc="#FDF1E8", ec=color, lw=0.9)
     ax.add_patch(box)
     ax.text((left + right) / 2, MIDDLE, "one loss: UMAP cross entropy over the edges of B", ha="center", va="center", fontsize=7)
     between, above, below = MIDDLE, TOP + SIDE / 2, BOTTOM + SIDE / 2
@@ -269,14 +272,14 @@ def draw_flow(ax):
     out = COLUMNS[0] + WIDE / 2
     for start_at, height, words in ((between + LOW / 2 + 0.2, above, "where the points start"), (between - LOW / 2 - 0.03, below, "rows, also new ones")):
         plots.draw_arrow(ax, [(out, start_at), (out, height), (COLUMNS[2] - 0.03, height)])
-        ax.text(COLUMNS[1], height + 0.04, words, fontsize=7, color=plots.GREY)
+        ax.text(COLUMNS[1], height + 0.04, words, fontsize=7, color=plots.GRAY)
     for height in (above, below):
         plots.draw_arrow(ax, [(COLUMNS[2] + WIDE + 0.03, height), (COLUMNS[3] - 0.03, height)])
     up, down = (TOP - 0.03, MIDDLE + 0.13), (BOTTOM + SIDE + 0.03, MIDDLE - 0.13)
     for edge, loss in (up, down):
         at, back = COLUMNS[3] + WIDE / 2, COLUMNS[2] + WIDE / 2
         plots.draw_arrow(ax, [(at, edge), (at, loss)])
-        plots.draw_arrow(ax, [(back, loss), (back, edge)], colour, plots.DASHED)
+        plots.draw_arrow(ax, [(back, loss), (back, edge)], color, plots.DASHED)
 
 
 # %% [markdown]
@@ -288,7 +291,7 @@ TOP, MIDDLE = BOTTOM + SIDE + STRIP, BOTTOM + SIDE + STRIP / 2
 with plots.use_style():
     fig = plots.Picture(figsize=(plots.TEXT_WIDTH, TOP + SIDE + 0.26))
     flow = plots.inch_axes(fig)
-    draw_rows(panel(fig, COLUMNS[0], MIDDLE - LOW / 2, X, "A  rows and neighbours", LOW))
+    draw_rows(panel(fig, COLUMNS[0], MIDDLE - LOW / 2, X, "A  rows and neighbors", LOW))
     draw_graph(panel(fig, COLUMNS[1], MIDDLE - LOW / 2, X, "B  their fuzzy graph", LOW))
     draw_paths(panel(fig, COLUMNS[2], TOP, path.reshape(-1, 2), "C  moving the points"))
     draw_embedding(panel(fig, COLUMNS[3], TOP, moved, "D  UMAP (TF)"), moved, by_points)
@@ -301,7 +304,7 @@ with plots.use_style():
 fig
 
 # %% [markdown]
-# What to look at. A: the rows, and the neighbours that one of them looks at. B: the graph; the wider a line, the surer the two rows are neighbours. C: where the points start (rings), and the way of each under the gradient of the loss to
+# What to look at. A: the rows, and the neighbors that one of them looks at. B: the graph; the wider a line, the surer the two rows are neighbors. C: where the points start (rings), and the way of each under the gradient of the loss to
 # where it ends (D). E: the network, drawn from its layers; F: where it puts the same rows, and new rows (black rings), which C and D have no way to place. Solid arrows are what is computed from what. Dashed ones are the gradient, which moves coordinates
 # in C and weights in E; the loss is the same.
 

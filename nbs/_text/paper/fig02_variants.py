@@ -25,23 +25,27 @@
 # %%
 from typing import NamedTuple
 
+import math
+
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from IPython.display import Markdown
 from matplotlib.colors import to_rgba
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from sklearn.decomposition import PCA
 
-from pumap import datasets, plots
-from pumap import experiments as ex
-from pumap.baselines import make_method
+from pumap import plots
+from pumap.paper import datasets, figures
+from pumap.paper import experiments as ex
+from pumap.backend import training_step
+from pumap.baselines import embedding_step, make_method
+from pumap.fast_solver import fast_steps
 from pumap.graph import find_ab, fuzzy_graph, nearest_neighbors, pruned_edges, weighted_batches
-from pumap.losses import reconstruction_loss
+from pumap.losses import UMAPLoss, reconstruction_loss
 from pumap.networks import build_decoder, build_encoder
-from pumap.semisupervised import SemiSupervisedClassifier, joint_network, part
-from pumap.training import embedding_step, encoder_step, fast_steps, in_batch_negatives, joint_step, loss_step
+from pumap.semisupervised import SemiSupervisedClassifier, joint_network, joint_step, part
+from pumap.training import Decoding, in_batch_negatives, paper_step
 
 # %% [markdown]
 # ## Parameters
@@ -57,7 +61,7 @@ save_to = ""  # folder for the picture; "" draws without writing
 
 # %%
 size = ex.profile(profile)  # a name that does not exist ends the notebook here, with the list of those that do
-SEED, N_ROWS, N_EDGES, N_LABELLED = 0, 300, 100, 40
+SEED, N_ROWS, N_EDGES, N_LABELED = 0, 300, 100, 40
 
 # %% [markdown]
 # ## A batch
@@ -68,20 +72,20 @@ SEED, N_ROWS, N_EDGES, N_LABELLED = 0, 300, 100, 40
 digits = datasets.load("digits")
 X, y = digits.X_train[:N_ROWS].reshape(N_ROWS, -1), digits.y_train[:N_ROWS]
 graph = fuzzy_graph(X, random_state=SEED)
-a, b = find_ab()
+umap_loss = UMAPLoss(*find_ab())
 head, tail = next(weighted_batches(pruned_edges(graph), N_EDGES, SEED))
 rng = np.random.default_rng(SEED)
 negatives = in_batch_negatives(N_EDGES, 5, rng)
 shifts = rng.integers(1, 2 * N_EDGES, (1, 10), dtype=np.int32)  # the fast loop's way to choose negatives
 ends = X[np.concatenate([head, tail])]
-targets = np.eye(10, dtype="float32")[y[:N_LABELLED]]
-assert (graph[head, tail] > 0).all() and set(y[:N_LABELLED]) == set(range(10))
+targets = np.eye(10, dtype="float32")[y[:N_LABELED]]
+assert (graph[head, tail] > 0).all() and set(y[:N_LABELED]) == set(range(10))
 
 
 # %% [markdown]
 # ## The variants
 #
-# A variant has *blocks* of weights, and for each of its losses a step of training on it. The steps are those of `04_training`, with plain gradient descent at a rate of 1 in the place of Adam: what a weight then loses in a step is its gradient.
+# A variant has *blocks* of weights, and for each of its losses a step of training on it. The steps are those of `05_training`, with plain gradient descent at a rate of 1 in the place of Adam: what a weight then loses in a step is its gradient.
 #
 # A loop adds its losses up with weights, so one loss alone is the difference between two steps: the reconstruction's gradient is the step with a weight of 1 minus the step with a weight of 0.
 
@@ -102,8 +106,8 @@ def descent():
 
 def points():
     "The coordinates are the variables; there is no network."
-    z = tf.Variable(rng.normal(scale=5, size=(N_ROWS, 2)).astype("float32"))
-    step = embedding_step(z, descent(), a, b, "paper", 1.0)
+    z = keras.Variable(rng.normal(scale=5, size=(N_ROWS, 2)).astype("float32"))
+    step = embedding_step(z, descent(), umap_loss)
     return Variant("UMAP (TF): the points themselves", {"points": [(N_ROWS, 2)]}, {"points": [z]}, {"UMAP": (lambda: step(head, tail, negatives), None)})
 
 
@@ -115,15 +119,20 @@ def chain(title, losses, autoencoder_loss=False, solver="paper"):
 
     def step(weight):
         "A step of a loop on the UMAP loss plus so much reconstruction."
+        decoding = decoder and Decoding(decoder, weight=weight, joint=autoencoder_loss)
         if solver == "fast":
-            taken = fast_steps(encoder, descent(), a, b, decoder=decoder, reconstruction_weight=weight)
-            return lambda: taken(ends[None], ends[None, :N_EDGES], shifts, np.float32(np.inf))
-        taken = encoder_step(encoder, descent(), a, b, decoder=decoder, autoencoder_loss=autoencoder_loss, reconstruction_weight=weight)
+            taken = fast_steps(encoder, descent(), umap_loss, decoding)
+            return lambda: taken(ends[None], ends[None, :N_EDGES], shifts, np.full(1, np.inf, np.float32))
+        taken = paper_step(encoder, descent(), umap_loss, decoding)
         return lambda: taken(ends, negatives)
 
     models = {"encoder": encoder} | ({} if decoder is None else {"decoder": decoder})
-    if losses == ("reconstruction",):  # as in `training.fit_autoencoder`
-        alone = loss_step(lambda x: (reconstruction_loss(x, decoder(encoder(x, training=True), training=True)),), list(models.values()), descent())
+    if losses == ("reconstruction",):  # as in `baselines.fit_autoencoder`
+        def reconstruct(x):
+            value = reconstruction_loss(x, decoder(encoder(x, training=True), training=True))
+            return value, (value,)
+
+        alone = training_step(reconstruct, list(models.values()), descent())
         steps = {"reconstruction": (lambda: alone(ends), None)}
     else:
         umap = step(0.0)
@@ -148,14 +157,14 @@ def classifier(title, **network):
     shapes["encoder"] = [(64,), *shapes["encoder"]]
     blocks = {name: [v for layer in layers[name] for v in layer.trainable_variables] for name in shapes if name != "encoder"}
     in_heads = {id(v) for variables in blocks.values() for v in variables}
-    blocks = {"encoder": [v for v in model.trainable_variables if id(v) not in in_heads]} | blocks  # with those of the normalisation
+    blocks = {"encoder": [v for v in model.trainable_variables if id(v) not in in_heads]} | blocks  # with those of the normalization
 
     def step(weight, rows):
-        taken = joint_step(model, descent(), a, b, umap_weight=weight)
+        taken = joint_step(model, descent(), umap_loss, weight)
         return lambda: taken(rows, targets, negatives)
 
-    both = np.concatenate([X[:N_LABELLED], ends])
-    steps = {"UMAP": (step(2.0, both), step(1.0, both)), "classification": (step(0.0, X[:N_LABELLED]), None)}
+    both = np.concatenate([X[:N_LABELED], ends])
+    steps = {"UMAP": (step(2.0, both), step(1.0, both)), "classification": (step(0.0, X[:N_LABELED]), None)}
     return Variant(title, shapes, blocks, steps)
 
 
@@ -187,9 +196,9 @@ for variant in VARIANTS.values():
 # %%
 def outcome(step, blocks):
     "(terms of the loss, what each block lost in the step); the weights are then put back."
-    before = {name: [v.numpy().copy() for v in variables] for name, variables in blocks.items()}
+    before = {name: [keras.ops.convert_to_numpy(v).copy() for v in variables] for name, variables in blocks.items()}
     terms = np.array([float(term) for term in step()])
-    lost = {name: np.concatenate([(old - v.numpy()).ravel() for old, v in zip(before[name], blocks[name])]) for name in blocks}
+    lost = {name: np.concatenate([(old - keras.ops.convert_to_numpy(v)).ravel() for old, v in zip(before[name], blocks[name])]) for name in blocks}
     for name, variables in blocks.items():
         for variable, old in zip(variables, before[name]):
             variable.assign(old)
@@ -204,7 +213,7 @@ def value(loss, step, blocks):
 
 def shaken(variables):
     "Other weights in a block; the function returned puts the old ones back."
-    before, noise = [v.numpy().copy() for v in variables], np.random.default_rng(1)
+    before, noise = [keras.ops.convert_to_numpy(v).copy() for v in variables], np.random.default_rng(1)
     for variable, old in zip(variables, before):
         variable.assign(old + noise.normal(scale=0.1, size=old.shape))
     return lambda: [variable.assign(old) for variable, old in zip(variables, before)]
@@ -232,7 +241,7 @@ table = pd.concat([measured(variant).assign(variant=slug) for slug, variant in V
 for column, verdict in (("gradient", "moves"), ("change", "depends")):
     table[verdict] = table[column] > ROUNDING * table.groupby(["variant", "loss"])[column].transform("max")
 said = table.assign(**{verdict: table[verdict].map({True: "yes", False: "no"}) for verdict in ("moves", "depends")})
-Markdown(plots.to_markdown(said[["variant", "loss", "block", "gradient", "moves", "change", "depends"]]))
+Markdown(figures.to_markdown(said[["variant", "loss", "block", "gradient", "moves", "change", "depends"]]))
 
 # %% [markdown]
 # This is what the figure's arrows are drawn from. It says what the variants were meant to do: a loss moves all that it depends on, with one exception.
@@ -278,9 +287,9 @@ for slug, losses in (("pumap", ("UMAP",)), ("umap_ae", BOTH)):
 
 # %%
 LOSS_LOOKS = {
-    "UMAP": {"colour": plots.LOSS_COLOURS["umap"], "linestyle": plots.DASHED, "linewidth": 1.1},
-    "reconstruction": {"colour": plots.LOSS_COLOURS["reconstruction"], "linestyle": (0, (1.2, 1.0)), "linewidth": 1.3},
-    "classification": {"colour": plots.LOSS_COLOURS["classification"], "linestyle": (0, (5, 1.2, 1.2, 1.2)), "linewidth": 1.1},
+    "UMAP": {"color": figures.LOSS_COLORS["umap"], "linestyle": plots.DASHED, "linewidth": 1.1},
+    "reconstruction": {"color": figures.LOSS_COLORS["reconstruction"], "linestyle": (0, (1.2, 1.0)), "linewidth": 1.3},
+    "classification": {"color": figures.LOSS_COLORS["classification"], "linestyle": (0, (5, 1.2, 1.2, 1.2)), "linewidth": 1.1},
 }
 SEEN_IN = {"UMAP": "edges", "reconstruction": "rows", "classification": "labels"}
 FIRST, STEP, TALL = 0.58, 0.235, 0.62  # inches from the left: the first bar, from bar to bar; and a bar of 100 units
@@ -293,16 +302,16 @@ def draw_box(ax, x, y, loss, lines=1):
     "A loss, as a box around this place, in one line or two; returns half its width."
     words = f"{loss},{' ' if lines == 1 else chr(10)}on {SEEN_IN[loss]}"
     half, tall = 0.08 + 0.0253 * max(map(len, words.splitlines())), 0.2 if lines == 1 else 0.31
-    colour = LOSS_LOOKS[loss]["colour"]
-    ax.add_patch(FancyBboxPatch((x - half, y - tall / 2), 2 * half, tall, boxstyle="round,pad=0,rounding_size=0.05", fc="white", ec=colour, lw=1, zorder=4))
-    ax.text(x, y, words, ha="center", va="center", fontsize=7, color=colour, linespacing=1.1, zorder=5)
+    color = LOSS_LOOKS[loss]["color"]
+    ax.add_patch(FancyBboxPatch((x - half, y - tall / 2), 2 * half, tall, boxstyle="round,pad=0,rounding_size=0.05", fc="white", ec=color, lw=1, zorder=4))
+    ax.text(x, y, words, ha="center", va="center", fontsize=7, color=color, linespacing=1.1, zorder=5)
     return half
 
 
 def draw_row(ax, x, y):
     "A row of the data, as an image, and the arrow that leads from it."
     ax.imshow(X[0].reshape(8, 8), cmap="gray_r", extent=(x + 0.06, x + 0.36, y - 0.15, y + 0.15), aspect="auto", interpolation="nearest", zorder=2)
-    ax.add_patch(Rectangle((x + 0.06, y - 0.15), 0.3, 0.3, fc="none", ec=plots.GREY, lw=0.5, zorder=3))
+    ax.add_patch(Rectangle((x + 0.06, y - 0.15), 0.3, 0.3, fc="none", ec=plots.GRAY, lw=0.5, zorder=3))
     plots.draw_arrow(ax, [(x + 0.38, y), (x + FIRST - 0.05, y)])
 
 
@@ -324,7 +333,7 @@ def draw_lane(ax, slug, loss, start, places, across, tip):
     for block in depends[slug][loss] - moves[slug][loss]:
         nearest, looks = min(places[other] for other in moves[slug][loss]), LOSS_LOOKS[loss]
         end = (places[block] + nearest) / 2
-        ax.plot([nearest, end], [across] * 2, color=looks["colour"], ls=looks["linestyle"], lw=looks["linewidth"], zorder=3)
+        ax.plot([nearest, end], [across] * 2, color=looks["color"], ls=looks["linestyle"], lw=looks["linewidth"], zorder=3)
         for shift in (0.0, 0.045):
             ax.plot([end - shift] * 2, [across - 0.075, across + 0.075], color="black", lw=1.6, zorder=4)
         ax.text(end - 0.1, across, "stop-gradient", ha="right", va="center", fontsize=7)
@@ -334,7 +343,7 @@ def draw_lane(ax, slug, loss, start, places, across, tip):
 def draw_chain(ax, slug, x, bottom):
     "Blocks one behind the other: the encoder, and a decoder or a classifier."
     variant, y, top = VARIANTS[slug], bottom + MIDDLE, bottom + UPPER
-    bars = plots.draw_network(ax, variant.shapes["encoder"], x + FIRST, y, STEP, TALL, 100)
+    bars = plots.draw_network(ax, variant.shapes["encoder"], (x + FIRST, y), STEP, TALL, 100)
     tip = {"encoder": bottom + TIP}
     draw_row(ax, x, y)
     ax.text(x + FIRST - 0.1, y + TALL / 2 + 0.03, "encoder", fontsize=7)
@@ -342,7 +351,7 @@ def draw_chain(ax, slug, x, bottom):
     for name in [name for name in variant.shapes if name != "encoder"]:
         shapes = variant.shapes[name]
         shapes = shapes if name == "decoder" else [variant.shapes["encoder"][-1], *shapes]
-        bars = plots.draw_network(ax, shapes, z[0], y, STEP, TALL, 100, label_at=y - TALL / 2 - 0.03, first_label=1)
+        bars = plots.draw_network(ax, shapes, (z[0], y), STEP, TALL, 100, label_at=y - TALL / 2 - 0.03, first_label=1)
         ax.text(z[0] + 0.12, y + TALL / 2 + 0.03, name, fontsize=7)
         places[name], tip[name] = (z[0] + bars[-1][0]) / 2 + (0.0 if name == "decoder" else STEP / 2), bottom + TIP
     draw_z(ax, z, y)
@@ -371,16 +380,16 @@ def draw_points(ax, slug, x, bottom):
     strength = graph[some][:, some].toarray()
     for i, j in zip(*np.nonzero(np.triu(strength))):
         ax.plot(*flat[[i, j]].T, color="#303030", lw=0.2 + strength[i, j], alpha=0.2 + 0.6 * strength[i, j], zorder=1)
-    ax.scatter(*flat.T, s=7, color=plots.GREY, linewidths=0, zorder=2)
-    ax.text(x + 1.06, y - 0.34, "graph of the rows", ha="center", va="top", fontsize=7, color=plots.GREY)
+    ax.scatter(*flat.T, s=7, color=plots.GRAY, linewidths=0, zorder=2)
+    ax.text(x + 1.06, y - 0.34, "graph of the rows", ha="center", va="top", fontsize=7, color=plots.GRAY)
     half, where = draw_box(ax, x + 1.98, top, loss), x + 2.1
     plots.draw_arrow(ax, [(x + 1.06, y + 0.31), (x + 1.06, top), (x + 1.98 - half - 0.02, top)])
-    for i, row in enumerate(VARIANTS[slug].blocks["points"][0].numpy()[:8]):  # the table of coordinates, as greys
+    for i, row in enumerate(keras.ops.convert_to_numpy(VARIANTS[slug].blocks["points"][0])[:8]):  # the table of coordinates, as grays
         for j, coordinate in enumerate(row):
-            grey = f"{np.clip(0.75 + 0.02 * coordinate, 0.5, 0.95):.3f}"
-            ax.add_patch(Rectangle((where - 0.16 + 0.16 * j, y - 0.31 + 0.0775 * i), 0.16, 0.0775, fc=grey, ec="white", lw=0.5))
+            gray = f"{np.clip(0.75 + 0.02 * coordinate, 0.5, 0.95):.3f}"
+            ax.add_patch(Rectangle((where - 0.16 + 0.16 * j, y - 0.31 + 0.0775 * i), 0.16, 0.0775, fc=gray, ec="white", lw=0.5))
     shape = "×".join(map(str, VARIANTS[slug].shapes["points"][0]))
-    ax.text(where, y - 0.34, shape, ha="center", va="top", fontsize=7, color=plots.GREY)
+    ax.text(where, y - 0.34, shape, ha="center", va="top", fontsize=7, color=plots.GRAY)
     ax.text(where + 0.2, y, "places of\nall rows", va="center", fontsize=7)
     plots.draw_arrow(ax, [(where + 0.08, y + 0.33), (where + 0.08, top - 0.11)])
     draw_lane(ax, slug, loss, (where - 0.08, top - 0.1), {"points": where - 0.08}, top - 0.1, {"points": y + 0.32})
@@ -389,12 +398,12 @@ def draw_points(ax, slug, x, bottom):
 def draw_y(ax, slug, x, bottom):
     "An encoder and two heads."
     shapes, y, top = VARIANTS[slug].shapes, bottom + MIDDLE, bottom + UPPER
-    stem = plots.draw_network(ax, shapes["encoder"], x + FIRST, y, STEP, TALL, 100)
+    stem = plots.draw_network(ax, shapes["encoder"], (x + FIRST, y), STEP, TALL, 100)
     draw_row(ax, x, y)
     ax.text(x + FIRST - 0.1, y + TALL / 2 + 0.03, "encoder", fontsize=7)
     left, apart, middle = Z + 0.36, 0.26, {}
     for name, side in (("UMAP head", 1), ("classifier", -1)):
-        bars = plots.draw_network(ax, shapes[name], x + left, y + side * apart, STEP, 0.36, 100)
+        bars = plots.draw_network(ax, shapes[name], (x + left, y + side * apart), STEP, 0.36, 100)
         middle[name] = (bars[0][0] + bars[-1][0]) / 2
         plots.draw_arrow(ax, [(stem[-1][0] + 0.04, y + 0.05 * side), (x + left - 0.04, y + side * apart)])
         if name == "UMAP head":
@@ -415,7 +424,7 @@ def draw_y(ax, slug, x, bottom):
 def draw_key(ax, x, bottom):
     "What the signs mean."
     x, lines = x + 0.1, [1.5 - 0.2 * i + bottom for i in range(7)]
-    plots.draw_network(ax, [(64,), (100,)], x + 0.12, lines[0], 0.2, 0.2, 100, first_label=2)
+    plots.draw_network(ax, [(64,), (100,)], (x + 0.12, lines[0]), 0.2, 0.2, 100, first_label=2)
     ax.text(x + 0.55, lines[0], "a layer; the number is that of its units", va="center", fontsize=7)
     draw_z(ax, (x + 0.22, 0.07), lines[1])
     ax.text(x + 0.55, lines[1], "the embedding", va="center", fontsize=7)
@@ -442,8 +451,8 @@ def draw_variants():
             drawn.get(slug, draw_chain)(ax, slug, x, bottom)
             ax.text(x, bottom + TITLE, "ABCDEFG"[i], fontweight="bold")
             ax.text(x + 0.15, bottom + TITLE, variant.title, fontsize=7.5)
-            count = sum(v.numpy().size for variables in variant.blocks.values() for v in variables)
-            ax.text(x + 3.36, bottom + TITLE, f"{count:,} {'coordinates' if slug == 'umap_tf' else 'weights'}", fontsize=7, color=plots.GREY, ha="right")
+            count = sum(math.prod(v.shape) for variables in variant.blocks.values() for v in variables)
+            ax.text(x + 3.36, bottom + TITLE, f"{count:,} {'coordinates' if slug == 'umap_tf' else 'weights'}", fontsize=7, color=plots.GRAY, ha="right")
         draw_key(ax, 0.03 + width / 2, bottoms[3])
         for bottom in bottoms[:-1]:
             ax.plot([0.03, width - 0.03], [bottom] * 2, color=plots.FAINT, lw=0.5)
@@ -458,12 +467,12 @@ fig
 # the decoder. E has the same networks as D, but the reconstruction's gradient ends at the embedding: the decoder learns to read an embedding that it cannot change. F and G share all edges and labels; they differ in whether the classifier reads the UMAP space itself.
 
 # %%
-# In the picture are as many coloured heads as there are moved blocks, three more in the key, and one cut.
+# In the picture are as many colored heads as there are moved blocks, three more in the key, and one cut.
 texts = fig.axes[0].texts
 heads = [text.arrow_patch.get_facecolor() for text in texts if getattr(text, "arrow_patch", None)]
 for loss, looks in LOSS_LOOKS.items():
     n_moved = sum(len(losses.get(loss, ())) for losses in moves.values())
-    assert heads.count(to_rgba(looks["colour"])) == n_moved + 1 > 1
+    assert heads.count(to_rgba(looks["color"])) == n_moved + 1 > 1
 words = [text.get_text() for text in texts]
 assert words.count("stop-gradient") == len(cuts) and sum(word.endswith(" weights") for word in words) == len(VARIANTS) - 1
 

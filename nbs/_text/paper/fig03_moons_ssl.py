@@ -19,7 +19,7 @@
 #
 # > One network learns from six labels and from where a thousand rows without labels lie.
 #
-# The smallest case of semi-supervised learning: two moons that touch, three labelled rows on each. The network has a classification loss for the six rows and the UMAP loss for the edges of all rows (`08_semisupervised`). The paper shows
+# The smallest case of semi-supervised learning: two moons that touch, three labeled rows on each. The network has a classification loss for the six rows and the UMAP loss for the edges of all rows (`08_semisupervised`). The paper shows
 # one run; the original's notebook of it is lost. Here it is ten draws of labels, with two controls on the same labels: the same network without the UMAP loss, and scikit-learn's `LabelSpreading`. Two circles, one inside the other, are a second set.
 
 # %%
@@ -30,9 +30,10 @@ from sklearn.datasets import make_circles, make_moons
 from sklearn.decomposition import PCA
 from sklearn.semi_supervised import LabelSpreading
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
-from pumap import scorecard as sc
+from pumap.paper import figures
+from pumap.paper import scorecard as sc
 from pumap.semisupervised import SemiSupervisedClassifier
 
 # %% [markdown]
@@ -100,11 +101,11 @@ assert len(draws) == len(SETS) * len(METHODS) * n_draws and draws.accuracy.betwe
 # %%
 table = draws.pivot(index=["data", "seed"], columns="method", values="accuracy")[list(METHODS)].reset_index()
 table.columns.name = None
-Markdown(plots.to_markdown(table, digits=3))
+Markdown(figures.to_markdown(table, digits=3))
 
 # %%
 means = draws.groupby(["data", "method"], sort=False).accuracy.agg(["mean", "std", "min", "max"]).reset_index()
-Markdown(plots.to_markdown(means, digits=3))
+Markdown(figures.to_markdown(means, digits=3))
 
 # %% [markdown]
 # What the figure claims, as numbers. In the shortest profile the training has not converged, and few draws may be bad ones: there only the direction is asked for.
@@ -153,11 +154,11 @@ with plots.use_style():
     axes[0].set_title(f"A  probability of class 1 (seed {seed})", loc="left")
     axes[1].set_title("B  UMAP space, PCA", loc="left")
     for loss, name, line in (("umap", "UMAP", "-"), ("classification", "classification", "--")):
-        axes[2].plot(history["step"], history[loss], line, color=plots.LOSS_COLOURS[loss], label=name)
+        axes[2].plot(history["step"], history[loss], line, color=figures.LOSS_COLORS[loss], label=name)
     axes[2].set(yscale="log")
     axes[2].legend(borderaxespad=0, handlelength=1.2)
     axes[2].set_title("C  both losses", loc="left")
-    axes[3].plot(history["validation_step"], history["validation_accuracy"], marker="o", ms=2.5, color=plots.METHOD_COLOURS["umap"])
+    axes[3].plot(history["validation_step"], history["validation_accuracy"], marker="o", ms=2.5, color=figures.METHOD_COLORS["umap"])
     axes[3].set_title("D  accuracy, new rows", loc="left")
     for ax in axes[2:]:
         ax.set(xlabel="step", xlim=(0, None))
@@ -178,5 +179,5 @@ assert history["classification"][-1] < 0.2 or changes  # the labels are learned
 
 # %%
 if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig03_moons_ssl"), *plots.save_table(table, f"{save_to}/fig03_draws")):
+    for path in (*plots.save_figure(fig, f"{save_to}/fig03_moons_ssl"), *figures.save_table(table, f"{save_to}/fig03_draws")):
         print(path)

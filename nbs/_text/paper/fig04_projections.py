@@ -20,7 +20,7 @@
 # > Each data set embedded in two dimensions by each method, side by side.
 #
 # This is the figure to begin with: it shows what the methods do before any number does. A row is a data set, a column a method, a
-# point one row of the training data (of the first 10,000), coloured by its class. No method has seen the classes. The bison has no classes: there the colour is the third coordinate of a point, from dark to light as it grows. As in the paper, UMAP looks at 150 neighbours of
+# point one row of the training data (of the first 10,000), colored by its class. No method has seen the classes. The bison has no classes: there the color is the third coordinate of a point, from dark to light as it grows. As in the paper, UMAP looks at 150 neighbors of
 # each of its points, and both t-SNEs have a perplexity of 500.
 
 # %%
@@ -30,8 +30,9 @@ from IPython.display import Markdown
 from scipy.spatial import procrustes
 from scipy.spatial.distance import pdist
 
-from pumap import datasets, plots
-from pumap import experiments as ex
+from pumap import plots
+from pumap.paper import datasets, figures
+from pumap.paper import experiments as ex
 
 # %% [markdown]
 # ## Parameters
@@ -67,7 +68,7 @@ print(found)
 # %%
 panels, names = {cell.dataset: {} for cell in cells}, {}
 for record in records:
-    names[record["cell"]["dataset"]] = plots.record_title(record)
+    names[record["cell"]["dataset"]] = figures.record_title(record)
     panels[record["cell"]["dataset"]][record["cell"]["method"]] = ex.read_embedding(record, found.results)
 for cell, reason in reasons.items():
     panels[cell.dataset][cell.method] = reason
@@ -84,14 +85,14 @@ assert all(panels[cell.dataset][cell.method] is not None for cell in cells)  # e
 aligned, disparity = {}, {}
 for dataset, row in panels.items():
     aligned[dataset] = dict(row)
-    for method in plots.in_order(row):
+    for method in figures.in_order(row):
         if isinstance(row[method], str) or isinstance(row.get("umap", ""), str):
             continue
         (reference, _), (embedding, y) = row["umap"], row[method]
         turned = plots.procrustes_align(reference, embedding)
         aligned[dataset][method] = turned, y
         rest = np.sum((turned - reference) ** 2) / np.sum((reference - reference.mean(axis=0)) ** 2)
-        disparity.setdefault(dataset, {})[plots.METHOD_LABELS[method]] = rest
+        disparity.setdefault(dataset, {})[figures.METHOD_LABELS[method]] = rest
 
 # %% [markdown]
 # SciPy computes the same disparity in another way. And the alignment has changed no shape: all distances within an embedding have grown or shrunk by one factor.
@@ -100,15 +101,15 @@ for dataset, row in panels.items():
 for dataset, row in disparity.items():
     (reference, _) = panels[dataset]["umap"]
     for method in aligned[dataset]:
-        if plots.METHOD_LABELS[method] in row:
+        if figures.METHOD_LABELS[method] in row:
             before, after = panels[dataset][method][0], aligned[dataset][method][0]
-            np.testing.assert_allclose(row[plots.METHOD_LABELS[method]], procrustes(reference, before)[2], atol=1e-4)
+            np.testing.assert_allclose(row[figures.METHOD_LABELS[method]], procrustes(reference, before)[2], atol=1e-4)
             apart = pdist(before[:50].astype("float64"))
             factor = pdist(after[:50])[apart > 0] / apart[apart > 0]  # two rows may have one place
             np.testing.assert_allclose(factor, np.median(factor), rtol=1e-3)
 
 # %%
-Markdown(plots.to_markdown(pd.DataFrame(disparity).T.rename(index=names).rename_axis("disparity to UMAP").reset_index(), digits=3))
+Markdown(figures.to_markdown(pd.DataFrame(disparity).T.rename(index=names).rename_axis("disparity to UMAP").reset_index(), digits=3))
 
 # %% [markdown]
 # ## The figure
@@ -121,18 +122,18 @@ for dataset, row in panels.items():
     points = {len(panel[0]) for panel in row.values() if not isinstance(panel, str)}
     titles[dataset] = names[dataset] + (f"\n{points.pop():,} points" if len(points) == 1 else "")
 
-fig = plots.projection_grid(aligned, titles)
+fig = figures.projection_grid(aligned, titles)
 fig
 
 # %% [markdown]
-# What to look for. The first three columns minimise one and the same loss: UMAP and UMAP (TF) by moving the points, P. UMAP by training a network that places
+# What to look for. The first three columns minimize one and the same loss: UMAP and UMAP (TF) by moving the points, P. UMAP by training a network that places
 # them. Trained long enough, they show the same groups, P. UMAP with softer borders, since a network of that size cannot place each
 # point as it likes. UMAP/AE adds the error of a decoder to that loss, and gives up some of the gaps for it; behind the stop-gradient of "P. UMAP + dec." the decoder may change nothing, so its picture is P. UMAP's but for effort and chance. t-SNE spreads the points more evenly over the
-# plane, and P. t-SNE does so with a network. AE and VAE know of no neighbours: they keep what a decoder needs, often as rays from a middle, on which classes overlap. PCA is linear: its groups overlap where two directions cannot
+# plane, and P. t-SNE does so with a network. AE and VAE know of no neighbors: they keep what a decoder needs, often as rays from a middle, on which classes overlap. PCA is linear: its groups overlap where two directions cannot
 # tell them apart. Distances between groups mean little in all but PCA.
 
 # %%
-assert len(fig.axes) == len(panels) * len(plots.in_order(cell.method for cell in cells))
+assert len(fig.axes) == len(panels) * len(figures.in_order(cell.method for cell in cells))
 drawn = sum(bool(ax.collections) for ax in fig.axes)
 assert drawn == len(records), f"{drawn} panels are drawn for {len(records)} records"
 

@@ -17,17 +17,18 @@
 # %% [markdown]
 # # Figure 5 and Table 2: trustworthiness
 #
-# > How far each method keeps neighbours neighbours, beside the paper's numbers.
+# > How far each method keeps neighbors neighbors, beside the paper's numbers.
 #
 # Take a point of the embedding and its five nearest points there. Were they near in the data, too? *Trustworthiness* asks this of each point, and counts how far down
-# the list of the true neighbours the wrong ones stand. It is 1 if there are none, and about 0.5 if the points were scattered by chance.
+# the list of the true neighbors the wrong ones stand. It is 1 if there are none, and about 0.5 if the points were scattered by chance.
 
 # %%
 from IPython.display import Markdown
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
-from pumap import scorecard as sc
+from pumap.paper import figures
+from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -47,7 +48,7 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # ## Records
 #
 # Each cell (one method, data set, number of dimensions and seed) is read from its record, or run. All are measured by the paper's protocol: five
-# neighbours, Euclidean distance, the first 10,000 rows of the training data.
+# neighbors, Euclidean distance, the first 10,000 rows of the training data.
 
 # %%
 found = ex.gather("fig05", profile, results_dir, data_dir, stand_ins, run_missing)
@@ -61,22 +62,22 @@ print(found)
 # fast form works in two. Where `stand_in` names other data than the paper's, a difference says as much about the data as about the method.
 
 # %%
-paper = plots.published_table(2)
-table = plots.comparison_table(found.records, "trustworthiness", paper)
-Markdown(plots.to_markdown(table.drop(columns="metric")))
+paper = figures.published_table(2)
+table = figures.comparison_table(found.records, "trustworthiness", paper)
+Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
 # Every cell is in the table or has a reason, and every number of the paper stands in the row of its own data set, dimension and method. An embedding that is hardly better than chance is named: its training failed, or two dimensions are too few for what the method keeps.
 
 # %%
-plots.check_table(table, found, "table2")
+figures.check_table(table, found, "table2")
 assert table.ours.between(0, 1).all()
 for row in table[table.ours < 0.6].itertuples():
-    print(f"near chance: {row.dataset}, {plots.METHOD_LABELS[row.method]}, {row.dim}-D, {row.ours:.4f}")
+    print(f"near chance: {row.dataset}, {figures.METHOD_LABELS[row.method]}, {row.dim}-D, {row.ours:.4f}")
 
 # %% [markdown]
 # PCA checks the metric. It draws nothing at random, so seeds agree. And with as many components as the data have columns it only
-# turns them, so that every neighbour stays one.
+# turns them, so that every neighbor stays one.
 
 # %%
 pca = table[table.method == "pca"]
@@ -89,7 +90,7 @@ assert pca.ours[pca.dim == pca.dataset.map(ex.N_COLUMNS)].gt(0.9999).all()
 # How to read it: a dot is ours, a ring the paper's, and a ring around its dot is agreement.
 
 # %%
-fig = plots.metric_dots(found.records, "trustworthiness", paper, missing=found.missing)
+fig = figures.metric_dots(found.records, "trustworthiness", paper, missing=found.missing)
 fig
 
 # %% [markdown]
@@ -97,8 +98,8 @@ fig
 # trustworthy and t-SNE is slightly above them, and that in 64-D PCA, AE, VAE and P. t-SNE are above UMAP. In this profile:
 
 # %%
-print(plots.agreement_text(table, sc.TOLERANCE["trustworthiness"]))
-print(plots.families_text(table))
+print(figures.agreement_text(table, sc.TOLERANCE["trustworthiness"]))
+print(figures.families_text(table))
 print(sc.claims_text(found.records, "C01", "C02", "C03"))
 
 # %% [markdown]
@@ -108,5 +109,5 @@ print(sc.claims_text(found.records, "C01", "C02", "C03"))
 
 # %%
 if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig05_trustworthiness"), *plots.save_table(table, f"{save_to}/table02")):
+    for path in (*plots.save_figure(fig, f"{save_to}/fig05_trustworthiness"), *figures.save_table(table, f"{save_to}/table02")):
         print(path)

@@ -15,7 +15,7 @@
 # ---
 
 # %% [markdown]
-# # Figure 6 and Table 3: accuracy of the nearest neighbour
+# # Figure 6 and Table 3: accuracy of the nearest neighbor
 #
 # > How often the nearest point of an embedding has the class of a row that was never seen.
 #
@@ -29,9 +29,10 @@ import pandas as pd
 from IPython.display import Markdown
 from scipy.spatial import cKDTree
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
-from pumap import scorecard as sc
+from pumap.paper import figures
+from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -63,16 +64,16 @@ print(found)
 # The mean over seeds beside the paper's one run. The test rows are the paper's 10,000 for MNIST and Fashion-MNIST in the larger profiles, so chance alone moves an accuracy near 0.7 by about 0.005.
 
 # %%
-paper = plots.published_table(3)
-table = plots.comparison_table(found.records, "knn1_accuracy", paper)
-Markdown(plots.to_markdown(table.drop(columns="metric")))
+paper = figures.published_table(3)
+table = figures.comparison_table(found.records, "knn1_accuracy", paper)
+Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
 # Besides what holds for each table (no cell is lost, no number of the paper is in another's row), an accuracy is a count: times the number of test rows it must be a whole number. And where PCA only turns
-# the data, the nearest neighbour stays the nearest, so the accuracy is that of the data without any embedding.
+# the data, the nearest neighbor stays the nearest, so the accuracy is that of the data without any embedding.
 
 # %%
-plots.check_table(table, found, "table3")
+figures.check_table(table, found, "table3")
 counts = np.array([record["metrics"]["knn1_accuracy"] * record["n_test"] for record in found.records])
 np.testing.assert_allclose(counts, counts.round(), atol=1e-6)
 
@@ -86,7 +87,7 @@ for cell, ours, of_the_data in ex.turned_only(found.records, "knn1_accuracy", da
 # Dots are ours, rings the paper's. With two dimensions a low dot means that classes lie over each other.
 
 # %%
-fig = plots.metric_dots(found.records, "knn1_accuracy", paper, missing=found.missing)
+fig = figures.metric_dots(found.records, "knn1_accuracy", paper, missing=found.missing)
 fig
 
 # %% [markdown]
@@ -94,8 +95,8 @@ fig
 # alike, with UMAP slightly below the others on Fashion-MNIST and CIFAR10 (by its own Table 3 not slightly: 0.22 against 0.37 on CIFAR10). On the whole the accuracy follows the trustworthiness of Figure 5. Here:
 
 # %%
-print(plots.agreement_text(table, sc.TOLERANCE["knn1_accuracy"]))
-print(plots.families_text(table))
+print(figures.agreement_text(table, sc.TOLERANCE["knn1_accuracy"]))
+print(figures.families_text(table))
 print(sc.claims_text(found.records, "C04", "C05", "C06"))
 
 # %% [markdown]
@@ -106,7 +107,7 @@ print(sc.claims_text(found.records, "C04", "C05", "C06"))
 # %%
 measures = ("trustworthiness", "knn1_accuracy", "knn5_accuracy")
 ours = {metric: sc.means_of(found.records, metric) for metric in measures}
-theirs = {metric: plots.published_means(number) for number, metric in enumerate(measures, 2)}
+theirs = {metric: figures.published_means(number) for number, metric in enumerate(measures, 2)}
 
 
 def correlation(trust, accuracy, methods):
@@ -123,11 +124,11 @@ for dataset, trust in ours["trustworthiness"].items():
         same = [m for m in methods if m in theirs[metric].get(dataset, ())]
         paper_says = correlation(theirs["trustworthiness"][dataset], theirs[metric][dataset], same) if same else "-"
         lines.append({"dataset": dataset, "k": k, "ours": correlation(trust, accuracy, methods), "without one": " to ".join([*without[:1], *without[1:][-1:]]), "the paper": paper_says})
-Markdown(plots.to_markdown(pd.DataFrame(lines)))
+Markdown(figures.to_markdown(pd.DataFrame(lines)))
 
 # %% [markdown]
-# Trustworthiness looks at fitted rows, the accuracy at new ones, and a method may place these worse. The records keep the first 10,000 training points: each is given the class of its nearest neighbour among the others. The table has the share that is right, less the accuracy of the test rows (the mean over
-# seeds). A network or PCA treats old and new rows alike, so their gap should be small, unless a network has learned its training rows by heart; UMAP and t-SNE must search a place for a new row (`06_baselines` tells what that took for t-SNE).
+# Trustworthiness looks at fitted rows, the accuracy at new ones, and a method may place these worse. The records keep the first 10,000 training points: each is given the class of its nearest neighbor among the others. The table has the share that is right, less the accuracy of the test rows (the mean over
+# seeds). A network or PCA treats old and new rows alike, so their gap should be small, unless a network has learned its training rows by heart; UMAP and t-SNE must search a place for a new row (`09_baselines` tells what that took for t-SNE).
 
 # %%
 gaps = []
@@ -138,7 +139,7 @@ for record in found.records:
         others = np.where(nearest[:, 0] == np.arange(len(points)), nearest[:, 1], nearest[:, 0])  # of equal points either may come first
         gaps.append({**record["cell"], "gap": np.mean(y[others] == y) - record["metrics"]["knn1_accuracy"]})
 wide = pd.DataFrame(gaps).pivot_table(index="dataset", columns="method", values="gap", sort=False)
-Markdown(plots.to_markdown(wide[plots.in_order(wide)].rename(columns=plots.METHOD_LABELS).reset_index(), digits=3))
+Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns=figures.METHOD_LABELS).reset_index(), digits=3))
 
 # %% [markdown]
 # ## Write
@@ -147,5 +148,5 @@ Markdown(plots.to_markdown(wide[plots.in_order(wide)].rename(columns=plots.METHO
 
 # %%
 if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig06_knn1"), *plots.save_table(table, f"{save_to}/table03")):
+    for path in (*plots.save_figure(fig, f"{save_to}/fig06_knn1"), *figures.save_table(table, f"{save_to}/table03")):
         print(path)

@@ -15,20 +15,21 @@
 # ---
 
 # %% [markdown]
-# # Figure 7 and Table 4: accuracy of five neighbours
+# # Figure 7 and Table 4: accuracy of five neighbors
 #
-# > The same test as in Figure 6, with a vote of five neighbours in place of one.
+# > The same test as in Figure 6, with a vote of five neighbors in place of one.
 #
-# One neighbour decides by itself, so a single stray point of another class costs every new row beside it. Five neighbours vote. What the vote gains over the one tells how the classes are mixed where they meet: much, if strays are
+# One neighbor decides by itself, so a single stray point of another class costs every new row beside it. Five neighbors vote. What the vote gains over the one tells how the classes are mixed where they meet: much, if strays are
 # sprinkled among the points of the right class; nothing, if the classes are apart, or if whole regions lie over each other and most of the five are wrong as well.
 
 # %%
 import numpy as np
 from IPython.display import Markdown
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
-from pumap import scorecard as sc
+from pumap.paper import figures
+from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -58,15 +59,15 @@ print(found)
 # Our mean over seeds, and the paper's one run. (The paper's caption refers to Figure 6; the numbers are those of Figure 7.)
 
 # %%
-paper = plots.published_table(4)
-table = plots.comparison_table(found.records, "knn5_accuracy", paper)
-Markdown(plots.to_markdown(table.drop(columns="metric")))
+paper = figures.published_table(4)
+table = figures.comparison_table(found.records, "knn5_accuracy", paper)
+Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
 # The accuracy is a count of test rows, as in Figure 6, and where PCA only turns the data it is that of the data themselves.
 
 # %%
-plots.check_table(table, found, "table4")
+figures.check_table(table, found, "table4")
 counts = np.array([record["metrics"]["knn5_accuracy"] * record["n_test"] for record in found.records])
 np.testing.assert_allclose(counts, counts.round(), atol=1e-6)
 
@@ -77,14 +78,14 @@ for cell, ours, of_the_data in ex.turned_only(found.records, "knn5_accuracy", da
 # %% [markdown]
 # ## What the vote gains
 #
-# The difference to one neighbour, ours and the paper's. Both accuracies come from the same embedding, so that this difference is not blurred by the chance of the training.
+# The difference to one neighbor, ours and the paper's. Both accuracies come from the same embedding, so that this difference is not blurred by the chance of the training.
 
 # %%
-one = plots.comparison_table(found.records, "knn1_accuracy", plots.published_table(3))
+one = figures.comparison_table(found.records, "knn1_accuracy", figures.published_table(3))
 gain = table[["dataset", "dim", "method"]].assign(ours=table.ours - one.ours, paper=table.paper - one.paper)
 assert (one[["dataset", "dim", "method"]] == table[["dataset", "dim", "method"]]).all(axis=None)
 wide = gain.melt(["dataset", "dim", "method"], ["ours", "paper"], "of").pivot_table(index=["dataset", "dim", "of"], columns="method", values="value", sort=False)
-Markdown(plots.to_markdown(wide[plots.in_order(wide)].rename(columns=plots.METHOD_LABELS).reset_index(), digits=3))
+Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns=figures.METHOD_LABELS).reset_index(), digits=3))
 
 # %% [markdown]
 # ## Figure 7
@@ -92,16 +93,16 @@ Markdown(plots.to_markdown(wide[plots.in_order(wide)].rename(columns=plots.METHO
 # Dots are ours, rings the paper's.
 
 # %%
-fig = plots.metric_dots(found.records, "knn5_accuracy", paper, missing=found.missing)
+fig = figures.metric_dots(found.records, "knn5_accuracy", paper, missing=found.missing)
 fig
 
 # %% [markdown]
-# The paper finds the same order as with one neighbour: in 2-D UMAP and t-SNE variants together, well above PCA, AE and VAE. In its tables the vote gains these variants 0.02 to 0.05 on
+# The paper finds the same order as with one neighbor: in 2-D UMAP and t-SNE variants together, well above PCA, AE and VAE. In its tables the vote gains these variants 0.02 to 0.05 on
 # Fashion-MNIST and 0.01 to 0.03 on MNIST. Here:
 
 # %%
-print(plots.agreement_text(table, sc.TOLERANCE["knn5_accuracy"]))
-print(plots.families_text(table))
+print(figures.agreement_text(table, sc.TOLERANCE["knn5_accuracy"]))
+print(figures.families_text(table))
 print(f"the vote gains {gain.ours.mean():+.4f} on the average of all rows, in {int(gain.ours.gt(0).sum())} of {len(gain)} of them")
 print(sc.claims_text(found.records, "C04", "C05", "C06"))
 
@@ -112,5 +113,5 @@ print(sc.claims_text(found.records, "C04", "C05", "C06"))
 
 # %%
 if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig07_knn5"), *plots.save_table(table, f"{save_to}/table04")):
+    for path in (*plots.save_figure(fig, f"{save_to}/fig07_knn5"), *figures.save_table(table, f"{save_to}/table04")):
         print(path)

@@ -27,9 +27,10 @@
 import numpy as np
 from IPython.display import Markdown
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
-from pumap import scorecard as sc
+from pumap.paper import figures
+from pumap.paper import scorecard as sc
 from pumap.metrics import silhouette
 
 # %% [markdown]
@@ -60,16 +61,16 @@ print(found)
 # The mean over seeds beside the paper's one run. The paper does not tell how far apart two of its runs are, and a group that is placed elsewhere changes all distances to it.
 
 # %%
-paper = plots.published_table(5)
-table = plots.comparison_table(found.records, "silhouette", paper)
-Markdown(plots.to_markdown(table.drop(columns="metric")))
+paper = figures.published_table(5)
+table = figures.comparison_table(found.records, "silhouette", paper)
+Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
 # The records of 2-D embeddings keep their first 10,000 points. Where those are all, the score can be computed once more, here with all points moved and drawn ten times as large. It must come out the same: a
 # silhouette has no unit.
 
 # %%
-plots.check_table(table, found, "table5")
+figures.check_table(table, found, "table5")
 assert table.ours.between(-1, 1).all()
 
 again = 0
@@ -86,7 +87,7 @@ print(f"{again} of {len(found.records)} silhouettes computed again")
 # Dots are ours, rings the paper's. Below the line at zero, the points of a class are on the whole nearer to another class than to their own.
 
 # %%
-fig = plots.metric_dots(found.records, "silhouette", paper, missing=found.missing)
+fig = figures.metric_dots(found.records, "silhouette", paper, missing=found.missing)
 fig
 
 # %% [markdown]
@@ -94,8 +95,8 @@ fig
 # shows: t-SNE spreads a class until it meets the next, UMAP leaves gaps. In 64-D, P. t-SNE is near PCA or below it, and below each UMAP method. Here:
 
 # %%
-print(plots.agreement_text(table, sc.TOLERANCE["silhouette"]))
-print(plots.families_text(table))
+print(figures.agreement_text(table, sc.TOLERANCE["silhouette"]))
+print(figures.families_text(table))
 print(sc.claims_text(found.records, "C07", "C08"))
 
 # %% [markdown]
@@ -105,5 +106,5 @@ print(sc.claims_text(found.records, "C07", "C08"))
 
 # %%
 if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig08_silhouette"), *plots.save_table(table, f"{save_to}/table05")):
+    for path in (*plots.save_figure(fig, f"{save_to}/fig08_silhouette"), *figures.save_table(table, f"{save_to}/table05")):
         print(path)

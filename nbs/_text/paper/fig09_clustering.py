@@ -26,9 +26,10 @@
 # %%
 from IPython.display import Markdown
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
-from pumap import scorecard as sc
+from pumap.paper import figures
+from pumap.paper import scorecard as sc
 from pumap.metrics import cluster_numbers
 
 # %% [markdown]
@@ -60,15 +61,15 @@ print(f"ten classes: k from {cluster_numbers(10)[0]} to {cluster_numbers(10)[-1]
 # The mean over seeds beside the paper's one run. Which $k$ wins is decided by small differences of the silhouette, and another $k$ is another NMI. So a value may jump from one run to the next.
 
 # %%
-paper = plots.published_table(6)
-table = plots.comparison_table(found.records, "clustering_nmi", paper)
-Markdown(plots.to_markdown(table.drop(columns="metric")))
+paper = figures.published_table(6)
+table = figures.comparison_table(found.records, "clustering_nmi", paper)
+Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
 # Besides what holds for each table (no cell is lost, no number of the paper is in another's row), an NMI lies between 0 and 1. Where PCA only turns the data, k-means should find much the same clusters as in the data themselves.
 
 # %%
-plots.check_table(table, found, "table6")
+figures.check_table(table, found, "table6")
 assert table.ours.between(0, 1).all() and table.paper.dropna().between(0, 1).all()
 
 for cell, ours, of_the_data in ex.turned_only(found.records, "clustering_nmi", data_dir):
@@ -81,15 +82,15 @@ for cell, ours, of_the_data in ex.turned_only(found.records, "clustering_nmi", d
 # Dots are ours, rings the paper's.
 
 # %%
-fig = plots.metric_dots(found.records, "clustering_nmi", paper, missing=found.missing)
+fig = figures.metric_dots(found.records, "clustering_nmi", paper, missing=found.missing)
 fig
 
 # %% [markdown]
 # The paper finds that the NMI "corresponds closely to the silhouette score", that in 2-D UMAP and t-SNE are alike and well above PCA on most data sets, and that in 64-D each UMAP approach is above parametric t-SNE. Here:
 
 # %%
-print(plots.agreement_text(table, sc.TOLERANCE["clustering_nmi"]))
-print(plots.families_text(table))
+print(figures.agreement_text(table, sc.TOLERANCE["clustering_nmi"]))
+print(figures.families_text(table))
 print(sc.claims_text(found.records, "C09", "C10", "C11"))
 
 
@@ -107,7 +108,7 @@ def measured(metric, dim):
 
 def printed(metric, dim):
     "The paper's numbers, in the same form."
-    return plots.published_means({"clustering_nmi": 6, "silhouette": 5}[metric], dim)
+    return figures.published_means({"clustering_nmi": 6, "silhouette": 5}[metric], dim)
 
 
 correlations = {}
@@ -129,5 +130,5 @@ assert correlations["the paper", "mnist", 2] > 0.8 and correlations["the paper",
 
 # %%
 if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig09_clustering"), *plots.save_table(table, f"{save_to}/table06")):
+    for path in (*plots.save_figure(fig, f"{save_to}/fig09_clustering"), *figures.save_table(table, f"{save_to}/table06")):
         print(path)

@@ -17,7 +17,7 @@
 # %% [markdown]
 # # Figure 10: training curves
 #
-# > The UMAP loss against the clock, for each way to minimise it.
+# > The UMAP loss against the clock, for each way to minimize it.
 #
 # The paper asks how much longer a network takes than the embedding itself. Its figure shows the mean of the loss since the first step, which falls more slowly than the training does, and leaves out the time before the first step. Here the curve is the loss at each moment, measured
 # on the same pairs for every run, and the clock starts with the graph.
@@ -27,9 +27,10 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from pumap import datasets, plots
-from pumap import experiments as ex
-from pumap import scorecard as sc
+from pumap import plots
+from pumap.paper import datasets, figures
+from pumap.paper import experiments as ex
+from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -50,13 +51,13 @@ results = ex.results_folder(results_dir, profile)
 # %% [markdown]
 # ## Runs
 #
-# Five solvers for each data set: umap-learn's non-parametric layout (one point: it does not tell its loss on the way), UMAP (TF), which optimises the coordinates by the paper's loop, P. UMAP by the paper's loop and by the fast solver, and umap-learn's ParametricUMAP. All
+# Five solvers for each data set: umap-learn's non-parametric layout (one point: it does not tell its loss on the way), UMAP (TF), which optimizes the coordinates by the paper's loop, P. UMAP by the paper's loop and by the fast solver, and umap-learn's ParametricUMAP. All
 # networks are the multilayer perceptron, so that the solvers and not the networks are compared. The retina data of the paper stand in as worm neurons where stand-ins are allowed.
 #
 # With `laptop` a run ends after a minute. On 50,000 rows umap-learn's ParametricUMAP takes most of that before its first step, so its curve has only begun; `benchmarks/training_speed` has one to its end.
 
 # %%
-SOLVERS = plots.SOLVER_LABELS
+SOLVERS = figures.SOLVER_LABELS
 if profile == "smoke":
     names, solvers, most = ["digits"], ["layout", "fast"], 2.0
 elif profile == "quick":
@@ -87,10 +88,10 @@ def draw(records):
         for ax, name in zip(axes, shown):
             for r in (r for r in records if r["dataset"] == name):
                 points = [point[:2] for point in r["curve"]]  # of the layout only the end is known
-                (handles[r["solver"]],) = ax.plot(*zip(*points), label=SOLVERS[r["solver"]], **plots.SOLVER_LOOKS[r["solver"]])
+                (handles[r["solver"]],) = ax.plot(*zip(*points), label=SOLVERS[r["solver"]], **figures.SOLVER_LOOKS[r["solver"]])
             about, lowest = datasets.describe(name, data_dir or None), min(r["curve"][-1][1] for r in records if r["dataset"] == name)
             ax.set(xscale="log", xlabel="Seconds from the graph", ylim=(0.95 * lowest, 2.5 * lowest))
-            ax.set_title(plots.wrap_title(ex.title_of(about["title"], about["stand_in_for"]), 30), loc="left")
+            ax.set_title(figures.wrap_title(ex.title_of(about["title"], about["stand_in_for"]), 30), loc="left")
             ax.spines[["top", "right"]].set_visible(False)
         axes[0].set_ylabel("UMAP cross entropy, paper's form")
         fig.legend(handles=[handles[s] for s in SOLVERS if s in handles], loc="outside upper center", ncols=min(3, 1 + len(shown)), borderaxespad=0)
@@ -122,12 +123,12 @@ table["ratio"] = table.seconds_to_layout / table.layout_seconds
 assert (table[table.solver == "layout"].ratio == 1).all()
 lines = table.astype(object).where(table.notna(), None).to_dict("records")
 print(sc.claims_text([], "C12", tables={"fig10_training_curves": lines}))
-Markdown(plots.to_markdown(table))
+Markdown(figures.to_markdown(table))
 
 # %% [markdown]
 # ## Write
 
 # %%
 if save_to:
-    for made in (*plots.save_figure(fig, f"{save_to}/fig10_training_curves"), *plots.save_table(table, f"{save_to}/fig10_training_curves")):
+    for made in (*plots.save_figure(fig, f"{save_to}/fig10_training_curves"), *figures.save_table(table, f"{save_to}/fig10_training_curves")):
         print(made)

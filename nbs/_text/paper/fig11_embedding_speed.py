@@ -19,7 +19,7 @@
 #
 # > How many seconds a thousand new rows take, for each method that can place them.
 #
-# A network embeds new rows in one forward pass, and PCA in one multiplication. UMAP and t-SNE must find the neighbours of each row among the training rows, and then optimise its place. The paper finds several orders of magnitude between the two kinds.
+# A network embeds new rows in one forward pass, and PCA in one multiplication. UMAP and t-SNE must find the neighbors of each row among the training rows, and then optimize its place. The paper finds several orders of magnitude between the two kinds.
 #
 # **Protocol**: the median of several calls after one warm-up call that is kept apart, each timed until its result is there as a numpy array, on the same machine one after the other, and divided by the number of rows in thousands. (The original counted the
 # warm-up call among its ten, and did not wait for the GPU.)
@@ -27,15 +27,17 @@
 # %%
 import os
 
+import keras
+
 import pandas as pd
-import tensorflow as tf
 from matplotlib.lines import Line2D
 
 from pumap import plots
-from pumap import experiments as ex
-from pumap import scorecard as sc
-from pumap.baselines import centred, make_method
-from pumap.training import encode
+from pumap.paper import figures
+from pumap.paper import experiments as ex
+from pumap.paper import scorecard as sc
+from pumap.baselines import centered, make_method
+from pumap.training import Rows, encode
 
 # %% [markdown]
 # ## Parameters
@@ -87,7 +89,7 @@ for told in (*loaded.values(), *(f"left out: {name}: {reason}" for name, reason 
 #
 # * the networks take a few steps on the first 2,000 rows, since their speed depends neither on the number of training rows nor on the weights,
 # * UMAP lays out the graph of all training rows for 10 epochs in place of 200 or more; how it places new rows is left at its defaults,
-# * t-SNE finds the neighbours of all training rows, but its map is UMAP's, stretched to the size that a t-SNE map of as many rows has (about $\sqrt{n}$ to each side, and not above 100): the grid it computes on depends on the size. (openTSNE warns of so wide a start of training; there is no training here.)
+# * t-SNE finds the neighbors of all training rows, but its map is UMAP's, stretched to the size that a t-SNE map of as many rows has (about $\sqrt{n}$ to each side, and not above 100): the grid it computes on depends on the size. (openTSNE warns of so wide a start of training; there is no training here.)
 #
 # No seeds are set for the last two, since umap-learn would then use one core only.
 
@@ -101,7 +103,7 @@ def fitted_tsne(data, embedding):
 
     rows = data.X_train.reshape(len(data.X_train), -1)
     model = TSNE(perplexity=30, n_jobs=-1 if len(rows) > 10_000 else 1)  # with few rows, threads wait for each other more than they work
-    return model.prepare_initial(rows, initialization=centred(embedding, min(100, len(rows) ** 0.5)).astype(float))
+    return model.prepare_initial(rows, initialization=centered(embedding, min(100, len(rows) ** 0.5)).astype(float))
 
 
 # %% [markdown]
@@ -111,14 +113,14 @@ def fitted_tsne(data, embedding):
 def network_calls(model, rows, devices):
     "A call without arguments for each device: new rows through the network."
     def call(network, device):
-        with tf.device(device):
-            return encode(network, rows, model._input_shape, batch_size=1024 if "CPU" in device else len(rows))
+        with keras.device(device):
+            return encode(network, Rows(rows, model._input_shape), batch_size=1024 if "cpu" in device else len(rows))
 
     def call_on_gpu(network, device):
-        with tf.device(device):
+        with keras.device(device):
             return network(rows.reshape(-1, *model._input_shape), training=False)
 
-    return {d: (lambda n=ex.placed(model.encoder_, d), d=d: (call if "CPU" in d else call_on_gpu)(n, d)) for d in devices}
+    return {d: (lambda n=ex.placed(model.encoder_, d), d=d: (call if "cpu" in d else call_on_gpu)(n, d)) for d in devices}
 
 
 # %% [markdown]
@@ -171,12 +173,12 @@ assert (times.seconds_per_1000 > 0).all() and (times.lowest <= times.median_seco
 
 # %%
 def series_of(line):
-    "Label and looks of a line of the table: colour for the method, filled for the MLP, open for convolutions, larger on the GPU."
-    label, colour = plots.METHOD_LABELS[line.method], plots.METHOD_COLOURS[line.method]
-    marker = plots.METHOD_MARKERS[line.method]
+    "Label and looks of a line of the table: color for the method, filled for the MLP, open for convolutions, larger on the GPU."
+    label, color = figures.METHOD_LABELS[line.method], figures.METHOD_COLORS[line.method]
+    marker = figures.METHOD_MARKERS[line.method]
     if line.encoder:
         label += f" ({line.encoder}, {line.device})"
-    looks = {"ls": "none", "marker": marker, "color": colour, "ms": 8 if line.device == "GPU" else 5, "mew": 1.1}
+    looks = {"ls": "none", "marker": marker, "color": color, "ms": 8 if line.device == "GPU" else 5, "mew": 1.1}
     return label, looks | ({"mfc": "white"} if line.encoder.startswith("conv") else {})
 
 
@@ -199,18 +201,18 @@ def draw(times, value="seconds_per_1000"):
         ax.set_axisbelow(True)
         ax.grid(axis="y", color=plots.FAINT, lw=0.5)
         sizes = times.groupby("dataset")[["title", "n_train"]].first().loc[names]
-        ax.set_xticks(range(len(names)), [f"{plots.wrap_title(t, 20)}\n{n:,} training rows" for t, n in sizes.itertuples(index=False)])
+        ax.set_xticks(range(len(names)), [f"{figures.wrap_title(t, 20)}\n{n:,} training rows" for t, n in sizes.itertuples(index=False)])
         ax.tick_params(axis="x", length=0)
         ax.spines[["top", "right", "bottom"]].set_visible(False)
         fig.legend(handles=[handles[label] for label in series], loc="outside right upper", handletextpad=0.4, borderaxespad=0)
-        fig.supxlabel(note(times), fontsize=6.5, color=plots.GREY)
+        fig.supxlabel(note(times), fontsize=6.5, color=plots.GRAY)
     return fig
 
 
 def note(times):
     "How it was measured, in the figure itself."
     slow = times.method.isin(["umap", "tsne"])
-    told = [f"{plots.runs_text(group.repeats)} of {plots.range_text(group.n_rows)} rows" for group in (times[~slow], times[slow])]
+    told = [f"{figures.runs_text(group.repeats)} of {figures.range_text(group.n_rows)} rows" for group in (times[~slow], times[slow])]
     return f"Median (line: lowest to highest) of {told[0]},\nUMAP and t-SNE of {told[1]}; warm-up apart; {times.cores.iloc[0]} CPU cores."
 
 

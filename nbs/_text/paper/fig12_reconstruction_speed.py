@@ -19,7 +19,7 @@
 #
 # > How many seconds it takes to embed a thousand new rows and to lead them back to the data, with a decoder, with PCA and with UMAP.
 #
-# A decoder is a second network, from the embedding back to the rows. PCA goes back by one multiplication. UMAP has no map back: its `inverse_transform` looks for training rows around each point, and then optimises a row of the data for it.
+# A decoder is a second network, from the embedding back to the rows. PCA goes back by one multiplication. UMAP has no map back: its `inverse_transform` looks for training rows around each point, and then optimizes a row of the data for it.
 #
 # **Protocol**: the median of several calls after one warm-up call that is kept apart, embedding and reconstruction timed separately, each until its result is there as a numpy array, and divided by the number of rows in thousands; the figure shows both and their sum. (The original
 # did not wait for the GPU, so that one half paid for the other, and it showed the sum alone.)
@@ -27,14 +27,15 @@
 # %%
 import os
 
+import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from matplotlib.lines import Line2D
 
 from pumap import plots
-from pumap import experiments as ex
-from pumap import scorecard as sc
+from pumap.paper import figures
+from pumap.paper import experiments as ex
+from pumap.paper import scorecard as sc
 from pumap.baselines import make_method
 
 # %% [markdown]
@@ -101,11 +102,11 @@ def there_and_back(model, rows, device):
     model.encoder_, model.decoder_ = (ex.placed(network, device) for network in (model.encoder_, model.decoder_))
 
     def on_device(function, argument):
-        with tf.device(device):
+        with keras.device(device):
             return function(argument)
 
     z = model.transform(rows)
-    if "CPU" in device:
+    if "cpu" in device:
         return lambda: on_device(model.transform, rows), lambda: on_device(model.inverse_transform, z)
     return lambda: on_device(model.encoder_, rows.reshape(-1, *model._input_shape)), lambda: on_device(model.decoder_, z)
 
@@ -168,7 +169,7 @@ np.testing.assert_allclose(times.embed_per_1000 + times.reconstruct_per_1000, ti
 # %%
 def label_of(line):
     "The name of a series."
-    words = plots.METHOD_LABELS[line.method].replace(" +", "\n+")
+    words = figures.METHOD_LABELS[line.method].replace(" +", "\n+")
     return words + (f"\n{line.encoder}\n{line.device}" if line.encoder else "")
 
 
@@ -184,22 +185,22 @@ def draw(times):
         for ax, name in zip(axes, names):
             group = times[times.dataset == name]
             for x, line in enumerate(group.itertuples()):
-                values, colour = [getattr(line, step) for step in steps], plots.METHOD_COLOURS[line.method]
-                ax.plot([x, x], [min(values), max(values)], color=colour, lw=0.8, zorder=2)
+                values, color = [getattr(line, step) for step in steps], figures.METHOD_COLORS[line.method]
+                ax.plot([x, x], [min(values), max(values)], color=color, lw=0.8, zorder=2)
                 for step, value, aside in zip(steps, values, (-0.18, 0.18, 0)):  # side by side, since the sum often lies on one of its parts
                     both = step == "both_per_1000"
-                    ax.plot(x + aside, value, SIGNS[step], color=colour, ms=6 if both else 4.5, mew=1, mfc=colour if both else "white", zorder=4 - both)
+                    ax.plot(x + aside, value, SIGNS[step], color=color, ms=6 if both else 4.5, mew=1, mfc=color if both else "white", zorder=4 - both)
             ax.set(yscale="log", xlim=(-0.5, len(group) - 0.5))
             ax.set_xticks(range(len(group)), [label_of(line) for line in group.itertuples()], fontsize=6.5)
-            ax.set_title(f"{plots.wrap_title(group.title.iloc[0], 24)}\n{group.n_train.iloc[0]:,} training rows", loc="left")
+            ax.set_title(f"{figures.wrap_title(group.title.iloc[0], 24)}\n{group.n_train.iloc[0]:,} training rows", loc="left")
             ax.grid(axis="y", color=plots.FAINT, lw=0.5)
             ax.set_axisbelow(True)
             ax.spines[["top", "right"]].set_visible(False)
         axes[0].set_ylabel("Seconds for 1,000 new rows")
-        looks = {"ls": "none", "color": plots.GREY}
-        handles = [Line2D([], [], label=WORDS[s], marker=SIGNS[s], mfc=plots.GREY if s == "both_per_1000" else "white", ms=5, **looks) for s in steps]
+        looks = {"ls": "none", "color": plots.GRAY}
+        handles = [Line2D([], [], label=WORDS[s], marker=SIGNS[s], mfc=plots.GRAY if s == "both_per_1000" else "white", ms=5, **looks) for s in steps]
         fig.legend(handles=handles, loc="outside upper center", ncols=3, handletextpad=0.4, borderaxespad=0)
-        fig.supxlabel(note(times), fontsize=6.5, color=plots.GREY)
+        fig.supxlabel(note(times), fontsize=6.5, color=plots.GRAY)
     return fig
 
 
@@ -207,8 +208,8 @@ def note(times):
     "How it was measured, in the figure itself."
     slow = times.method == "umap"
     umap = times[slow]
-    fast = f"{plots.runs_text(times[~slow].embed_repeats)} of {plots.range_text(times[~slow].embed_rows)} rows"
-    told = f"UMAP: {plots.runs_text(umap.embed_repeats)}, {plots.range_text(umap.embed_rows)} rows embedded, {plots.range_text(umap.reconstruct_rows)} points led back, extrapolated"
+    fast = f"{figures.runs_text(times[~slow].embed_repeats)} of {figures.range_text(times[~slow].embed_rows)} rows"
+    told = f"UMAP: {figures.runs_text(umap.embed_repeats)}, {figures.range_text(umap.embed_rows)} rows embedded, {figures.range_text(umap.reconstruct_rows)} points led back, extrapolated"
     return f"Median of {fast}.\n{told}.\nWarm-up apart; {times.cores.iloc[0]} CPU cores."
 
 

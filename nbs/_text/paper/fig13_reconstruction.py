@@ -19,7 +19,7 @@
 #
 # > How much of a row comes back from its place in the embedding.
 #
-# Some methods know a way back. PCA turns its components into rows again. UMAP fits a new row to the neighbours that a point has in the embedding. Autoencoders have a second network, the *decoder*, and so has parametric UMAP in two variants: in UMAP/AE
+# Some methods know a way back. PCA turns its components into rows again. UMAP fits a new row to the neighbors that a point has in the embedding. Autoencoders have a second network, the *decoder*, and so has parametric UMAP in two variants: in UMAP/AE
 # encoder and decoder are trained on both losses together; in the other the decoder learns behind a stop-gradient, so that the embedding is UMAP's alone. This other one is the paper's "Parametric UMAP" in this figure, `pumap_decoder` in the records.
 #
 # What is measured is the *mean squared error* of test rows: embedded, brought back, and compared with what they were, over all of their values, in units of the range of the data. It punishes a blur little and a wrong shape much.
@@ -28,9 +28,10 @@
 import numpy as np
 from IPython.display import Markdown
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
-from pumap import scorecard as sc
+from pumap.paper import figures
+from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -51,7 +52,7 @@ save_to = ""  # folder for the pictures and the table; "" draws without writing
 # On the retina, or what stands in for it, ours are not in the paper's unit: there each column is scaled to [0, 1] before its error is taken, here all columns by one factor, which keeps the distances that the graph is made of.
 #
 # UMAP's way back needs a triangulation of the embedding, which cannot be had in 64 dimensions; so neither the paper nor we have a number there. It is slow, too: it is judged on the first 100 test rows, as the original did with 100 drawn at random, all other
-# methods on all test rows. Our UMAP of songs finds neighbours by dynamic time warping and has no way back; the paper's number is of a Euclidean one.
+# methods on all test rows. Our UMAP of songs finds neighbors by dynamic time warping and has no way back; the paper's number is of a Euclidean one.
 
 # %%
 found = ex.gather("fig13", profile, results_dir, data_dir, stand_ins, run_missing).having("reconstruction_mse")
@@ -63,15 +64,15 @@ print(found)
 # The mean over seeds beside the paper's one run. (Two numbers of the paper's VAE are wrong: the scorecard's errata say which.)
 
 # %%
-paper = plots.published_table(7)
-table = plots.comparison_table(found.records, "reconstruction_mse", paper)
-Markdown(plots.to_markdown(table.drop(columns="metric")))
+paper = figures.published_table(7)
+table = figures.comparison_table(found.records, "reconstruction_mse", paper)
+Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
 # No error is negative. With more components PCA cannot do worse, and with as many as there are columns it only turns the data: then nothing is lost.
 
 # %%
-plots.check_table(table, found, "table7")
+figures.check_table(table, found, "table7")
 assert (table.ours >= 0).all()
 pca = table[table.method == "pca"].pivot(index="dataset", columns="dim", values="ours")
 assert {2, 64} - set(pca) or (pca[64] <= pca[2]).where(pca.notna().all(axis=1), True).all()
@@ -87,7 +88,7 @@ for row in table[table.method == "pca"].itertuples():
 
 # %%
 seen = [record for record in found.records if record["metrics"]["reconstruction_mse"] > 1e-8]
-fig = plots.metric_dots(seen, "reconstruction_mse", paper, missing=found.missing)
+fig = figures.metric_dots(seen, "reconstruction_mse", paper, missing=found.missing)
 fig
 
 # %% [markdown]
@@ -95,8 +96,8 @@ fig
 # parametric UMAP with its decoder apart. (By its own Table 7, UMAP is above PCA on Cassin's vireo and CIFAR10, and UMAP/AE has more than twice the AE's error on Cassin's vireo and Retina.) Here:
 
 # %%
-print(plots.agreement_text(table, sc.RELATIVE_TOLERANCE["reconstruction_mse"], relative=True))
-print(plots.families_text(table))
+print(figures.agreement_text(table, sc.RELATIVE_TOLERANCE["reconstruction_mse"], relative=True))
+print(figures.families_text(table))
 print(sc.claims_text(found.records, "C17", "C18", "C19"))
 
 # %% [markdown]
@@ -114,7 +115,7 @@ for record in found.records:
         np.testing.assert_array_equal(originals, pair[0])  # the same rows for each method
         shown.setdefault(cell.n_components, {})[cell.method] = pair[1]
         records.append(record)
-panel = plots.reconstruction_grid(originals, shown) if shown else None
+panel = figures.reconstruction_grid(originals, shown) if shown else None
 panel
 
 # %% [markdown]
@@ -123,7 +124,7 @@ panel
 # %%
 for record in records:
     cell = ex.Cell(**record["cell"])
-    few = np.mean((plots.fractions(shown[cell.n_components][cell.method]) - plots.fractions(originals)) ** 2)
+    few = np.mean((figures.fractions(shown[cell.n_components][cell.method]) - figures.fractions(originals)) ** 2)
     everyone = record["metrics"]["reconstruction_mse"]
     print(f"{cell.id}: {few:.4f} of those shown, {everyone:.4f} of all")
     assert everyone < 1e-4 or 0.2 < few / everyone < 5
@@ -137,5 +138,5 @@ for record in records:
 if save_to:
     pictures = {f"{save_to}/fig13_reconstruction": fig} | ({f"{save_to}/fig13_reconstruction_examples": panel} if panel else {})
     written = [path for place, picture in pictures.items() for path in plots.save_figure(picture, place)]
-    for path in (*written, *plots.save_table(table, f"{save_to}/table07")):
+    for path in (*written, *figures.save_table(table, f"{save_to}/table07")):
         print(path)

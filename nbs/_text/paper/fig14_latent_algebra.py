@@ -43,9 +43,11 @@ from sklearn.metrics import pairwise_distances_argmin, roc_auc_score
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 
-from pumap import datasets, plots
-from pumap import experiments as ex
-from pumap import scorecard as sc
+from pumap import plots
+from pumap.core import write_atomic
+from pumap.paper import datasets, figures
+from pumap.paper import experiments as ex
+from pumap.paper import scorecard as sc
 from pumap.baselines import make_method
 from pumap.graph import fuzzy_graph, paper_steps, pruned_edges
 from pumap.networks import munit_decoder, munit_encoder
@@ -290,9 +292,9 @@ elif data:
     if save_to:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **pictures)
-        ex.write_atomic(kept.with_suffix(".npz"), buffer.getvalue())
-        ex.write_atomic(kept.with_suffix(".json"), (json.dumps(about, indent=1) + "\n").encode())
-        ex.write_atomic(kept, moves.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+        write_atomic(kept.with_suffix(".npz"), buffer.getvalue())
+        write_atomic(kept.with_suffix(".json"), (json.dumps(about, indent=1) + "\n").encode())
+        write_atomic(kept, moves.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
 
 # %% [markdown]
 # ## How good are the judge and the networks?
@@ -306,7 +308,7 @@ if moves is not None:
     print(f"{about['title']}, {about['n_train']:,} training rows of {about['side']} x {about['side']} pixels, {about['n_components']}-D, {about['n_steps']:,} steps; {about['n_new']:,} held-out rows moved")
     print(f"judge: accuracy {about_judge.accuracy.mean():.3f} (always the commoner answer: {about_judge.commoner.mean():.3f}), area under the ROC curve {about_judge.roc_auc.mean():.3f}")
     for method, told in about["networks"].items():
-        print(f"{plots.METHOD_LABELS[method]}: squared error {told['mse']:.4f} (mean image: {told['mse_of_mean']:.4f}), attributes explain {told['explained']:.1%} of the variance, judge's accuracy {told['judge_accuracy']:.3f}")
+        print(f"{figures.METHOD_LABELS[method]}: squared error {told['mse']:.4f} (mean image: {told['mse_of_mean']:.4f}), attributes explain {told['explained']:.1%} of the variance, judge's accuracy {told['judge_accuracy']:.3f}")
 
 
 # %% [markdown]
@@ -346,7 +348,7 @@ if moves is not None:
     still = moves[moves.strength == 0]
     assert (still.squared_distance == 0).all() and (still.own_nearest == 1).all()  # what is not moved is where it was
     assert not moves.duplicated(["method", "vectors", "attribute", "strength"]).any()
-Markdown("not measured" if moves is None else plots.to_markdown(strengths, digits=3))
+Markdown("not measured" if moves is None else figures.to_markdown(strengths, digits=3))
 
 
 # %% [markdown]
@@ -374,7 +376,7 @@ def draw_tiles(ax, tiles, rows=(), columns=()):
 
 def looks(method, **more):
     "Circles for both: triangles, which these two methods have elsewhere, would seem to point up or down here."
-    return {"color": plots.METHOD_COLOURS[method], "marker": "o", "ms": 3.5, "mew": 0.9} | more
+    return {"color": figures.METHOD_COLORS[method], "marker": "o", "ms": 3.5, "mew": 0.9} | more
 
 
 def words(name):
@@ -386,16 +388,16 @@ def draw_changes(ax, changes):
     "Each attribute with its two changes: filled where its vector was added, open where it was taken away."
     own = changes[changes.vectors == "annotated"].set_index(["method", "attribute"])
     order = (own.added - own.taken).groupby("attribute").mean().sort_values(ascending=False).index
-    methods = plots.in_order(changes.method)
+    methods = figures.in_order(changes.method)
     for i in range(1, len(order), 2):
         ax.axvspan(i - 0.5, i + 0.5, color="#F4F4F4", lw=0, zorder=0)
     for j, method in enumerate(methods):
         for i, attribute in enumerate(order):
             x, line = i + 0.36 * (j - 0.5), own.loc[(method, attribute)]
-            ax.plot([x, x], [line.taken, line.added], color=plots.METHOD_COLOURS[method], lw=0.8)
+            ax.plot([x, x], [line.taken, line.added], color=figures.METHOD_COLORS[method], lw=0.8)
             ax.plot(x, line.taken, **looks(method, mfc="white"))
             ax.plot(x, line.added, **looks(method))
-    ax.axhline(0, color=plots.GREY, lw=0.6)
+    ax.axhline(0, color=plots.GRAY, lw=0.6)
     ax.set(xlim=(-0.5, len(order) - 0.5), ylabel="Change of probability")
     ax.set_xticks(range(len(order)), map(words, order), rotation=90, fontsize=6.5)
     ax.tick_params(axis="x", length=0)
@@ -404,7 +406,7 @@ def draw_changes(ax, changes):
 
 def draw_strengths(ax, strengths, column, label):
     "One measure against the strength, for both networks; a cross is the control."
-    for method in plots.in_order(strengths.method):
+    for method in figures.in_order(strengths.method):
         line = strengths[(strengths.method == method) & (strengths.vectors == "annotated")]
         control = strengths[(strengths.method == method) & (strengths.vectors == "shuffled") & (strengths.strength == 1)]
         ax.plot(line.strength, line[column], **looks(method))
@@ -425,29 +427,29 @@ def draw():
         fig = plots.Picture(figsize=(width, height))
         place = lambda x, y, w, h: fig.add_axes([x / width, 1 - (y + h) / height, w / width, h / height])
         title = lambda x, y, text: fig.text(x / width, 1 - y / height, text, va="bottom", fontweight="bold")
-        methods = plots.in_order(about["networks"])
-        labels = [plots.METHOD_LABELS[m].replace(" +", "\n+") for m in methods]
+        methods = figures.in_order(about["networks"])
+        labels = [figures.METHOD_LABELS[m].replace(" +", "\n+") for m in methods]
         title(0.05, 0.25, f"A  {ex.title_of(about['title'], about['stand_in_for'])}, here {about['side']} x {about['side']}: held-out rows, reconstructed")
         draw_tiles(place(0.95, 0.35, 6.0, 1.2), np.concatenate([pictures[f"{m}_unmoved"] for m in methods]), labels)
         title(0.05, 1.95, "B  The first of them, attributes taken away (−), added (+)")
         for x, method, shown in zip((0.95, 3.2), methods, (map(words, about["shown"]), ())):
             ax = place(x, 2.4, 2.1, 0.42 * rows)
             draw_tiles(ax, pictures[f"{method}_moved"], list(shown), ("−2", "−1", "0", "+1", "+2"))
-            ax.set_title(plots.METHOD_LABELS[method])
+            ax.set_title(figures.METHOD_LABELS[method])
         title(5.45, 1.95, "C  All attributes")
         ax = place(5.75, 2.4, 1.2, 1.2)
-        ax.axhline(0.5, color=plots.GREY, lw=0.8, ls="--")
+        ax.axhline(0.5, color=plots.GRAY, lw=0.8, ls="--")
         draw_strengths(ax, strengths, "target_accuracy", "Accuracy of the target\n(dashed: no effect)")
         ax = place(5.75, 4.1, 1.2, 1.2)
         draw_strengths(ax, strengths, "own_nearest", "Identity kept")
         ax.set_xlabel("Strength")
         title(0.05, 2.9 + middle, "D  What the judge answers, per attribute, at strength 1")
         draw_changes(place(0.95, 3.2 + middle, 6.0, 1.6), changes)
-        handles = [Line2D([], [], label=plots.METHOD_LABELS[m], **looks(m, lw=2, marker="")) for m in methods]
-        plain = {"color": plots.GREY, "ls": "none", "ms": 4}
+        handles = [Line2D([], [], label=figures.METHOD_LABELS[m], **looks(m, lw=2, marker="")) for m in methods]
+        plain = {"color": plots.GRAY, "ls": "none", "ms": 4}
         handles += [Line2D([], [], label="added", marker="o", **plain), Line2D([], [], label="taken away", marker="o", mfc="white", **plain), Line2D([], [], label="shuffled annotations (C)", marker="x", **plain)]
         fig.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.95 / width, 1 - (3.18 + middle) / height), ncols=5, borderaxespad=0, handletextpad=0.3, columnspacing=1.2)
-        fig.text(0.05 / width, 0.06 / height, note(), fontsize=6, color=plots.GREY, va="bottom")
+        fig.text(0.05 / width, 0.06 / height, note(), fontsize=6, color=plots.GRAY, va="bottom")
     return fig
 
 
@@ -465,7 +467,7 @@ def draw_why_not():
         ax = fig.subplots()
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_color(plots.FAINT)
-        plots.draw_reason(ax, reason)
+        figures.draw_reason(ax, reason)
     return fig
 
 
@@ -480,11 +482,11 @@ fig
 # %%
 if moves is not None:
     print(sc.claims_text([], "C20", tables={"fig14_latent_algebra": moves.to_dict("records")}))
-    for method in plots.in_order(about["networks"]):
+    for method in figures.in_order(about["networks"]):
         own = changes[(changes.method == method) & (changes.vectors == "annotated")]
         assert own.follows.sum() == sum(added > 0 > taken for added, taken in sc.attribute_changes(moves.to_dict("records"), method))
         mine = strengths[(strengths.method == method) & (strengths.strength == 1)].set_index("vectors").loc["annotated"]
-        print(f"{plots.METHOD_LABELS[method]}: at strength 1 the accuracy of the target is {mine.target_accuracy:.1%}, and {mine.own_nearest:.1%} keep their identity")
+        print(f"{figures.METHOD_LABELS[method]}: at strength 1 the accuracy of the target is {mine.target_accuracy:.1%}, and {mine.own_nearest:.1%} keep their identity")
 
 # %% [markdown]
 # ## Write

@@ -19,15 +19,16 @@
 #
 # > What the UMAP loss of all rows adds to a classifier that has few labels.
 #
-# Two classifiers have the same network and the same labels. One has nothing else. The other pays, besides, for every edge of the data's neighbour graph that it pulls apart: it learns from all rows, labelled or not. The graph is that of the pixels, Euclidean, and of the known labels: edges
+# Two classifiers have the same network and the same labels. One has nothing else. The other pays, besides, for every edge of the data's neighbor graph that it pulls apart: it learns from all rows, labeled or not. The graph is that of the pixels, Euclidean, and of the known labels: edges
 # between rows with different labels are cut, as in the original.
 
 # %%
 from dataclasses import replace
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
-from pumap import scorecard as sc
+from pumap.paper import figures
+from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -54,21 +55,21 @@ print(found)
 # %%
 curves = replace(found, cells=tuple(c for c in found.cells if c.kind == "ssl"), records=[r for r in found.records if ex.cell_of(r).kind == "ssl"])
 pictures = {r["cell"]["dataset"]: ex.read_embedding(r, found.results) for r in found.records if ex.cell_of(r).kind == "embedding"}
-table = plots.ssl_table(curves.records, sc.published_accuracies())
-plots.check_ssl_table(table, curves)
+table = figures.ssl_table(curves.records, sc.published_accuracies())
+figures.check_ssl_table(table, curves)
 
 # %% [markdown]
 # ## Figure 15
 #
 # Labels are counted *per class* (the paper's axis says "training examples"). Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. The paper has the whole network and up to 60,000 rows; so compare the
-# distance between the two curves with that of the paper's two, not their heights. In the corner of a panel is, as in the paper, the 2-D UMAP of the pixels, here in the colours of the true classes: a graph helps as far as neighbours are of one class.
+# distance between the two curves with that of the paper's two, not their heights. In the corner of a panel is, as in the paper, the 2-D UMAP of the pixels, here in the colors of the true classes: a graph helps as far as neighbors are of one class.
 
 # %%
-fig = plots.label_curves(curves.records, sc.published_accuracies(), curves.missing, pictures)
+fig = figures.label_curves(curves.records, sc.published_accuracies(), curves.missing, pictures)
 fig
 
 # %% [markdown]
-# The paper finds that on MNIST and Fashion-MNIST the UMAP loss helps, most where labels are few, and that on CIFAR10 it harms: there neighbours in pixels are often of different classes. In this profile:
+# The paper finds that on MNIST and Fashion-MNIST the UMAP loss helps, most where labels are few, and that on CIFAR10 it harms: there neighbors in pixels are often of different classes. In this profile:
 
 # %%
 print("with the UMAP loss minus without:", sc.gain_text(sc.gains(curves.records, "umap_euclidean", "baseline")))

@@ -19,13 +19,14 @@
 #
 # > Whether the UMAP loss still adds something where images are augmented.
 #
-# An augmentation moves, turns and recolours an image and keeps its label: out of four labelled images it makes many. It says which changes do not matter; the UMAP loss says which images belong together. Here the classifier has the one, or both: then both ends of each edge
+# An augmentation moves, turns and recolors an image and keeps its label: out of four labeled images it makes many. It says which changes do not matter; the UMAP loss says which images belong together. Here the classifier has the one, or both: then both ends of each edge
 # are augmented, too. (The original's augmentation of MNIST is applied to ten images out of eleven without the UMAP loss and to one out of eleven with it, by a slip; here it is the same with both.)
 
 # %%
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
-from pumap import scorecard as sc
+from pumap.paper import figures
+from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -48,8 +49,8 @@ found = ex.gather("fig16", profile, results_dir, data_dir, stand_ins, run_missin
 print(found)
 
 # %%
-table = plots.ssl_table(found.records, sc.published_accuracies())
-plots.check_ssl_table(table, found)
+table = figures.ssl_table(found.records, sc.published_accuracies())
+figures.check_ssl_table(table, found)
 
 # %% [markdown]
 # ## Figure 16
@@ -57,7 +58,7 @@ plots.check_ssl_table(table, found)
 # Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. Labels are per class.
 
 # %%
-fig = plots.label_curves(found.records, sc.published_accuracies(), found.missing)
+fig = figures.label_curves(found.records, sc.published_accuracies(), found.missing)
 fig
 
 # %% [markdown]

@@ -25,8 +25,9 @@
 # %%
 import numpy as np
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
+from pumap.paper import figures
 from pumap.metrics import silhouette
 
 # %% [markdown]
@@ -60,7 +61,7 @@ for record in found.records:
     cell = record["cell"]
     read = ex.read_last_layer if "n_labels" in cell else ex.read_embedding
     panels.setdefault(cell["dataset"], {})[cell.get("n_labels", "pixels")] = read(record, found.results)
-    titles[cell["dataset"]] = plots.record_title(record)
+    titles[cell["dataset"]] = figures.record_title(record)
 
 # %% [markdown]
 # The pixels' UMAP may be of more rows than the classifier was trained on; the first of both are the same rows. So it is cut to them, and the labels must agree.
@@ -79,7 +80,7 @@ for row in panels.values():
 # Upper row: true classes; lower row: predicted ones. Points with a black edge had a label; where a quarter of all or more had one, none is marked. Each panel is turned, mirrored and scaled to lie over the UMAP of the pixels as well as it can.
 
 # %%
-fig = plots.last_layer_grid(panels, titles)
+fig = figures.last_layer_grid(panels, titles)
 fig
 
 # %% [markdown]

@@ -19,15 +19,16 @@
 #
 # > The UMAP loss on a graph that the classifier draws itself, and the accuracies of all six methods.
 #
-# Neighbours in pixels are not always of one class. So here the graph is of what the classifier's last layer reads, drawn anew as the training goes on: rows that look alike *to the network* are neighbours. Alone, so the paper argues, this confirms what the network has decided already. With augmentation
+# Neighbors in pixels are not always of one class. So here the graph is of what the classifier's last layer reads, drawn anew as the training goes on: rows that look alike *to the network* are neighbors. Alone, so the paper argues, this confirms what the network has decided already. With augmentation
 # there is something to learn: the two ends of an edge must fall together although both were changed.
 
 # %%
 from IPython.display import Markdown
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
-from pumap import scorecard as sc
+from pumap.paper import figures
+from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -58,15 +59,15 @@ print(found)
 # more labels than ours in the smaller profiles. Where `stand_in` names other data than the paper's, compare the methods with each other only.
 
 # %%
-table = plots.ssl_table(found.records, sc.published_accuracies())
+table = figures.ssl_table(found.records, sc.published_accuracies())
 table = table[table.ours.notna()]
-Markdown(plots.to_markdown(table))
+Markdown(figures.to_markdown(table))
 
 # %% [markdown]
 # Every cell is in the table or has a reason, and every number of the paper stands in its own row.
 
 # %%
-plots.check_ssl_table(table, found)
+figures.check_ssl_table(table, found)
 printed = {(line["dataset"], line["method"], line["n_labels"]): float(line["accuracy"]) for line in sc.published("table8")}
 for row in table.itertuples():
     key = (row.dataset, row.method, str(row.n_labels))
@@ -79,7 +80,7 @@ for row in table.itertuples():
 
 # %%
 shown = [record for record in found.records if record["cell"]["method"] in ex.figure("fig18").ssl_methods]
-fig = plots.label_curves(shown, sc.published_accuracies(), found.missing)
+fig = figures.label_curves(shown, sc.published_accuracies(), found.missing)
 fig
 
 # %% [markdown]
@@ -97,5 +98,5 @@ print(sc.claims_text(found.records, "C26", "C27"))
 
 # %%
 if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig18_ssl_learned"), *plots.save_table(table, f"{save_to}/table08")):
+    for path in (*plots.save_figure(fig, f"{save_to}/fig18_ssl_learned"), *figures.save_table(table, f"{save_to}/table08")):
         print(path)

@@ -26,9 +26,10 @@
 import pandas as pd
 from IPython.display import Markdown
 
-from pumap import datasets, plots
-from pumap import experiments as ex
-from pumap import scorecard as sc
+from pumap import plots
+from pumap.paper import datasets, figures
+from pumap.paper import experiments as ex
+from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
@@ -53,7 +54,7 @@ print(f"profile {profile}: {', '.join(names.values())}")
 # %% [markdown]
 # ## Loading
 #
-# One data set after the other: what is kept of each is its numbers of rows and, for the picture, a few rows. The whole of CelebAMask-HQ would fill 6 GB. Where a licence says that copies may not be passed on, no
+# One data set after the other: what is kept of each is its numbers of rows and, for the picture, a few rows. The whole of CelebAMask-HQ would fill 6 GB. Where a license says that copies may not be passed on, no
 # row is kept at all: this figure will be passed on.
 
 # %%
@@ -61,7 +62,7 @@ def looked_at(name):
     "A data set's numbers of rows, shape and title, and up to 3,000 training rows or a sentence in their place."
     data = datasets.load(name, data_dir or None)
     told = {"data": ex.title_of(data.title, data.stand_in_for), "shape": "x".join(map(str, data.shape)), "n_train": len(data.y_train), "n_valid": len(data.y_valid), "n_test": len(data.y_test)}
-    if "may not be passed on" in data.licence:
+    if "may not be passed on" in data.license:
         return told, "Photographs of people, which may not be passed on, so none is shown."
     return told, data.X_train[:: max(1, len(data.X_train) // 3000)].copy()
 
@@ -86,7 +87,7 @@ printed = printed.mask(printed == "")  # not given
 table = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=["data", "shape", "n_train", "n_valid", "n_test"])
 table = table.astype({column: "Int64" for column in ("n_train", "n_valid", "n_test")})
 table = printed.join(table).rename_axis("dataset").reset_index()
-Markdown(plots.to_markdown(table))
+Markdown(figures.to_markdown(table))
 
 # %% [markdown]
 # Where it is the paper's own data set, each number is the paper's when rounded as there. Retina is the exception: the paper has exchanged two of its numbers and mistyped one of them (4.81K for 4,481 rows). Our
@@ -115,7 +116,7 @@ for dataset in captions:
     if "shape" in rows[dataset]:
         captions[dataset] += f"\n{rows[dataset]['shape']}, {rows[dataset]['n_train']:,} rows"
 
-fig = plots.example_grid(shown, captions)
+fig = figures.example_grid(shown, captions)
 fig
 
 # %%
@@ -129,5 +130,5 @@ assert len(fig.axes) == len(asked) and len(drawn) == sum(not isinstance(example,
 
 # %%
 if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/table01_datasets"), *plots.save_table(table, f"{save_to}/table01")):
+    for path in (*plots.save_figure(fig, f"{save_to}/table01_datasets"), *figures.save_table(table, f"{save_to}/table01")):
         print(path)

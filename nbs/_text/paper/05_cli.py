@@ -20,7 +20,7 @@
 # > `pumap list`, `pumap run`, `pumap report`, `pumap data`: the paper from a terminal.
 
 # %%
-#| default_exp cli
+#| default_exp paper.cli
 
 # %%
 #| hide
@@ -42,8 +42,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-from pumap import experiments as ex
-from pumap import scorecard as sc
+from pumap.paper import experiments as ex
+from pumap.paper import scorecard as sc
 
 # %%
 #| export
@@ -57,7 +57,7 @@ except ImportError as error:
     raise ImportError(f"The `pumap` command needs {error.name}, which the library does not: pip install 'pumap[paper]'.") from None
 
 # %% [markdown]
-# The commands know nothing about experiments beyond what `pumap.experiments` tells them. Results go to standard output, warnings and errors to standard error, one line each.
+# The commands know nothing about experiments beyond what `pumap.paper.experiments` tells them. Results go to standard output, warnings and errors to standard error, one line each.
 
 # %%
 #| export
@@ -158,7 +158,7 @@ def data_sets(
     data: DataOption = None,
 ) -> int:
     "Where each data set comes from, whether it is here, its checksum; fetches those that are named."
-    from pumap import datasets
+    from pumap.paper import datasets
 
     check_data(data)
     known = datasets.names()
@@ -213,12 +213,14 @@ def report_table(
 @app.command()
 def report(profile: ProfileOption = "quick", as_json: JsonOption = False, results: ResultsOption = None) -> int:
     "The scorecard: each number of tables 2 to 8 beside ours, and each claim of the paper. Also written to scorecard.json, scorecard.md and scorecard.html."
+    from pumap.core import write_atomic
+
     ex.profile(profile)
     folder = folder_of(profile, results)
     card = sc.scorecard(profile, folder)
-    ex.write_atomic(folder / "scorecard.json", (json.dumps(card, indent=1) + "\n").encode())
-    ex.write_atomic(folder / "scorecard.md", sc.scorecard_markdown(card).encode())
-    ex.write_atomic(folder / "scorecard.html", sc.scorecard_html(card, sc.pictures_of(folder)).encode())
+    write_atomic(folder / "scorecard.json", (json.dumps(card, indent=1) + "\n").encode())
+    write_atomic(folder / "scorecard.md", sc.scorecard_markdown(card).encode())
+    write_atomic(folder / "scorecard.html", sc.scorecard_html(card, sc.pictures_of(folder)).encode())
     if as_json:
         print_json(card)
         return 0
@@ -282,7 +284,7 @@ def print_plan(
     stand_ins: bool,  # may stand-in data be used?
 ):
     "What `run` would do, one line per cell; touches nothing."
-    from pumap.datasets import DATASETS
+    from pumap.paper.datasets import DATASETS
 
     size = ex.profile(profile)
     say(f"profile {profile}: {size.title}; results in {ex.portable(results)}")
@@ -313,7 +315,7 @@ def absent_data(
     stand_ins: bool,  # may stand-in data be used?
 ) -> dict:  # data set -> why it cannot be had
     "Looks for each data set, fetches it if needed, and returns those that cannot be had."
-    from pumap import datasets
+    from pumap.paper import datasets
 
     absent = {}
     for name in dict.fromkeys(cell.dataset for cell in cells):
@@ -464,7 +466,7 @@ def snakemake_command(
 ) -> list:  # of str
     "The command that runs the Snakefile, in this same Python."
     snakefile = ex.root() / "nbs" / "paper" / "Snakefile"
-    start = "from pumap.cli import snakemake; snakemake()"
+    start = "from pumap.paper.cli import snakemake; snakemake()"
     options = ["--nolock", "--ignore-incomplete", "--keep-incomplete", "--keep-going", "--rerun-triggers", "mtime", "--scheduler", "greedy"]
     options += ["--forcerun", *map(str, redraw)] if redraw else []
     where = ["--snakefile", str(snakefile), "--directory", str(results / "cells"), "--configfile", str(results / "cells" / "run.json")]
@@ -495,11 +497,13 @@ def start_snakemake(
     extra: list,  # more arguments for Snakemake
 ):  # subprocess.Popen
     "Starts Snakemake in the background; what it says goes to cells/snakemake.log."
+    from pumap.core import write_atomic
+
     cores, threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 1
     if not runs_elsewhere(extra):
         jobs = jobs or min(4, cores)
         threads = max(1, cores // jobs)
-    ex.write_atomic(results / "cells" / "run.json", json.dumps(config | {"threads": threads}, indent=1).encode())
+    write_atomic(results / "cells" / "run.json", json.dumps(config | {"threads": threads}, indent=1).encode())
     path = os.pathsep.join(filter(None, [str(ex.root()), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {RUN_VARIABLE: run_name(), "PYTHONPATH": path}
     environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # cells that run at the same time share a GPU
@@ -826,7 +830,7 @@ def pumap(*arguments):
     "Exit code, standard output and standard error of the command."
     import pumap
 
-    command = [sys.executable, "-c", "from pumap.cli import main; main()", *arguments]
+    command = [sys.executable, "-c", "from pumap.paper.cli import main; main()", *arguments]
     environment = os.environ | {"PYTHONPATH": str(Path(pumap.__file__).parents[1])}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     return done.returncode, done.stdout, done.stderr

