@@ -35,7 +35,7 @@
 #
 # ```sh
 # make figures     # every figure and table, from data that come with scikit-learn -> figures/quick/ (up to 20 minutes on two cores)
-# make test        # checks the exports, runs the tests, then every notebook
+# make test        # checks the exports, runs the tests and every notebook; ARGS='-m quick' for the quick ones
 # ```
 #
 # Each sets up all it needs in `.venv/` (the first time: some minutes and 3 GB); a second call is quick. `figures/quick/` then holds the pictures, the tables, and
@@ -49,7 +49,13 @@
 # %% [markdown]
 # ## A minute of the library
 #
-# `pip install -e .` in the clone brings the library alone.
+# Install the library in the clone, with one backend:
+#
+# ```sh
+# pip install -e '.[tensorflow]'    # or '.[jax]', or '.[torch]'
+# ```
+#
+# If several backends are installed, `KERAS_BACKEND` selects one; by default the first of the three is used. A saved model loads under any of them.
 
 # %%
 from sklearn.datasets import load_digits
@@ -71,8 +77,18 @@ from sklearn.neighbors import KNeighborsClassifier
 assert KNeighborsClassifier(5).fit(z, y[:1500]).score(z_new, y[1500:]) > 0.8
 
 # %% [markdown]
-# `n_training_epochs` is the effort: passes over the edges of the graph. `solver="fast"` is the default, `solver="paper"` the original's loop, step for step; `early_stopping=True` ends a fit when held-out rows no longer gain. `encoder` is a
-# name (`"mlp"`, `"conv28"`, `"conv32"`, `"song"`, `"munit"`), a Keras model, or a function that builds one; `decoder="mlp"` adds `inverse_transform` and leaves the embedding as it is, `autoencoder_loss=True` trains the two jointly. A fitted model goes to one file and comes back in any other process:
+# The main parameters:
+#
+# | parameter | effect |
+# |---|---|
+# | `n_training_epochs` | epochs over the edges of the graph; may be a fraction |
+# | `solver` | `"fast"` (default), or `"paper"`: the original training loop, step for step |
+# | `early_stopping=True` | stops training when the loss on held-out rows no longer falls |
+# | `encoder` | a name (`"mlp"`, `"conv28"`, `"conv32"`, `"song"`, `"munit"`), a Keras model, or a function that builds one |
+# | `decoder="mlp"` | adds `inverse_transform`; the embedding stays the same |
+# | `autoencoder_loss=True` | trains encoder and decoder jointly |
+#
+# `save` writes a fitted model to one file, which `load` reads in any process:
 
 # %%
 import tempfile
@@ -86,37 +102,48 @@ assert (again.transform(X[1500:]) == z_new).all()
 # %% [markdown]
 # ## The notebooks
 #
-# Read them in this order; each exports the module of its name.
+# Read them in this order. Each exports the module of the same name.
 #
 # | notebook | what it is about |
 # |---|---|
-# | [00_datasets](00_datasets.ipynb) | named data, the paper's splits, where the files come from |
-# | [01_graph](01_graph.ipynb) | neighbours, membership strengths, drawing edges; dynamic time warping |
-# | [02_losses](02_losses.ipynb) | the UMAP cross entropy in three forms, and what sets them apart; the losses of autoencoders and parametric t-SNE |
-# | [03_networks](03_networks.ipynb) | the paper's encoders and decoders, and the door for others |
-# | [04_training](04_training.ipynb) | the loops, the fast one among them, and the record they leave |
-# | [05_parametric_umap](05_parametric_umap.ipynb) | the estimator |
-# | [06_baselines](06_baselines.ipynb) | nine other methods, from PCA to parametric t-SNE, behind one interface |
-# | [07_metrics](07_metrics.ipynb) | trustworthiness, neighbour accuracy, silhouette, clustering, reconstruction |
-# | [08_semisupervised](08_semisupervised.ipynb) | a classifier from a few labels and the graph of all rows |
-# | [09_experiments](09_experiments.ipynb) | profiles; one cell of the grid, one record |
-# | [09_scorecard](09_scorecard.ipynb) | the paper's numbers, claims and errors beside ours |
-# | [10_plots](10_plots.ipynb) | one style, panels, the paper's numbers beside ours |
-# | [11_cli](11_cli.ipynb) | the `pumap` command |
+# | [00_core](00_core.ipynb) | random generators, input checks, model files, atomic writes |
+# | [01_graph](01_graph.ipynb) | nearest neighbors, membership strengths, batches of edges |
+# | [02_losses](02_losses.ipynb) | the UMAP cross entropy in three forms; the losses of autoencoders and parametric t-SNE |
+# | [03_networks](03_networks.ipynb) | encoders and decoders by name, and networks of your own |
+# | [04_backend](04_backend.ipynb) | one gradient step on TensorFlow, JAX or PyTorch |
+# | [05_training](05_training.ipynb) | rows, loss history, early stopping, the paper's training loop |
+# | [06_fast_solver](06_fast_solver.ipynb) | the default training loop, part by part |
+# | [07_parametric_umap](07_parametric_umap.ipynb) | the estimator |
+# | [08_semisupervised](08_semisupervised.ipynb) | a classifier trained on a few labels and on the graph of all rows |
+# | [09_baselines](09_baselines.ipynb) | nine other methods, from PCA to parametric t-SNE, with one interface |
+# | [10_metrics](10_metrics.ipynb) | trustworthiness, neighbor accuracy, silhouette, clustering, reconstruction |
+# | [11_plots](11_plots.ipynb) | pictures of embeddings and networks in one style |
 #
-# Tutorials, each of which takes files of your own in place of the digits, and benchmarks:
+# The second half, `pumap.paper`, reproduces the paper.
 #
 # | notebook | what it is about |
 # |---|---|
-# | [quickstart](tutorials/quickstart.ipynb) | fit, look, embed new rows, keep the model; what the main parameters do |
-# | [own_encoder](tutorials/own_encoder.ipynb) | a network of your own, and the way back from the embedding |
-# | [big_data](tutorials/big_data.ipynb) | rows that stay on disk, a graph that is kept, effort, learning from a part |
-# | [semi_supervised](tutorials/semi_supervised.ipynb) | a classifier from few labels and many rows |
-# | [training_speed](benchmarks/training_speed.ipynb), [inference](benchmarks/inference.ipynb), [memory](benchmarks/memory.ipynb) | speed and memory beside umap-learn |
+# | [00_songs](paper/00_songs.ipynb) | spectrograms, and dynamic time warping between them |
+# | [01_datasets](paper/01_datasets.ipynb) | named data, the paper's splits, where the files come from |
+# | [02_experiments](paper/02_experiments.ipynb) | profiles; one cell of the grid, one record |
+# | [03_scorecard](paper/03_scorecard.ipynb) | the paper's numbers, claims and errors next to ours |
+# | [04_figures](paper/04_figures.ipynb) | panels and tables of the paper's figures |
+# | [05_cli](paper/05_cli.ipynb) | the `pumap` command |
+#
+# The tutorials run on digits or on your own files. The benchmarks measure time, memory and quality.
+#
+# | notebook | what it is about |
+# |---|---|
+# | [quickstart](tutorials/quickstart.ipynb) | fit, plot, embed new rows, save the model; the main parameters |
+# | [own_encoder](tutorials/own_encoder.ipynb) | a network of your own, and reconstruction with a decoder |
+# | [big_data](tutorials/big_data.ipynb) | memory-mapped rows, a saved graph, training time, training on a sample |
+# | [semi_supervised](tutorials/semi_supervised.ipynb) | a classifier trained on few labels and many rows |
+# | [training_speed](benchmarks/training_speed.ipynb), [inference](benchmarks/inference.ipynb), [memory](benchmarks/memory.ipynb) | speed and memory compared with umap-learn |
 # | [scaling](benchmarks/scaling.ipynb) | seconds and bytes per row, up to a million rows |
-# | [dtw](benchmarks/dtw.ipynb) | exact neighbours by dynamic time warping, beside the recursion for every pair |
-# | [ssl_step](benchmarks/ssl_step.ipynb) | what the UMAP loss costs a classifier, step by step |
-# | [gaps](benchmarks/gaps.ipynb) | where a number is far from the paper's: one suspect at a time |
+# | [dtw](benchmarks/dtw.ipynb) | exact nearest neighbors under dynamic time warping, compared with computing every pair |
+# | [ssl_step](benchmarks/ssl_step.ipynb) | time that the UMAP loss adds to a training step of a classifier |
+# | [backends](benchmarks/backends.ipynb), [gpu](benchmarks/gpu.ipynb) | TensorFlow, JAX and PyTorch: time, memory and quality; both solvers on a GPU |
+# | [gaps](benchmarks/gaps.ipynb) | numbers far from the paper's: possible causes, one at a time |
 #
 # ## Figure, notebook, command
 #
@@ -128,8 +155,8 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | Figure 3: moons with three labels per class | [fig03_moons_ssl](paper/fig03_moons_ssl.ipynb), [executed](../figures/laptop/fig03_moons_ssl.ipynb) | `pumap run fig03 --profile laptop` |
 # | Figure 4: projections | [fig04_projections](paper/fig04_projections.ipynb), [executed](../figures/laptop/fig04_projections.ipynb) | `pumap run fig04 --profile laptop --stand-ins` |
 # | Figure 5, Table 2: trustworthiness | [fig05_trustworthiness](paper/fig05_trustworthiness.ipynb), [executed](../figures/laptop/fig05_trustworthiness.ipynb) | `pumap run fig05 table2 --profile laptop --stand-ins` |
-# | Figure 6, Table 3: accuracy of the nearest neighbour | [fig06_knn1](paper/fig06_knn1.ipynb), [executed](../figures/laptop/fig06_knn1.ipynb) | `pumap run fig06 table3 --profile laptop --stand-ins` |
-# | Figure 7, Table 4: accuracy of five neighbours | [fig07_knn5](paper/fig07_knn5.ipynb), [executed](../figures/laptop/fig07_knn5.ipynb) | `pumap run fig07 table4 --profile laptop --stand-ins` |
+# | Figure 6, Table 3: accuracy of the nearest neighbor | [fig06_knn1](paper/fig06_knn1.ipynb), [executed](../figures/laptop/fig06_knn1.ipynb) | `pumap run fig06 table3 --profile laptop --stand-ins` |
+# | Figure 7, Table 4: accuracy of five neighbors | [fig07_knn5](paper/fig07_knn5.ipynb), [executed](../figures/laptop/fig07_knn5.ipynb) | `pumap run fig07 table4 --profile laptop --stand-ins` |
 # | Figure 8, Table 5: silhouette of the classes | [fig08_silhouette](paper/fig08_silhouette.ipynb), [executed](../figures/laptop/fig08_silhouette.ipynb) | `pumap run fig08 table5 --profile laptop --stand-ins` |
 # | Figure 9, Table 6: clusters and labels | [fig09_clustering](paper/fig09_clustering.ipynb), [executed](../figures/laptop/fig09_clustering.ipynb) | `pumap run fig09 table6 --profile laptop --stand-ins` |
 # | Figure 10: training curves | [fig10_training_curves](paper/fig10_training_curves.ipynb), [executed](../figures/laptop/fig10_training_curves.ipynb) | `pumap run fig10 --profile laptop --stand-ins` |
@@ -149,7 +176,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # A *run* below is one method on one data set, with one number of dimensions and one seed: a cell of the grid, with one record, and an executed notebook that stays on your machine. *UMAP (TF)* is UMAP without a network, its coordinates trained in TensorFlow; *P. UMAP* is parametric UMAP, *P. t-SNE* parametric t-SNE; *UMAP/AE* trains
 # an encoder and a decoder on both losses, *P. UMAP + dec.* gives P. UMAP a decoder that leaves the embedding as it is. *Single cells* are the retina's, or the neurons of worms that stand in for them.
 #
-# A *profile* sets the sizes, how long a network is trained, by which of the two solvers and in what steps; what is trained and how it is measured is the same in all. (With few labels the small profiles also have a network of another form, which [09_experiments](09_experiments.ipynb) tells.)
+# A *profile* sets the sizes, how long a network is trained, by which of the two solvers and in what steps; what is trained and how it is measured is the same in all. (With few labels the small profiles also have a network of another form, which [02_experiments](paper/02_experiments.ipynb) tells.)
 #
 # | profile | data | for |
 # |---|---|---|
@@ -182,11 +209,11 @@ assert (again.transform(X[1500:]) == z_new).all()
 # have been made: in 2-D all methods on all seven data sets (with stand-ins where the scorecard says so), three seeds each on MNIST, Fashion-MNIST and single cells; in 64-D all that the paper has, on its five data sets. Figures 4 to 9 and 13 and
 # Tables 2 to 7 are drawn from them.
 #
-# Of the 172 numbers that the paper has for these two data sets in Tables 2 to 7, 141 are within the scorecard's limits: 0.02 for trustworthiness, 0.05 for other scores, a tenth of the paper's value for errors of reconstructions. Outside are ten of the 90 trustworthinesses and neighbour accuracies: in 2-D, the trustworthiness of AE, parametric t-SNE, UMAP/AE and VAE on MNIST (by 0.026 to 0.039) and AE's accuracies on both; in 64-D, AE and VAE's nearest neighbour on Fashion-MNIST.
+# Of the 172 numbers that the paper has for these two data sets in Tables 2 to 7, 141 are within the scorecard's limits: 0.02 for trustworthiness, 0.05 for other scores, a tenth of the paper's value for errors of reconstructions. Outside are ten of the 90 trustworthinesses and neighbor accuracies: in 2-D, the trustworthiness of AE, parametric t-SNE, UMAP/AE and VAE on MNIST (by 0.026 to 0.039) and AE's accuracies on both; in 64-D, AE and VAE's nearest neighbor on Fashion-MNIST.
 # Of the other 21, 19 are of networks that were trained for a sixth of the paper's passes or fewer: errors of AE, VAE and UMAP/AE, and the silhouettes and clusters of these and of P. UMAP. Those of P. UMAP and UMAP/AE on MNIST are 0.09 to 0.12 below the paper's; with the MLP and 1.5 passes the silhouettes in 64-D come within 0.04 of them ([benchmarks/gaps](benchmarks/gaps.ipynb)). The last two are t-SNE's clusters on MNIST, of which more below, and UMAP's way back on Fashion-MNIST, which has a smaller error than the paper's.
 #
-# Of the accuracies the largest difference is that of AE in 2-D, trained for 5 passes in place of 50: its nearest neighbour is 0.08 below the paper's on MNIST, 0.06 on Fashion-MNIST (means of three seeds). The short training explains it on MNIST: with seed 0, twenty passes reach 0.783, which is 0.018 above the paper; on Fashion-MNIST it explains at least half: ten passes go half the way.
-# In 64-D the nearest neighbour of AE and VAE on Fashion-MNIST is 0.06 and 0.05 below the paper's after 5 passes, and 0.031 and 0.027 after ten, which is about half the way for both.
+# Of the accuracies the largest difference is that of AE in 2-D, trained for 5 passes in place of 50: its nearest neighbor is 0.08 below the paper's on MNIST, 0.06 on Fashion-MNIST (means of three seeds). The short training explains it on MNIST: with seed 0, twenty passes reach 0.783, which is 0.018 above the paper; on Fashion-MNIST it explains at least half: ten passes go half the way.
+# In 64-D the nearest neighbor of AE and VAE on Fashion-MNIST is 0.06 and 0.05 below the paper's after 5 passes, and 0.031 and 0.027 after ten, which is about half the way for both.
 #
 # Clusters are sought among the first 10,000 rows. For t-SNE on MNIST that explains the whole difference: they agree with the labels by 0.705, among all rows by 0.771, in the paper by 0.770. All this is in [benchmarks/gaps](benchmarks/gaps.ipynb), which also tries other choices for parametric t-SNE, AE and VAE.
 #
@@ -201,7 +228,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | claims | why not here |
 # |---|---|
 # | C13, C14, C16: speed beside UMAP and PCA | The paper has a GPU. On this CPU a convolutional network takes 118 to 129 times as long as PCA to embed rows and 277 to 282 times to reconstruct them, where ten times is allowed; UMAP takes 5 and 7 times as long as the network, t-SNE 98 and 138 times, where a hundred is asked. Such a network multiplies 5.4 million numbers to embed a row and 36 million to reconstruct it; even at the full speed of the machine's matrix product that is 87 and 78 times PCA's time ([benchmarks/inference](benchmarks/inference.ipynb), a run of its own, in which the ratios were 145 and 104). With the MLP, C13 and C14 hold on each data set, C16 on two of three. |
-# | C04: neighbours of UMAP and t-SNE beside PCA, AE and VAE | On songs alone: on those of Bengalese finches, which stand in, the last three find a neighbour of the right kind for 0.88 on average, which is 0.097 below the others (0.078 with five neighbours: these have 0.98), where the rule asks for 0.1. AE has 0.95, VAE 0.94, PCA 0.75; on the paper's songs 0.87, 0.73 and 0.63. (A later run in the authors' own notebooks has 0.91 for VAE.) |
+# | C04: neighbors of UMAP and t-SNE beside PCA, AE and VAE | On songs alone: on those of Bengalese finches, which stand in, the last three find a neighbor of the right kind for 0.88 on average, which is 0.097 below the others (0.078 with five neighbors: these have 0.98), where the rule asks for 0.1. AE has 0.95, VAE 0.94, PCA 0.75; on the paper's songs 0.87, 0.73 and 0.63. (A later run in the authors' own notebooks has 0.91 for VAE.) |
 # | C08: silhouette in 64-D | Holds on MNIST, Fashion-MNIST and songs. On CIFAR10 parametric t-SNE's is above that of the UMAP methods, as in the paper's own table. On single cells PCA has a silhouette of 0.06 (0.42 on the paper's, for which these neurons of worms stand in), that of parametric t-SNE is 0.13, more than the 0.05 above PCA's that the rule allows. |
 # | C25: augmentation and the UMAP loss on CIFAR10 | With an eighth of the filters and a quarter of the pixels no difference is larger than the noise. Whether the claim or the size is at fault is not known; more steps or a wider network can be tried with the `changes` of [cell_ssl](paper/cell_ssl.ipynb). |
 # | C26: the learned graph without augmentation | Where the graph is that of the classifier's own layer in place of the pixels', it adds 0.0052 on average; the rule asks for at most half of what it adds beside augmentation, which is 0.0053. Both are small beside the deviations over the seeds, which go up to 0.04. |
@@ -219,7 +246,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # ## Speed
 #
 # Fashion-MNIST, 50,000 rows, two cores, from a given graph to the trained network ([benchmarks/training_speed](benchmarks/training_speed.ipynb)). Each run was a process of its own, one after the other, with other work of the lowest priority on the machine.
-# With the multilayer perceptron the numbers are medians of three runs (of one with `solver="paper"`), with the convolutional network they are of one, in which the layout it learns from used both cores, as it does without a seed. Cross entropy is over a million pairs, trustworthiness within 3,000 rows, accuracy that of five neighbours on the 10,000 test rows.
+# With the multilayer perceptron the numbers are medians of three runs (of one with `solver="paper"`), with the convolutional network they are of one, in which the layout it learns from used both cores, as it does without a seed. Cross entropy is over a million pairs, trustworthiness within 3,000 rows, accuracy that of five neighbors on the 10,000 test rows.
 #
 # | | seconds | cross entropy | trustworthiness | test accuracy | peak memory |
 # |---|---|---|---|---|---|
@@ -233,7 +260,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | pumap, convolutional network, 0.12 passes | 320 | 0.529 | 0.974 | 0.740 | 1.8 GiB |
 #
 # The cross entropy of umap-learn's run is reached 18.6 times sooner (15.8 to 18.8). A cross entropy within 3% of that of the layout without a network takes 0.9 times the layout's seconds, if the effort is chosen for it: the learning rate falls to zero within any effort, so that a short run ends better than a long one is after the same time. On the way of one run at the default effort, in Figure 10, it takes 1.64 times the layout's seconds. With the convolutional network, what umap-learn has after half an hour is reached 7.7 times
-# sooner: after 235 s, read off between the two efforts. Most of that is learned from umap-learn's own layout, by regression with batch normalisation, which is folded away at the end. [The picture](../figures/laptop/benchmark_training_speed.png) has curves that were measured on 4,000 edges, a tenth of what the notebook takes now; the signs at their ends are those of the table.
+# sooner: after 235 s, read off between the two efforts. Most of that is learned from umap-learn's own layout, by regression with batch normalization, which is folded away at the end. [The picture](../figures/laptop/benchmark_training_speed.png) has curves that were measured on 4,000 edges, a tenth of what the notebook takes now; the signs at their ends are those of the table.
 #
 # New rows: 10,000 of them in 14 ms (scikit-learn's PCA: 3.6 ms; umap-learn's ParametricUMAP: 189 ms), one of them in 0.4 ms (37 ms)
 # ([benchmarks/inference](benchmarks/inference.ipynb)).
@@ -245,10 +272,10 @@ assert (again.transform(X[1500:]) == z_new).all()
 # %% [markdown]
 # ## Elsewhere
 #
-# **A GPU.** `pip install -e '.[paper,gpu]'` brings TensorFlow with CUDA; `pumap run all --profile paper` then runs the original sizes. The code is the same.
+# **A GPU.** `pip install -e '.[paper,tensorflow-gpu]'` brings TensorFlow with CUDA, `'.[jax-gpu]'` JAX; `pumap run all --profile paper` then runs the original sizes. The code is the same.
 # Nothing has been run on a GPU so far; tests run three steps of every cell without labels of that profile on the CPU, and one of each few-label method.
 #
-# **A cluster.** What follows `--` goes to Snakemake, which runs the cells. For SLURM, fill in the names of your partitions in [paper/profiles/slurm](paper/profiles/slurm/config.yaml), then `pip install -e '.[paper,gpu,slurm]'` and
+# **A cluster.** What follows `--` goes to Snakemake, which runs the cells. For SLURM, fill in the names of your partitions in [paper/profiles/slurm](paper/profiles/slurm/config.yaml), then `pip install -e '.[paper,tensorflow-gpu,slurm]'` and
 # `pumap run all --profile paper -- --workflow-profile slurm`: each cell and each figure is a job, with limits on its memory and time. Tests read these limits in a dry run and send jobs to a stand-in for SLURM; no real cluster has run them so far. Other executors of Snakemake's go the same way.
 #
 # **Data of one's own machine.** `PUMAP_DATA=folder` (or `--data folder`) is looked at first; then the user's cache, Debian's package
@@ -258,4 +285,4 @@ assert (again.transform(X[1500:]) == z_new).all()
 # ## Citing
 #
 # T. Sainburg, L. McInnes, T. Q. Gentner (2021). *Parametric UMAP embeddings for representation and semisupervised learning.* Neural Computation 33(11), 2881-2907.
-# [doi:10.1162/neco_a_01434](https://doi.org/10.1162/neco_a_01434). `CITATION.cff` has it for reference managers. The licence is BSD-3-Clause; [CONTRIBUTING](../CONTRIBUTING.md) says how the house is kept.
+# [doi:10.1162/neco_a_01434](https://doi.org/10.1162/neco_a_01434). `CITATION.cff` has it for reference managers. The license is BSD-3-Clause; [CONTRIBUTING](../CONTRIBUTING.md) says how the house is kept.

@@ -17,9 +17,9 @@
 # %% [markdown]
 # # Dynamic time warping
 #
-# > Exact neighbours among songs: the search with bounds beside the recursion for every pair.
+# > Exact neighbors among songs: the search with bounds beside the recursion for every pair.
 #
-# The paper needed most of an hour on 32 threads for the graph of 24,984 syllables. `dtw_neighbors` leaves out what cannot be a neighbour ([01_graph](../01_graph.ipynb) tells how). How much is that worth on songs, and does it find the same neighbours? What is compared is processor time over all threads, of two compiled functions that share the rows among as many threads.
+# The paper needed most of an hour on 32 threads for the graph of 24,984 syllables. `dtw_neighbors` leaves out what cannot be a neighbor ([paper/00_songs](../paper/00_songs.ipynb) tells how). How much is that worth on songs, and does it find the same neighbors? What is compared is processor time over all threads, of two compiled functions that share the rows among as many threads.
 
 # %%
 from itertools import product
@@ -30,10 +30,10 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from pumap import experiments as ex
-from pumap import plots
-from pumap.datasets import load
-from pumap.graph import dtw_neighbors
+from pumap.paper import experiments as ex
+from pumap.paper import figures
+from pumap.paper.datasets import load
+from pumap.paper.songs import dtw_neighbors
 
 # %% [markdown]
 # ## Parameters
@@ -82,7 +82,7 @@ def all_distances(frames, band):
 # %% [markdown]
 # ## Side by side
 #
-# The neighbours must be the same: the distances of the two agree row by row, and so do the rows that are found, but where two are equally far.
+# The neighbors must be the same: the distances of the two agree row by row, and so do the rows that are found, but where two are equally far.
 
 # %%
 N_NEIGHBORS = 15
@@ -110,10 +110,10 @@ table = pd.DataFrame(
         for n, band, repeat in product(sizes, bands, range(repeats))
     ]
 )
-Markdown(plots.to_markdown(table, digits=3))
+Markdown(figures.to_markdown(table, digits=3))
 
 # %% [markdown]
-# Medians of the repeats. The more rows there are, the nearer is the last neighbour wanted, and the more pairs a bound can rule out.
+# Medians of the repeats. The more rows there are, the nearer is the last neighbor wanted, and the more pairs a bound can rule out.
 
 # %%
 for (n, band), ratios in table.groupby(["n_rows", "band"], sort=False).ratio:
@@ -121,5 +121,5 @@ for (n, band), ratios in table.groupby(["n_rows", "band"], sort=False).ratio:
 
 # %%
 if save_to:
-    for made in plots.save_table(table, f"{save_to}/benchmark_dtw"):
+    for made in figures.save_table(table, f"{save_to}/benchmark_dtw"):
         print(made)

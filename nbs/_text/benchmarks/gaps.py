@@ -28,8 +28,8 @@ import time
 import pandas as pd
 from IPython.display import Markdown
 
-from pumap import experiments as ex
-from pumap import plots
+from pumap.paper import experiments as ex
+from pumap.paper import figures
 
 # %% [markdown]
 # ## Parameters
@@ -120,7 +120,7 @@ for dataset, method, changes in trials:
 # The minutes are of the machine that a line was measured on, with what else it had to do: of two lines they tell little.
 
 # %%
-paper = {(metric, dim): plots.published_means(n, dim) for n, metric in enumerate(ex.METRICS, start=2) for dim in (2, 64)}
+paper = {(metric, dim): figures.published_means(n, dim) for n, metric in enumerate(ex.METRICS, start=2) for dim in (2, 64)}
 cells = list(dict.fromkeys(cells))
 shown = []
 for record in ex.collect(cells, profile, results, data_dir, stand_ins=stand_ins):
@@ -133,7 +133,7 @@ for record in ex.collect(cells, profile, results, data_dir, stand_ins=stand_ins)
 table = pd.DataFrame(shown)
 table[list(ex.METRICS)] = table[list(ex.METRICS)].apply(pd.to_numeric)  # what was not measured, or not published, is NaN
 DIGITS = 5  # the errors of single cells are that small
-Markdown(plots.to_markdown(table, DIGITS))
+Markdown(figures.to_markdown(table, DIGITS))
 
 # %%
 assert len(table) == len(lines) + 2 * len(cells) and not table.duplicated(["dataset", "method", "dim", "what"]).any()
@@ -153,5 +153,5 @@ for (dataset, method, dim), group in rows.items():
 
 # %%
 if save_to:
-    for made in plots.save_table(table.drop(columns="minutes"), f"{save_to}/benchmark_gaps_shown", digits=DIGITS):
+    for made in figures.save_table(table.drop(columns="minutes"), f"{save_to}/benchmark_gaps_shown", digits=DIGITS):
         print(made)

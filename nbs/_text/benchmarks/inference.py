@@ -33,11 +33,12 @@ import pandas as pd
 from IPython.display import Markdown
 from sklearn.decomposition import PCA
 
-from pumap import datasets, plots
-from pumap import experiments as ex
+from pumap.core import write_atomic
+from pumap.paper import datasets, figures
+from pumap.paper import experiments as ex
 from pumap.baselines import make_method
 from pumap.networks import build_decoder, build_encoder
-from pumap.training import encode
+from pumap.training import Rows, encode
 
 # %% [markdown]
 # ## Parameters
@@ -49,9 +50,9 @@ data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the 
 stand_ins = False  # no data set of this notebook has a stand-in
 save_to = ""  # folder for the table; "" writes nothing
 dataset = ""  # "": digits for smoke and quick, else fmnist
-n_new = 10_000  # new rows; with fewer test rows they are repeated
-repeats = 10  # timed calls with all rows
-single_repeats = 200  # timed calls with one row
+n_new = 2_000  # new rows; with fewer test rows they are repeated
+repeats = 3  # timed calls with all rows
+single_repeats = 50  # timed calls with one row
 
 # %%
 dataset = dataset or ("digits" if ex.profile(profile).name in ("smoke", "quick") else "fmnist")
@@ -100,8 +101,8 @@ def measure():
 if times is None:
     times = measure()
     if save_to:
-        ex.write_atomic(kept, times.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
-Markdown(plots.to_markdown(times, digits=3))
+        write_atomic(kept, times.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+Markdown(figures.to_markdown(times, digits=3))
 
 # %%
 assert len(times) == 6 and (times.lowest_ms > 0).all() and (times.lowest_ms <= times.median_ms).all()
@@ -161,7 +162,7 @@ def measure_convolutions():
         ("there", build_encoder("conv28", images.shape[1:], 2), images[few], lambda: pca.transform(flat)),
         ("back", build_decoder("conv28", images.shape[1:], 2), z[few], lambda: pca.inverse_transform(z)),
     ):
-        seconds = ex.time_call(lambda: encode(model, rows, rows.shape[1:]), 5, warmups=1).median / len(rows)
+        seconds = ex.time_call(lambda: encode(model, Rows(rows)), 5, warmups=1).median / len(rows)
         pcas, count = ex.time_call(straight, repeats, warmups=2).median / n_new, multiplications(model)
         lines.append({
             **{"way": way, "multiplications_of_a_row": count, "network_ms_per_1000": 1e6 * seconds, "pca_ms_per_1000": 1e6 * pcas, "times_pca": seconds / pcas},
@@ -174,8 +175,8 @@ def measure_convolutions():
 kept_too = kept.with_stem("benchmark_inference_convolutions")
 convolutions = pd.read_csv(kept_too) if kept_too.is_file() else measure_convolutions()
 if save_to:
-    ex.write_atomic(kept_too, convolutions.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
-Markdown(plots.to_markdown(convolutions, digits=3))
+    write_atomic(kept_too, convolutions.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
+Markdown(figures.to_markdown(convolutions, digits=3))
 
 # %%
 assert (convolutions[["network_ms_per_1000", "pca_ms_per_1000"]] > 0).all(axis=None)

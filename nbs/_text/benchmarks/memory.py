@@ -25,8 +25,8 @@
 import pandas as pd
 from IPython.display import Markdown
 
-from pumap import experiments as ex
-from pumap import plots
+from pumap.paper import experiments as ex
+from pumap.paper import figures
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke or laptop
@@ -51,7 +51,7 @@ else:
 records = ex.training_runs(runs, results, data_dir)
 table = pd.DataFrame([{key: r[key] for key in ("dataset", "solver", "effort", "n_train", "peak_before_mb", "peak_memory_mb")} for r in records])
 table["added_mb"] = table.peak_memory_mb - table.peak_before_mb
-Markdown(plots.to_markdown(table, digits=2))
+Markdown(figures.to_markdown(table, digits=2))
 
 # %% [markdown]
 # (`peak_before_mb` is what Python, the packages, the data and the graph take before training starts.) Three times the effort takes no more memory:
@@ -63,5 +63,5 @@ assert much < 1.1 * little
 
 # %%
 if save_to:
-    for made in plots.save_table(table, f"{save_to}/benchmark_memory"):
+    for made in figures.save_table(table, f"{save_to}/benchmark_memory"):
         print(made)

@@ -30,8 +30,10 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
+from pumap.core import write_atomic
+from pumap.paper import figures
 
 # %% tags=["parameters"]
 sizes = [500, 1000]  # laptop: [2000, 10000, 70000, 300000, 1000000]
@@ -46,37 +48,39 @@ results = ex.results_folder(results_dir)
 # %% [markdown]
 # ## One size
 #
-# Neighbours and fuzzy set, then the fast solver for a small part of a pass, then the embedding of all rows.
+# Neighbors and fuzzy set, then the fast solver for a small part of a pass, then the embedding of all rows.
 
 # %%
 ONE_SIZE = """
 import json, sys, time
 import numpy as np
 n, effort = int(sys.argv[1]), float(sys.argv[2])
-from pumap.experiments import peak_memory_mb
+from pumap.paper.experiments import peak_memory_mb
 from pumap.graph import find_ab, fuzzy_graph, pruned_edges
 from pumap.networks import build_encoder
-from pumap.training import encode, fit_encoder_fast
+from pumap.fast_solver import fit_encoder_fast
+from pumap.losses import UMAPLoss
+from pumap.training import Rows, TrainingOptions, encode
 import umap.umap_, pynndescent
 
 rng = np.random.default_rng(0)
-centres = rng.normal(scale=4, size=(50, 50)).astype("float32")
+centers = rng.normal(scale=4, size=(50, 50)).astype("float32")
 X = np.empty((n, 50), "float32")
 for i in range(0, n, 100_000):
     part = X[i : i + 100_000]
-    part[:] = centres[rng.integers(50, size=len(part))] + rng.standard_normal(part.shape, dtype="float32")
+    part[:] = centers[rng.integers(50, size=len(part))] + rng.standard_normal(part.shape, dtype="float32")
 fuzzy_graph(X[:5000])  # numba compiles now, and not while the clock runs
 out = {"n": n, "before_mb": peak_memory_mb()}
 start = time.perf_counter()
 graph = fuzzy_graph(X)
 out |= {"graph_seconds": time.perf_counter() - start, "graph_mb": peak_memory_mb(), "nnz": graph.nnz}
-edges, (a, b) = pruned_edges(graph), find_ab()
+edges = pruned_edges(graph)
 encoder = build_encoder("mlp", (50,), 2, random_state=0)
 start = time.perf_counter()
-history = fit_encoder_fast(X, edges, encoder, a, b, n_training_epochs=effort, random_state=0)
+history = fit_encoder_fast(Rows(X), edges, encoder, UMAPLoss(*find_ab()), options=TrainingOptions(effort), random_state=0)
 out |= {"fit_seconds": time.perf_counter() - start, "steps": history["step"][-1], "fit_mb": peak_memory_mb()}
 start = time.perf_counter()
-z = encode(encoder, X, (50,))
+z = encode(encoder, Rows(X))
 out |= {"embed_seconds": time.perf_counter() - start, "peak_mb": peak_memory_mb()}
 print(json.dumps(out))
 """
@@ -89,14 +93,14 @@ def measure(n):
         done = subprocess.run([sys.executable, "-c", ONE_SIZE, str(n), str(effort)], capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"n={n} failed: {done.stderr.strip().splitlines()[-1]}")
-        ex.write_atomic(place, done.stdout.strip().splitlines()[-1].encode())
+        write_atomic(place, done.stdout.strip().splitlines()[-1].encode())
     return json.loads(place.read_text())
 
 
 table = pd.DataFrame([measure(n) for n in sizes])
 table["bytes_per_row"] = (table.peak_mb - table.before_mb) * 2**20 / table.n
 table["ms_per_step"] = 1000 * table.fit_seconds / table.steps
-Markdown(plots.to_markdown(table, digits=2))
+Markdown(figures.to_markdown(table, digits=2))
 
 # %% [markdown]
 # ## The exponent
@@ -113,11 +117,11 @@ for name, value in exponents.items():
 with plots.use_style():
     fig = plots.Picture(figsize=(plots.TEXT_WIDTH, 2.6), layout="constrained")
     seconds, memory = fig.subplots(1, 2)
-    for part, marker, colour in zip(("graph", "fit", "embed"), "so^", (plots.GREY, plots.METHOD_COLOURS["pumap"], plots.METHOD_COLOURS["pumap"])):
-        seconds.plot(table.n, table[f"{part}_seconds"], marker=marker, ms=4, color=colour, label=part)
+    for part, marker, color in zip(("graph", "fit", "embed"), "so^", (plots.GRAY, figures.METHOD_COLORS["pumap"], figures.METHOD_COLORS["pumap"])):
+        seconds.plot(table.n, table[f"{part}_seconds"], marker=marker, ms=4, color=color, label=part)
     seconds.set(xscale="log", yscale="log", xlabel="Rows", ylabel="Seconds", title=f"{effort:g} passes over the edges")
-    memory.plot(table.n, table.peak_mb, marker="o", ms=4, color=plots.METHOD_COLOURS["pumap"], label="peak")
-    memory.plot(table.n, table.before_mb, marker="s", ms=4, ls="--", color=plots.GREY, label="before the graph: Python, packages, data")
+    memory.plot(table.n, table.peak_mb, marker="o", ms=4, color=figures.METHOD_COLORS["pumap"], label="peak")
+    memory.plot(table.n, table.before_mb, marker="s", ms=4, ls="--", color=plots.GRAY, label="before the graph: Python, packages, data")
     memory.set(xscale="log", xlabel="Rows", ylabel="MiB")
     for ax in (seconds, memory):
         ax.legend()
@@ -127,5 +131,5 @@ fig
 
 # %%
 if save_to:
-    for made in (*plots.save_figure(fig, f"{save_to}/benchmark_scaling"), *plots.save_table(table, f"{save_to}/benchmark_scaling")):
+    for made in (*plots.save_figure(fig, f"{save_to}/benchmark_scaling"), *figures.save_table(table, f"{save_to}/benchmark_scaling")):
         print(made)

@@ -19,8 +19,8 @@
 #
 # > What the UMAP loss costs a classifier, step by step, and where the time goes.
 #
-# A step of the plain classifier takes a batch of labelled rows. A step with the UMAP loss takes these, and both ends of a batch of edges: more rows through the same network. Then come the loss itself, the augmentation of more rows, and the optimizer. Which of them costs what? The network,
-# the batches and the data are those of the semi-supervised grid (`09_experiments`), the steps those of `training.fit_jointly`.
+# A step of the plain classifier takes a batch of labeled rows. A step with the UMAP loss takes these, and both ends of a batch of edges: more rows through the same network. Then come the loss itself, the augmentation of more rows, and the optimizer. Which of them costs what? The network,
+# the batches and the data are those of the semi-supervised grid (`paper/02_experiments`), the steps those of `semisupervised.fit_jointly`.
 #
 # The calls are interleaved: each repeat makes every call once, so that a machine that is slower for a while is slower for all. The median over the repeats is reported; warm-up calls, which compile, come before.
 
@@ -30,15 +30,17 @@ import os
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from IPython.display import Markdown
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
-from pumap.graph import find_ab, fuzzy_graph, pruned_edges, random_generator
-from pumap.losses import umap_cross_entropy
-from pumap.semisupervised import augmentation, joint_graph, joint_network, part, smoothed
-from pumap.training import augmented, compiled, decaying_optimizer, encode, in_batch_negatives, joint_edges, joint_step, row_batches, row_function, take_rows, total_loss
+from pumap.paper import figures
+from pumap.backend import compiled, training_step
+from pumap.core import random_generator
+from pumap.graph import find_ab, fuzzy_graph, pruned_edges
+from pumap.losses import UMAPLoss, umap_cross_entropy
+from pumap.semisupervised import JointOptions, augmentation, augmented, cosine_decay_adam, joint_edges, joint_graph, joint_network, joint_step, part, row_function, smoothed
+from pumap.training import Rows, encode, in_batch_negatives, row_batches, total_loss
 
 # %% [markdown]
 # ## Parameters
@@ -52,7 +54,7 @@ data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the 
 stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
 save_to = ""  # folder for the tables and the picture; "" draws without writing
 dataset = ""  # "" is the first of the grid: digits for smoke and quick, mnist for laptop and paper
-n_labels = 0  # labelled rows per class; 0 is 4 for digits, else 64, so that a batch is full
+n_labels = 0  # labeled rows per class; 0 is 4 for digits, else 64, so that a batch is full
 repeats = 20  # timed calls of each kind
 
 # %%
@@ -75,34 +77,34 @@ class Setting:
     def __init__(self, method, data):
         self.cell = ex.SSLCell(dataset, method, n_labels)
         self.estimator, self.rng = ex.ssl_classifier(self.cell, profile), random_generator(0)
-        e, self.X, self.shape = self.estimator, data.X_train, data.X_train.shape[1:]
+        e, self.rows, self.shape = self.estimator, Rows(data.X_train), data.X_train.shape[1:]
         labels = ex.choose_labels(data.y_train, n_labels)
-        self.labelled, n_classes = np.flatnonzero(labels >= 0), len(np.unique(data.y_train))
-        self.targets = smoothed(labels[self.labelled], n_classes, e.label_smoothing)
+        self.labeled, n_classes = np.flatnonzero(labels >= 0), len(np.unique(data.y_train))
+        self.targets = smoothed(labels[self.labeled], n_classes, e.label_smoothing)
         self.network = joint_network(e.encoder, self.shape, n_classes, e.n_components, e.n_shared, tuple(e.head_layers), self.rng, e.weight_norm)
         self.labels = labels
         if not e.umap_weight:
             self.network = keras.Model(self.network.inputs[0], [part(self.network, "hidden").outputs[0], self.network.outputs[1]])
         self.augment = row_function(augmentation(e.augment, self.rng) if e.augment else None)
-        self.curve = find_ab(e.min_dist)
+        self.loss = UMAPLoss(*find_ab(e.min_dist), e.loss, negative_sample_rate=e.negative_sample_rate)
 
     def batches(self, edges):
         "Endless batches: (indices of rows, targets, negatives)."
         e = self.estimator
-        rows, ends = row_batches(len(self.labelled), e.labelled_batch_size, self.rng), joint_edges(edges, e.batch_size, self.rng, e.edge_sampling)
+        rows, ends = row_batches(len(self.labeled), e.labeled_batch_size, self.rng), joint_edges(edges, JointOptions(batch_size=e.batch_size, edge_sampling=e.edge_sampling), self.rng)
         for chosen, (head, tail) in zip(rows, ends):
-            yield np.concatenate([self.labelled[chosen], head, tail]), self.targets[chosen], in_batch_negatives(len(head), e.negative_sample_rate, self.rng)
+            yield np.concatenate([self.labeled[chosen], head, tail]), self.targets[chosen], in_batch_negatives(len(head), e.negative_sample_rate, self.rng)
 
 
 def whole_step(setting, edges):
     "A function that makes the next step of a training."
     e = setting.estimator
-    step = joint_step(setting.network, decaying_optimizer(e.learning_rate, 100_000), *setting.curve, umap_weight=e.umap_weight, loss=e.loss)
+    step = joint_step(setting.network, cosine_decay_adam(e.learning_rate, 100_000), setting.loss, e.umap_weight)
     batches = setting.batches(edges)
 
     def call():
         which, targets, negatives = next(batches)
-        return tuple(step(augmented(setting.augment, take_rows(setting.X, which, setting.shape)), targets, negatives))
+        return tuple(step(augmented(setting.augment, setting.rows[which]), targets, negatives))
 
     return call
 
@@ -115,15 +117,15 @@ def whole_step(setting, edges):
 # %%
 def parts_of(setting, edges):
     "Functions that do one part of a step each, by name."
-    e, optimizer = setting.estimator, decaying_optimizer(setting.estimator.learning_rate, 100_000)
+    e, optimizer = setting.estimator, cosine_decay_adam(setting.estimator.learning_rate, 100_000)
     which, targets, negatives = next(setting.batches(edges))
-    x, variables = take_rows(setting.X, which, setting.shape), setting.network.trainable_variables
+    x, variables = setting.rows[which], setting.network.trainable_variables
     optimizer.build(variables)
-    forward = compiled(lambda rows: setting.network(rows, training=True))
+    forward = compiled(lambda rows: setting.network(rows, training=True), [setting.network])
     update = compiled(lambda *gradients: (optimizer.apply(list(gradients), variables), optimizer.iterations + 0)[1])
     zeros = [np.zeros(v.shape, "float32") for v in variables]
     calls = {
-        "gather rows": lambda: take_rows(setting.X, which, setting.shape),
+        "gather rows": lambda: setting.rows[which],
         "forward": lambda: tuple(forward(x)),
         "optimizer": lambda: update(*zeros),
     }
@@ -136,21 +138,20 @@ def parts_of(setting, edges):
 
 def umap_loss_call(setting, z, negatives):
     "The UMAP loss of places `z`, shape (2 * n_edges, n_components), and its gradient."
-    def gradient(places, shuffled):
-        with tf.GradientTape() as tape:
-            tape.watch(places)
-            terms = umap_cross_entropy(*tf.split(places, 2), shuffled, *setting.curve, setting.estimator.loss)
-            loss = total_loss(*terms, "mean")
-        return tape.gradient(loss, places)
+    places = keras.Variable(keras.ops.convert_to_numpy(z))
 
-    function = compiled(gradient)
-    return lambda: function(z, negatives)
+    def loss(shuffled):
+        total = total_loss(*umap_cross_entropy(*keras.ops.split(places, 2), shuffled, setting.loss), "mean")
+        return total, (total,)
+
+    function = training_step(loss, [places], keras.optimizers.SGD(1e-12))  # a step so small that the places stay
+    return lambda: function(negatives)
 
 
 # %% [markdown]
 # ## Measure
 #
-# The graph is there before the first step; how long it took is told, too. For the learned graph a round begins with a new one: the last hidden layer of all rows, their neighbours, and the fuzzy set.
+# The graph is there before the first step; how long it took is told, too. For the learned graph a round begins with a new one: the last hidden layer of all rows, their neighbors, and the fuzzy set.
 
 # %%
 def measure():
@@ -171,9 +172,9 @@ def measure():
         calls |= {(method, "whole step"): whole_step(setting, own)} | {(method, name): call for name, call in parts.items()}
     timings = interleaved(calls, repeats)
     hidden = part(y.network, "hidden")
-    graphs = {("umap_euclidean", "graph"): lambda: edges_of(data.X_train).head, ("umap_learned", "graph"): lambda: edges_of(encode(hidden, y.X, y.shape)).head}
+    graphs = {("umap_euclidean", "graph"): lambda: edges_of(data.X_train).head, ("umap_learned", "graph"): lambda: edges_of(encode(hidden, y.rows)).head}
     timings |= interleaved(graphs, 3)
-    return [line_of(data, *key, len(y.X) if key in graphs else sizes[key[0]], seconds) for key, seconds in timings.items()]
+    return [line_of(data, *key, len(y.rows) if key in graphs else sizes[key[0]], seconds) for key, seconds in timings.items()]
 
 
 def interleaved(calls, repeats):
@@ -197,7 +198,7 @@ if lines is None:
     if save_to:
         ex.write_measurements(lines, kept.path)
 times = pd.DataFrame(lines)
-Markdown(plots.to_markdown(times, digits=2))
+Markdown(figures.to_markdown(times, digits=2))
 
 # %%
 assert (times.lowest_ms > 0).all() and (times.lowest_ms <= times.median_ms).all() and not times.duplicated(["method", "part"]).any()
@@ -213,13 +214,13 @@ medians = times.pivot(index="part", columns="method", values="median_ms")
 whole = times[times.part == "whole step"].set_index("method")
 for plain, both in (("baseline", "umap_euclidean"), ("aug", "aug_umap_euclidean")):
     slower, more = whole.median_ms[both] / whole.median_ms[plain], whole.n_rows[both] / whole.n_rows[plain]
-    print(f"{plots.METHOD_LABELS[both]}: {whole.median_ms[both]:.3g} ms a step, {slower:.2f} times the {whole.median_ms[plain]:.3g} ms of {plots.METHOD_LABELS[plain]}, with {more:.1f} times the rows")
+    print(f"{figures.METHOD_LABELS[both]}: {whole.median_ms[both]:.3g} ms a step, {slower:.2f} times the {whole.median_ms[plain]:.3g} ms of {figures.METHOD_LABELS[plain]}, with {more:.1f} times the rows")
 size = ex.ssl_grid(profile).settings
 for method in ("umap_euclidean", "umap_learned"):
     seconds = medians.loc["graph", method] / 1e3
     steps = size["n_steps"] // (1 if method == "umap_euclidean" else size["n_rounds"])
     often = f"for {steps:,} steps: {1e3 * seconds / steps:.2g} ms a step"
-    print(f"{plots.METHOD_LABELS[method]}: {seconds:.2f} s for a graph, {often}")
+    print(f"{figures.METHOD_LABELS[method]}: {seconds:.2f} s for a graph, {often}")
 
 # %% [markdown]
 # ## Where the time goes
@@ -231,32 +232,32 @@ PARTS = ("gather rows", "augment", "forward", "UMAP loss", "optimizer")
 split = medians.reindex(PARTS)[list(METHODS)].fillna(0)
 split.loc["way back, and the rest"] = medians.loc["whole step", list(METHODS)] - split.sum()
 split.loc["whole step"] = medians.loc["whole step", list(METHODS)]
-Markdown(plots.to_markdown(split.reset_index(), digits=2))
+Markdown(figures.to_markdown(split.reset_index(), digits=2))
 
 # %%
 network = split.loc[["gather rows", "forward", "way back, and the rest"]].sum()
 for plain, both in (("baseline", "umap_euclidean"), ("aug", "aug_umap_euclidean")):
     more = split.loc["whole step", both] - split.loc["whole step", plain]
     if more <= 0:
-        print(f"{plots.METHOD_LABELS[both]}: no more than {plots.METHOD_LABELS[plain]}, as far as this machine can tell")
+        print(f"{figures.METHOD_LABELS[both]}: no more than {figures.METHOD_LABELS[plain]}, as far as this machine can tell")
         continue
     told = {"edge ends through the network": network[both] - network[plain]} | {name: split.loc[name, both] - split.loc[name, plain] for name in ("augment", "UMAP loss", "optimizer")}
-    print(f"{plots.METHOD_LABELS[both]}: {more:.3g} ms more than {plots.METHOD_LABELS[plain]}: " + ", ".join(f"{name} {value:.3g} ({value / more:.0%})" for name, value in told.items() if value))
+    print(f"{figures.METHOD_LABELS[both]}: {more:.3g} ms more than {figures.METHOD_LABELS[plain]}: " + ", ".join(f"{name} {value:.3g} ({value / more:.0%})" for name, value in told.items() if value))
 
 # %% [markdown]
 # ## The picture
 
 # %%
-GREYS = dict(zip((*PARTS, "way back, and the rest"), ("0.85", "#C8CB6E", "#1169A4", "#A1301D", "0.55", "#82B6D9")))
+GRAYS = dict(zip((*PARTS, "way back, and the rest"), ("0.85", "#C8CB6E", "#1169A4", "#A1301D", "0.55", "#82B6D9")))
 with plots.use_style():
     fig = plots.Picture(figsize=(plots.TEXT_WIDTH, 1.9), layout="constrained")
     ax = fig.subplots()
     left = np.zeros(len(METHODS))
-    for name, colour in GREYS.items():
+    for name, color in GRAYS.items():
         width = split.loc[name].clip(lower=0).to_numpy()
-        ax.barh(range(len(METHODS)), width, left=left, color=colour, label=name)
+        ax.barh(range(len(METHODS)), width, left=left, color=color, label=name)
         left += width
-    ax.set_yticks(range(len(METHODS)), [f"{plots.METHOD_LABELS[m]}\n{whole.n_rows[m]} rows" for m in METHODS])
+    ax.set_yticks(range(len(METHODS)), [f"{figures.METHOD_LABELS[m]}\n{whole.n_rows[m]} rows" for m in METHODS])
     ax.set(xlabel="milliseconds a step, median", ylim=(len(METHODS) - 0.5, -0.5))
     ax.spines[["top", "right"]].set_visible(False)
     fig.legend(loc="outside right upper")
@@ -264,5 +265,5 @@ fig
 
 # %%
 if save_to:
-    for made in (*plots.save_figure(fig, f"{save_to}/benchmark_ssl_step"), *plots.save_table(split.reset_index(), f"{save_to}/benchmark_ssl_step_parts")):
+    for made in (*plots.save_figure(fig, f"{save_to}/benchmark_ssl_step"), *figures.save_table(split.reset_index(), f"{save_to}/benchmark_ssl_step_parts")):
         print(made)

@@ -20,15 +20,16 @@
 # > How long each way of training takes to reach a given quality, on one graph, with one encoder, on one machine.
 #
 # The question is the one a user has: how long until the embedding is as good as the one umap-learn's ParametricUMAP gives at the end of its default run? All runs start from the same graph and, seed by seed, from the same weights; each
-# is a process of its own; they are interleaved, repetition by repetition, so that a machine that is slower for a while is slower for all. Cross entropy, trustworthiness and neighbour accuracy are measured at the end on the same rows and pairs.
+# is a process of its own; they are interleaved, repetition by repetition, so that a machine that is slower for a while is slower for all. Cross entropy, trustworthiness and neighbor accuracy are measured at the end on the same rows and pairs.
 
 # %%
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 from pumap import plots
+from pumap.paper import figures
 
 # %% [markdown]
 # ## Parameters
@@ -63,7 +64,7 @@ if profile == "laptop":
     once = [conv | {"solver": "fast", "effort": effort, "stages": {"parallel": True}} for effort in (0.03, 0.06, 0.12)]  # as without a seed
     once += [conv | {"solver": "umap-learn", "effort": 0.0, "max_seconds": 1800.0}, mlp | {"solver": "paper", "effort": 0.0, "max_seconds": 60.0}]
     without = [mlp | {"solver": "fast", "effort": 0.5, "stages": stages} for stages in ({"n_coordinates": 0}, {"capped_until": 0.0}, {"layout_passes": 3})]
-    without += [conv | {"solver": "fast", "effort": 0.06, "stages": {"parallel": True} | stages} for stages in ({"layout_passes": 0}, {"normalise": False})]
+    without += [conv | {"solver": "fast", "effort": 0.06, "stages": {"parallel": True} | stages} for stages in ({"layout_passes": 0}, {"normalize": False})]
     others = ["digits", "mnist", "worm_neurons", "cifar10_jpeg"]
     main, once, without = ([run for run in part if run["encoder"] in encoders] for part in (main, once, without))
 else:
@@ -79,7 +80,7 @@ assert records, "No run could be made: see the reasons above."
 table = pd.DataFrame([{key: r[key] for key in ("encoder", "solver", "effort", "seed", "seconds", "first", "peak_memory_mb")} | r["final"] for r in records])
 table["repeats"] = table.groupby(["encoder", "solver", "effort"]).seed.transform("nunique")
 medians = table.drop(columns="seed").groupby(["encoder", "solver", "effort"], as_index=False, sort=False).median()
-Markdown(plots.to_markdown(medians))
+Markdown(figures.to_markdown(medians))
 
 
 # %% [markdown]
@@ -117,7 +118,7 @@ for (encoder, seed), group in table.groupby(["encoder", "seed"]):
         rows.append({"encoder": encoder, "seed": seed, "umap_learn_seconds": one.seconds, "its_cross_entropy": one.cross_entropy, "our_seconds": ours_seconds, "ratio": one.seconds / ours_seconds,
                      "our_best": best.cross_entropy, "seconds_of_it": best.seconds, "umap_learn_seconds_to_it": first_at(best.cross_entropy, curves[encoder, seed])})  # fmt: skip
 ratios = pd.DataFrame(rows)
-Markdown(plots.to_markdown(ratios))
+Markdown(figures.to_markdown(ratios))
 
 # %%
 for encoder, group in ratios.groupby("encoder"):
@@ -135,13 +136,13 @@ if len(default) and len(layout):
 # %% [markdown]
 # ## What each part gives
 #
-# The same effort with one part of the fast solver changed: the first layer on the rows themselves; no cap on the repulsion; a layout to start from, and none where it is the default; no batch normalisation for the convolutional network.
+# The same effort with one part of the fast solver changed: the first layer on the rows themselves; no cap on the repulsion; a layout to start from, and none where it is the default; no batch normalization for the convolutional network.
 
 # %%
 parts = ex.training_runs([run | {"seed": 0} for run in without], results, data_dir, reasons)
 whole = [r for r in records if r["solver"] == "fast" and r["seed"] == 0 and (r["encoder"], r["effort"]) in {(w["encoder"], w["effort"]) for w in parts}]
 ablation = pd.DataFrame([{"encoder": r["encoder"], "effort": r["effort"], "changed": ", ".join(f"{k}={v}" for k, v in r["stages"].items() if k != "parallel") or "-", "seconds": r["seconds"]} | r["final"] for r in whole + parts])
-Markdown(plots.to_markdown(ablation)) if len(ablation) else print("(in the profile laptop)")
+Markdown(figures.to_markdown(ablation)) if len(ablation) else print("(in the profile laptop)")
 
 # %% [markdown]
 # ## Data it was not tuned on
@@ -159,17 +160,17 @@ for name in others:
 for reason in reasons.values():
     print("left out:", reason)
 elsewhere = pd.DataFrame(pairs)
-Markdown(plots.to_markdown(elsewhere))
+Markdown(figures.to_markdown(elsewhere))
 
 # %% [markdown]
 # ## The picture
 #
-# A broken or dotted line is one run with its loss as it goes, on a sample of the edges; the sign of the same solver is where its run ended, on a million pairs and so not exactly on the line. The dots of the fast solver are the ends of runs with different efforts; grey signs are its runs with one part changed.
+# A broken or dotted line is one run with its loss as it goes, on a sample of the edges; the sign of the same solver is where its run ended, on a million pairs and so not exactly on the line. The dots of the fast solver are the ends of runs with different efforts; gray signs are its runs with one part changed.
 
 # %%
 ENDS = {"paper": "s", "umap-learn": "v"}  # signs of the ends; the other solvers have theirs from `plots`
 WITHOUT = {
-    "n_coordinates=0": "no principal coordinates", "capped_until=0.0": "no cap on the repulsion", "normalise=False": "no batch normalisation",
+    "n_coordinates=0": "no principal coordinates", "capped_until=0.0": "no cap on the repulsion", "normalize=False": "no batch normalization",
     "layout_passes=3": "a layout to start from", "layout_passes=0": "no layout to start from",
 }  # fmt: skip
 
@@ -178,13 +179,13 @@ def draw_ends(ax, encoder):
     "The runs of one encoder, and where each ended."
     for r in (r for r in records if r["encoder"] == encoder and r["seed"] == 0):
         if r["solver"] in ("umap-learn", "paper") and r["curve"]:
-            ax.plot(*np.array(r["curve"])[:, :2].T, **plots.SOLVER_LOOKS[r["solver"]])
+            ax.plot(*np.array(r["curve"])[:, :2].T, **figures.SOLVER_LOOKS[r["solver"]])
     for solver, group in medians[medians.encoder == encoder].groupby("solver"):
         ends = group.sort_values("seconds")
-        ax.plot(ends.seconds, ends.cross_entropy, **({"marker": ENDS.get(solver, "o"), "ms": 5} | plots.SOLVER_LOOKS[solver]), label=plots.SOLVER_LABELS[solver])
+        ax.plot(ends.seconds, ends.cross_entropy, **({"marker": ENDS.get(solver, "o"), "ms": 5} | figures.SOLVER_LOOKS[solver]), label=figures.SOLVER_LABELS[solver])
     changed = ablation[(ablation.encoder == encoder) & (ablation.changed != "-")] if len(ablation) else ablation
     for marker, part in zip("x+12", changed.itertuples()):
-        ax.plot(part.seconds, part.cross_entropy, marker=marker, ls="none", ms=6, color=plots.GREY, label=WITHOUT.get(part.changed, part.changed))
+        ax.plot(part.seconds, part.cross_entropy, marker=marker, ls="none", ms=6, color=plots.GRAY, label=WITHOUT.get(part.changed, part.changed))
     lowest = medians[medians.encoder == encoder].cross_entropy.min()
     ax.set(xscale="log", xlabel="Seconds from the graph", ylabel="UMAP cross entropy, paper's form", ylim=(0.98 * lowest, 1.5 * lowest))
     ax.set_title(encoder, loc="left")
@@ -202,6 +203,6 @@ fig
 
 # %%
 if save_to:
-    for made in (*plots.save_figure(fig, f"{save_to}/benchmark_training_speed"), *plots.save_table(table, f"{save_to}/benchmark_training_speed"), *plots.save_table(ratios, f"{save_to}/benchmark_training_ratios"),
-                 *plots.save_table(ablation, f"{save_to}/benchmark_training_parts"), *plots.save_table(elsewhere, f"{save_to}/benchmark_training_elsewhere")):  # fmt: skip
+    for made in (*plots.save_figure(fig, f"{save_to}/benchmark_training_speed"), *figures.save_table(table, f"{save_to}/benchmark_training_speed"), *figures.save_table(ratios, f"{save_to}/benchmark_training_ratios"),
+                 *figures.save_table(ablation, f"{save_to}/benchmark_training_parts"), *figures.save_table(elsewhere, f"{save_to}/benchmark_training_elsewhere")):  # fmt: skip
         print(made)

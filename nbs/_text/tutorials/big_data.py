@@ -19,7 +19,7 @@
 #
 # > Rows that stay on disk, a graph that is made once and kept, and a model that learns from a part of the rows and embeds all of them.
 #
-# Four things grow with the number of rows: the rows themselves, the neighbour search, the graph, and the training. Each can be kept small by itself. What is shown here on some thousand rows is meant for millions; how seconds and bytes grow is measured in [benchmarks/scaling](../benchmarks/scaling.ipynb).
+# Four things grow with the number of rows: the rows themselves, the neighbor search, the graph, and the training. Each can be kept small by itself. What is shown here on some thousand rows is meant for millions; how seconds and bytes grow is measured in [benchmarks/scaling](../benchmarks/scaling.ipynb).
 
 # %%
 import tempfile
@@ -41,7 +41,7 @@ from pumap.graph import fuzzy_graph
 # %% tags=["parameters"]
 rows_file = ""  # a .npy file of uint8 or float32, shape (n_rows, n_columns); "" makes one from digits
 n_made = 4000  # rows to make, if there is no file
-n_coordinates = 50  # principal coordinates in which neighbours are searched
+n_coordinates = 50  # principal coordinates in which neighbors are searched
 work_dir = ""  # folder for the graph and the embedding; "" is a temporary one
 
 # %% [markdown]
@@ -73,7 +73,7 @@ assert X.ndim == 2 and X.dtype in (np.uint8, np.float32), "rows_file must hold u
 # %% [markdown]
 # ## A graph, once
 #
-# The neighbour search wants all rows as `float32` at once, and more columns make it slower, hardly better. Fifty principal coordinates are enough for most data; they are found and computed part by part.
+# The neighbor search wants all rows as `float32` at once, and more columns make it slower, hardly better. Fifty principal coordinates are enough for most data; they are found and computed part by part.
 
 # %%
 pca = IncrementalPCA(min(n_coordinates, X.shape[1]))
@@ -121,7 +121,7 @@ out.flush()
 assert np.isfinite(out).all()
 
 # %% [markdown]
-# Is half of the rows enough? For digits one can ask the five nearest neighbours, among the sample, of rows that the sample does not have: in the embedding learned from the sample, and in that learned from all rows, these among them. The difference is what the sample costs. It shrinks as the sample grows, not as the whole does.
+# Is half of the rows enough? For digits one can ask the five nearest neighbors, among the sample, of rows that the sample does not have: in the embedding learned from the sample, and in that learned from all rows, these among them. The difference is what the sample costs. It shrinks as the sample grows, not as the whole does.
 
 # %%
 if classes is not None:

@@ -99,12 +99,12 @@ assert all((a == b).all() for a, b in zip(before, own.get_weights()))  # yours i
 assert dense.encoder_ is not own
 
 # %%
-classes, colours = np.unique(y, return_inverse=True)
+classes, colors = np.unique(y, return_inverse=True)
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained")
 for ax, z, title in ((axes[0], model.transform(X_new), "small_conv, new rows"), (axes[1], dense.transform(bytes_of(X_new)), "dense, new rows")):
-    ax.scatter(*z.T, c=colours[kept:], cmap="turbo", vmin=0, vmax=max(1, len(classes) - 1), s=4)
-    for i in np.unique(colours[kept:]) if 1 < len(classes) <= 30 else ():
-        ax.text(*np.median(z[colours[kept:] == i], axis=0), str(classes[i]), ha="center", va="center", fontsize=7, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7})
+    ax.scatter(*z.T, c=colors[kept:], cmap="turbo", vmin=0, vmax=max(1, len(classes) - 1), s=4)
+    for i in np.unique(colors[kept:]) if 1 < len(classes) <= 30 else ():
+        ax.text(*np.median(z[colors[kept:] == i], axis=0), str(classes[i]), ha="center", va="center", fontsize=7, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7})
     ax.set_title(title, loc="left", fontsize=9)
     ax.set(xticks=[], yticks=[], aspect="equal")
 

@@ -39,7 +39,7 @@ from pumap import ParametricUMAP
 
 # %% tags=["parameters"]
 rows_file = ""  # a .npy file of numbers, shape (n_rows, n_columns) or (n_rows, height, width, channels); "" is digits
-labels_file = ""  # a .npy file with a class for each row, to colour the picture; "" is none (for digits, the digit)
+labels_file = ""  # a .npy file with a class for each row, to color the picture; "" is none (for digits, the digit)
 n_rows = 1000  # rows to look at, drawn at random; 0 is all
 save_to = ""  # folder for the picture and the model; "" keeps nothing
 
@@ -64,28 +64,28 @@ X_old.shape, X_new.shape
 # %% [markdown]
 # ## Fit, and look
 #
-# `fit` looks for the neighbours of each row, makes of them a graph, and trains a network so that joined rows come to lie together. `embedding_` has the places of the rows. With a `random_state` the same rows give the same picture.
+# `fit` looks for the neighbors of each row, makes of them a graph, and trains a network so that joined rows come to lie together. `embedding_` has the places of the rows. With a `random_state` the same rows give the same picture.
 
 # %%
 model = ParametricUMAP(random_state=0).fit(X_old)
-classes, colours = np.unique(y, return_inverse=True)
+classes, colors = np.unique(y, return_inverse=True)
 
 
-def draw(ax, z, colour, title):
-    "Points without axes: they have no unit, and may be turned. A class has its name in its middle, since not everybody sees every colour."
-    ax.scatter(*z[:, :2].T, c=colour, cmap="turbo", vmin=0, vmax=max(1, len(classes) - 1), s=4)
-    for i in np.unique(colour) if 1 < len(classes) <= 30 else ():
-        ax.text(*np.median(z[colour == i, :2], axis=0), str(classes[i]), ha="center", va="center", fontsize=7, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7})
+def draw(ax, z, color, title):
+    "Points without axes: they have no unit, and may be turned. A class has its name in its middle, since not everybody sees every color."
+    ax.scatter(*z[:, :2].T, c=color, cmap="turbo", vmin=0, vmax=max(1, len(classes) - 1), s=4)
+    for i in np.unique(color) if 1 < len(classes) <= 30 else ():
+        ax.text(*np.median(z[color == i, :2], axis=0), str(classes[i]), ha="center", va="center", fontsize=7, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7})
     ax.set_title(title, loc="left", fontsize=9)
     ax.set(xticks=[], yticks=[], aspect="equal")
 
 
 fig, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharex=True, sharey=True, layout="constrained")
-draw(axes[0], model.embedding_, colours[order[:kept]], "fitted")
-draw(axes[1], model.transform(X_new), colours[order[kept:]], "new rows")
+draw(axes[0], model.embedding_, colors[order[:kept]], "fitted")
+draw(axes[1], model.transform(X_new), colors[order[kept:]], "new rows")
 
 # %% [markdown]
-# New rows take one pass through the network, so they need no neighbours and hardly any time. How good is it? Trustworthiness (1 is best) asks whether neighbours in the picture are neighbours in the data. With classes one can also ask how often the nearest fitted point is of the same class as the new one.
+# New rows take one pass through the network, so they need no neighbors and hardly any time. How good is it? Trustworthiness (1 is best) asks whether neighbors in the picture are neighbors in the data. With classes one can also ask how often the nearest fitted point is of the same class as the new one.
 
 # %%
 z_new = model.transform(X_new)
@@ -104,12 +104,12 @@ if not rows_file and n_rows == 1000:
 # | parameter | default | what it does |
 # |---|---|---|
 # | `n_neighbors` | 15 | small: fine detail, many islands; large: the whole before the detail |
-# | `min_dist` | 0.1 | how tightly neighbours may be packed; 0 for clustering, larger to spread points out |
+# | `min_dist` | 0.1 | how tightly neighbors may be packed; 0 for clustering, larger to spread points out |
 # | `n_components` | 2 | dimensions; 2 to look at, more to go on computing with |
 # | `metric` | `"euclidean"` | what near means: any name that umap-learn knows, such as `"cosine"` |
 # | `n_training_epochs` | `None` | effort: passes over the edges; `None` takes more of them on small data |
 # | `encoder` | `"mlp"` | the network ([own_encoder](own_encoder.ipynb)) |
-# | `random_state` | `None` | one seed, one embedding; without one, the neighbour search uses all cores |
+# | `random_state` | `None` | one seed, one embedding; without one, the neighbor search uses all cores |
 #
 # The same rows, one parameter changed at a time, with a shorter training:
 
@@ -117,15 +117,15 @@ if not rows_file and n_rows == 1000:
 changes = [{}, {"n_neighbors": 5}, {"n_neighbors": 100}, {"min_dist": 0.0}, {"min_dist": 0.8}, {"metric": "cosine"}]
 fig, axes = plt.subplots(2, 3, figsize=(7, 4.8), layout="constrained")
 for ax, change in zip(axes.flat, changes):
-    z = ParametricUMAP(n_training_epochs=2, random_state=0, **change).fit_transform(X_old)
-    draw(ax, z, colours[order[:kept]], ", ".join(f"{name}={value}" for name, value in change.items()) or "defaults")
+    z = ParametricUMAP(n_training_epochs=1, random_state=0, **change).fit_transform(X_old)
+    draw(ax, z, colors[order[:kept]], ", ".join(f"{name}={value}" for name, value in change.items()) or "defaults")
 
 # %% [markdown]
 # Effort is time for quality. `history_` has the loss as it fell; where it is still falling at the end, more effort pays. (The learning rate falls to zero over each run, so a short run is not the beginning of a long one.)
 
 # %%
 efforts = []
-for effort in (0.25, 1, 4):
+for effort in (0.25, 1, 2):
     short = ParametricUMAP(n_training_epochs=effort, random_state=0).fit(X_old)
     efforts.append({"n_training_epochs": effort, "seconds": short.history_["seconds"][-1], "loss": short.history_["loss"][-1], "trustworthiness": trustworthiness(X_old.reshape(kept, -1), short.embedding_)})
 pd.DataFrame(efforts).round(3)

@@ -19,7 +19,7 @@
 #
 # > A classifier from your own table or images, of which few rows have a label: what to prepare, what to set, and how to see whether it was worth it.
 #
-# Labels cost somebody's time, rows often cost nothing. `SemiSupervisedClassifier` learns from the labels that are there, and from the neighbour graph of all rows, labelled or not. What happens inside is told in
+# Labels cost somebody's time, rows often cost nothing. `SemiSupervisedClassifier` learns from the labels that are there, and from the neighbor graph of all rows, labeled or not. What happens inside is told in
 # [08_semisupervised](../08_semisupervised.ipynb). Here it is used, on digits that come with scikit-learn, or on files of your own.
 
 # %%
@@ -45,7 +45,7 @@ from pumap.semisupervised import SemiSupervisedClassifier
 # %% tags=["parameters"]
 rows_file = ""  # a .npy file of numbers, shape (n_rows, n_columns) or (n_rows, height, width, channels); "" is digits
 labels_file = ""  # a .npy file of whole numbers or words, shape (n_rows,), with -1 for no label
-standardise = False  # give each column of a table mean 0 and deviation 1
+standardize = False  # give each column of a table mean 0 and deviation 1
 n_labels = 3  # labels per class that a trial may see; the other labels tell how good it is
 n_draws = 3  # how often these labels are drawn
 n_steps = 300  # steps of training of each fit
@@ -68,13 +68,13 @@ else:
     X, y = load_digits(return_X_y=True)
     X = (X / 16).reshape(-1, 8, 8, 1)
 X = X.astype("float32")
-if standardise:
+if standardize:
     X = StandardScaler().fit_transform(X)
 known = np.char.not_equal(y.astype(str), "-1")
 if y.dtype.kind == "U":
     y = np.where(known, y, "-1")  # words, with room for -1
 assert len(X) == len(y), f"There are {len(X):,} rows and {len(y):,} labels; give one label for each row, -1 where it is not known."
-pd.Series(y[known]).value_counts().sort_index().rename("labelled rows").to_frame().T
+pd.Series(y[known]).value_counts().sort_index().rename("labeled rows").to_frame().T
 
 
 # %% [markdown]
@@ -122,7 +122,7 @@ thirds.round(3)
 # ## Was it worth it?
 #
 # Two questions, before anything is tuned. Is it better than the same network on the labels alone? And is it better than a method that needs no network, scikit-learn's `LabelSpreading`? Both get the same labels. The second has two kernels, of which the first is its
-# default; with the second it has neighbourhoods of the same size as the graph here.
+# default; with the second it has neighborhoods of the same size as the graph here.
 #
 # The graph does not depend on the labels. So it is made once, and handed to each fit: `graph=` takes sparse membership strengths from `fuzzy_graph`, or any of your own.
 
@@ -143,8 +143,8 @@ def spreading(**settings):
 
     def fit(few):
         codes = np.full(len(few), -1)
-        labelled = np.char.not_equal(few.astype(str), "-1")
-        codes[labelled] = np.searchsorted(classes, few[labelled])
+        labeled = np.char.not_equal(few.astype(str), "-1")
+        codes[labeled] = np.searchsorted(classes, few[labeled])
         return classes[LabelSpreading(**settings).fit(flat, codes).transduction_]
 
     return fit
@@ -158,7 +158,7 @@ def accuracies(make):
 trials = {
     "labels alone": accuracies(lambda seed: joint(seed, umap_weight=0)),
     "LabelSpreading": accuracies(lambda seed: spreading()),
-    "LabelSpreading, 15 neighbours": accuracies(lambda seed: spreading(kernel="knn", n_neighbors=15)),
+    "LabelSpreading, 15 neighbors": accuracies(lambda seed: spreading(kernel="knn", n_neighbors=15)),
     "labels and graph": accuracies(joint),
 }
 
@@ -172,8 +172,8 @@ def shown(trials):
 shown(trials)
 
 # %% [markdown]
-# On the digits the graph is worth much (0.69 without, 0.89 with it), and `LabelSpreading` is as good (0.89 and 0.87). That is the usual picture where classes are groups of neighbours. What the network has beyond it: it labels new rows in one forward pass, it can be told how images may change, and it goes on learning where there
-# are more labels. Where `labels alone` wins, neighbours in your data are often of different classes: the graph then does harm, and no setting below will mend that (the paper finds this for CIFAR10, Figure 15).
+# On the digits the graph is worth much (0.69 without, 0.89 with it), and `LabelSpreading` is as good (0.89 and 0.87). That is the usual picture where classes are groups of neighbors. What the network has beyond it: it labels new rows in one forward pass, it can be told how images may change, and it goes on learning where there
+# are more labels. Where `labels alone` wins, neighbors in your data are often of different classes: the graph then does harm, and no setting below will mend that (the paper finds this for CIFAR10, Figure 15).
 
 # %%
 if not rows_file and (n_labels, n_draws, n_steps) == (3, 3, 300):
@@ -186,7 +186,7 @@ if not rows_file and (n_labels, n_draws, n_steps) == (3, 3, 300):
 # | setting | what it does | when |
 # |---|---|---|
 # | `umap_weight` | weight of the graph beside the labels | more, where classes are clear groups and labels are few; 0 for labels alone |
-# | `graph` | `"euclidean"` (with `metric`, `n_neighbors`): neighbours among the rows; `"learned"`: neighbours by what the network has learned so far; or a graph of your own | learned: with an augmentation, or many labels; of your own: when something else than the columns knows what is near |
+# | `graph` | `"euclidean"` (with `metric`, `n_neighbors`): neighbors among the rows; `"learned"`: neighbors by what the network has learned so far; or a graph of your own | learned: with an augmentation, or many labels; of your own: when something else than the columns knows what is near |
 # | `augment` | changes that leave the class as it is | images, always when you know such changes |
 # | `label_smoothing` | a label is not quite certain | 0 where classes are plain groups; more where single draws of labels fail |
 # | `n_steps` | how long; the learning rate falls to zero with the last step | more, while the accuracy still rises with it |
@@ -205,7 +205,7 @@ shown(trials)
 
 # %% [markdown]
 # On the digits a greater weight gives another three points (0.89 to 0.92), twice the steps (not in the table) two (0.91). The augmentation helps the labels alone (0.69 to 0.77) and, in so short a training, not the graph (0.87): it makes the task harder, and wants more steps. The learned graph
-# is worth less here (0.80). It takes for neighbours what a network that knows thirty labels holds to be alike, and so learns its own errors once more. Augmentation works against that (0.86), as in the paper; and where pixels tell the classes as well as here, the Euclidean graph remains the better one.
+# is worth less here (0.80). It takes for neighbors what a network that knows thirty labels holds to be alike, and so learns its own errors once more. Augmentation works against that (0.86), as in the paper; and where pixels tell the classes as well as here, the Euclidean graph remains the better one.
 #
 # Choose with the labels that you have, as is done here, and over several draws. The best of many settings on one draw is mostly the luckiest.
 #
@@ -243,7 +243,7 @@ for ax, term in zip(axes, ("classification", "umap")):
 
 # %%
 def within_class(graph):
-    "Share of the weight of edges between labelled rows that joins rows of one class; NaN if there is no such edge."
+    "Share of the weight of edges between labeled rows that joins rows of one class; NaN if there is no such edge."
     edges = graph.tocoo()
     both = known[edges.row] & known[edges.col]
     same = y[edges.row] == y[edges.col]
@@ -297,4 +297,4 @@ assert (again.predict_proba(new) == final.predict_proba(new)).all()
 again.predict(new)
 
 # %% [markdown]
-# In another process, `from pumap.semisupervised import SemiSupervisedClassifier` and `load` are all that it takes. An augmentation that was given as a layer or function is not kept, since new rows do not need it. New rows must be on the scale of the old ones: who divides by 16 or standardises columns has to do the same to them, with the old means and deviations.
+# In another process, `from pumap.semisupervised import SemiSupervisedClassifier` and `load` are all that it takes. An augmentation that was given as a layer or function is not kept, since new rows do not need it. New rows must be on the scale of the old ones: who divides by 16 or standardizes columns has to do the same to them, with the old means and deviations.

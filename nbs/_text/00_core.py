@@ -1,0 +1,613 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Core
+#
+# > Random generators, input checks, model files and atomic writes: what every other module builds on.
+
+# %%
+#| default_exp core
+
+# %%
+#| hide
+import numpy as np
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+# %%
+#| export
+import contextlib
+import difflib
+import functools
+import inspect
+import json
+import math
+import numbers
+import os
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np  # imported where it is used, so that `pumap report` starts without it
+
+
+# %% [markdown]
+# Nothing in this module is specific to UMAP. Its functions keep an estimator predictable: one seed gives one result, a wrong argument raises
+# one clear error, and a file is either written completely or not at all.
+#
+# ## Random generators
+#
+# pumap never changes a global seed. Every function that draws random numbers takes `random_state`, as in scikit-learn, and makes a NumPy
+# generator from it.
+
+# %%
+#| export
+def random_generator(random_state=None) -> "np.random.Generator":
+    """Make a NumPy generator from any of the usual kinds of seed.
+
+    Parameters
+    ----------
+    random_state : None, int, numpy.random.RandomState or numpy.random.Generator
+        `None` draws a fresh seed. A `RandomState` provides one drawn number as the seed. A `Generator` is returned as it is, so that a
+        function continues its caller's stream.
+
+    Returns
+    -------
+    numpy.random.Generator
+
+    Examples
+    --------
+    >>> from pumap.core import random_generator
+    >>> bool(random_generator(0).integers(10) == random_generator(0).integers(10))
+    True
+    """
+    import numpy as np
+
+    if isinstance(random_state, np.random.Generator):
+        return random_state
+    if random_state is None or isinstance(random_state, numbers.Integral):
+        return np.random.default_rng(random_state)
+    from sklearn.utils import check_random_state
+
+    return np.random.default_rng(check_random_state(random_state).randint(2**31 - 1))
+
+
+# %% [markdown]
+# The same integer gives the same numbers, and so do two `RandomState`s with the same seed. A generator is returned as it is.
+
+# %%
+assert random_generator(3).integers(10**6) == random_generator(3).integers(10**6)
+assert random_generator(np.random.RandomState(3)).integers(10**6) == random_generator(np.random.RandomState(3)).integers(10**6)
+stream = random_generator(3)
+assert random_generator(stream) is stream
+
+
+# %% [markdown]
+# ## Checking numbers
+#
+# In scikit-learn, `__init__` only stores its arguments, and `fit` checks them. Most settings are numbers with a lower bound: integers with a
+# minimum, or positive numbers. `check_numbers` checks both kinds.
+
+# %%
+#| export
+def check_numbers(settings: dict, optional: tuple, integers: dict, positive: tuple) -> dict:
+    """Check the numbers among an estimator's settings.
+
+    Parameters
+    ----------
+    settings : dict
+        Parameters of the estimator, by name.
+    optional : tuple of str
+        Settings that may be `None`.
+    integers : dict
+        Names of integers, with their minimum.
+    positive : tuple of str
+        Names of positive, finite numbers.
+
+    Returns
+    -------
+    dict
+        The settings without the optional ones that are `None`.
+
+    Raises
+    ------
+    ValueError
+        For a number out of range; the message gives its name and value.
+    """
+    given = {name: value for name, value in settings.items() if not (name in optional and value is None)}
+    for name, value in given.items():
+        if name in integers and (isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < integers[name]):
+            raise ValueError(f"{name} is {value!r}; it must be an integer of at least {integers[name]}.")
+        if name in positive and (isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < math.inf):
+            raise ValueError(f"{name} is {value!r}; it must be a positive number.")
+    return given
+
+
+# %%
+def error_of(call, *args, **kwargs) -> str:
+    "The message of the ValueError that a call raises."
+    try:
+        call(*args, **kwargs)
+    except ValueError as error:
+        return str(error)
+    raise AssertionError("no error was raised")
+
+
+rules = dict(optional=("batch_size",), integers={"batch_size": 2, "n_neighbors": 2}, positive=("spread",))
+assert check_numbers({"n_neighbors": 15, "batch_size": None, "spread": 1.0}, **rules) == {"n_neighbors": 15, "spread": 1.0}
+assert error_of(check_numbers, {"n_neighbors": 1}, **rules) == "n_neighbors is 1; it must be an integer of at least 2."
+assert "spread is True" in error_of(check_numbers, {"spread": True}, **rules)
+
+# %% [markdown]
+# A misspelled parameter is a common mistake. Python's own error names only `__init__` and the unknown parameter. This decorator adds the class
+# and the parameter with the most similar name.
+
+# %%
+#| export
+_Function = TypeVar("_Function", bound=Callable)
+
+
+def explain_unknown_parameters(init: _Function) -> _Function:
+    """Decorate `__init__` so that the error for an unknown parameter names the class and the most similar parameter.
+
+    Parameters
+    ----------
+    init : callable
+        An `__init__` with explicit parameters; its signature stays as it is.
+
+    Returns
+    -------
+    callable
+        The same function. It raises `TypeError` for an unknown parameter.
+    """
+    known = list(inspect.signature(init).parameters)[1:]
+
+    @functools.wraps(init)
+    def checked(self, *args, **kwargs):
+        for name in kwargs:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, 1)
+                hint = f" Did you mean {close[0]!r}?" if close else f" It takes: {', '.join(known)}."
+                raise TypeError(f"{type(self).__name__} has no parameter {name!r}.{hint}")
+        init(self, *args, **kwargs)
+
+    return checked  # type: ignore[return-value]
+
+
+# %%
+class Example:
+    @explain_unknown_parameters
+    def __init__(self, n_neighbors=15):
+        self.n_neighbors = n_neighbors
+
+
+try:
+    Example(n_neighbours=3)
+except TypeError as error:
+    assert str(error) == "Example has no parameter 'n_neighbours'. Did you mean 'n_neighbors'?"
+else:
+    raise AssertionError("no error")
+
+
+# %% [markdown]
+# ## Checking rows
+#
+# scikit-learn validates the rows; images keep their shape. `dims` is the shape of a row as the network takes it, with as many values as the row
+# has. `fit` stores the shape of a row, and `transform` raises an error for rows of another shape.
+
+# %%
+#| export
+def check_input(estimator, X, reset: bool):
+    """Check rows and give them a dtype that the graph and the networks accept.
+
+    Parameters
+    ----------
+    estimator : estimator with a `dims` parameter
+        Its `_row_shape` and `_input_shape` are set if `reset`.
+    X : array-like or CSR matrix, shape (n_rows, n_features) or (n_rows, ...)
+    reset : bool
+        `True` in `fit`, `False` afterwards.
+
+    Returns
+    -------
+    ndarray or CSR matrix, float32 or uint8
+
+    Raises
+    ------
+    ValueError
+        For NaN, infinity, `dims` that do not fit, or rows of another shape than the fitted ones.
+    """
+    import numpy as np
+    from sklearn.utils.validation import validate_data
+
+    X = validate_data(estimator, X, reset=reset, accept_sparse="csr", allow_nd=True, dtype=[np.float32, np.uint8])
+    shape = tuple(int(n) for n in X.shape[1:])
+    if reset:
+        estimator._row_shape = shape
+        estimator._input_shape = shape if estimator.dims is None else tuple(np.atleast_1d(estimator.dims).tolist())
+        positive = all(isinstance(n, int) and n > 0 for n in estimator._input_shape)
+        if not positive or math.prod(estimator._input_shape) != math.prod(shape):
+            raise ValueError(f"dims is {estimator.dims!r}; for rows of shape {shape} it must be positive integers whose product is {math.prod(shape)}.")
+    elif shape != estimator._row_shape:
+        raise ValueError(f"Rows have shape {shape}, but {type(estimator).__name__} was fitted on rows of shape {estimator._row_shape}.")
+    return X
+
+
+# %%
+class Rowwise(BaseEstimator):
+    "An estimator that only stores `dims`."
+
+    def __init__(self, dims=None):
+        self.dims = dims
+
+
+estimator = Rowwise(dims=(2, 3))
+assert check_input(estimator, np.ones((4, 6)), reset=True).dtype == np.float32 and estimator._input_shape == (2, 3)
+assert "expecting 6 features" in error_of(check_input, estimator, np.ones((4, 5)), reset=False)  # scikit-learn's own words
+assert "fitted on rows of shape (6,)" in error_of(check_input, estimator, np.ones((4, 6, 1)), reset=False)
+assert "product is 6" in error_of(check_input, Rowwise(dims=(2, 2)), np.ones((4, 6)), reset=True)
+
+
+# %% [markdown]
+# The output of a sigmoid lies between 0 and 1, and binary cross entropy is defined for such values only. For other data, a decoder that ends
+# in a sigmoid causes a warning, and binary cross entropy raises an error.
+
+# %%
+#| export
+def check_unit_range(X, reconstruction_loss: str = "binary_crossentropy", decoder=None) -> None:
+    """Check that a decoder can reach the values of the rows.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix
+        Rows to reconstruct.
+    reconstruction_loss : {"binary_crossentropy", "mse"}
+    decoder : str, keras.Model, callable or None
+        A decoder given by its name ends in a sigmoid.
+
+    Raises
+    ------
+    ValueError
+        For binary cross entropy and values outside [0, 1].
+
+    Warns
+    -----
+    UserWarning
+        For "mse", values outside [0, 1] and a decoder given by its name.
+    """
+    low, high = X.min(), X.max()
+    if low >= 0 and high <= 1:
+        return
+    if reconstruction_loss == "binary_crossentropy":
+        raise ValueError(
+            f"The decoder's binary cross entropy needs data between 0 and 1, but they go from {low:.4g} to {high:.4g}: "
+            "scale them, or use reconstruction_loss='mse' with a decoder that can reach such values."
+        )
+    if isinstance(decoder, str):
+        warnings.warn(
+            f"decoder={decoder!r} ends in a sigmoid and reaches values from 0 to 1, but the data go from {low:.4g} to {high:.4g}: "
+            "scale them, or give a Keras model without a sigmoid.",
+            stacklevel=2,
+        )
+
+
+# %%
+assert check_unit_range(np.array([[0.0, 1.0]])) is None
+assert "0 to 255" in error_of(check_unit_range, np.array([[0, 255]]))
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    check_unit_range(np.array([[-1.0, 1.0]]), "mse", decoder="mlp")
+assert "ends in a sigmoid" in str(caught[0].message)
+
+
+# %% [markdown]
+# ## Checking graphs
+#
+# A graph may be given in place of a neighbor search: a sparse matrix with a positive membership strength for each edge (see `01_graph`).
+
+# %%
+#| export
+def check_graph(graph, n_rows: int, name: str = "precomputed_graph"):
+    """Check a graph of membership strengths that was computed elsewhere.
+
+    Parameters
+    ----------
+    graph : sparse matrix, shape (n_rows, n_rows)
+        Membership strengths; it is not changed.
+    n_rows : int
+    name : str
+        Name of the setting, for the error.
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix, float32
+        A copy without explicit zeros.
+
+    Raises
+    ------
+    ValueError
+        For another type or shape, no edges, or values that are not positive and finite.
+    """
+    import numpy as np
+    from scipy import sparse
+
+    if not sparse.issparse(graph) or graph.shape != (n_rows, n_rows):
+        raise ValueError(
+            f"{name} is {type(graph).__name__} of shape {getattr(graph, 'shape', None)}; it must be sparse, of shape ({n_rows}, {n_rows})."
+        )
+    graph = sparse.csr_matrix(graph, dtype=np.float32, copy=True)
+    graph.eliminate_zeros()
+    if not (graph.nnz and np.isfinite(graph.data).all() and graph.data.min() > 0):
+        raise ValueError(f"{name} must have membership strengths that are positive numbers, and at least one of them.")
+    return graph
+
+
+# %%
+assert check_graph(sparse.eye(3), 3).nnz == 3
+assert "of shape (4, 4)" in error_of(check_graph, sparse.eye(3), 4)
+assert "positive numbers" in error_of(check_graph, -sparse.eye(3), 3)
+
+
+# %% [markdown]
+# ## Atomic writes
+#
+# A run may be killed, or a disk may be full. A file is therefore written under a temporary name and renamed at the end. Readers see the old
+# content or the new content, never a part of it.
+
+# %%
+#| export
+def write_atomic(path, content: bytes) -> None:
+    """Write a file in one step.
+
+    Parameters
+    ----------
+    path : path-like
+        Missing folders are created.
+    content : bytes
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; the message names it. An existing file stays as it is.
+    """
+    path = Path(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(draft, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # the draft may not exist
+            draft.unlink()
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"{reason}, so {path.name} could not be written (files already there are untouched); make room or choose another folder", str(path)) from error
+
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    write_atomic(Path(folder) / "new" / "file.txt", b"first")
+    write_atomic(Path(folder) / "new" / "file.txt", b"second")
+    assert [p.read_bytes() for p in Path(folder).rglob("*.txt")] == [b"second"]
+
+
+# %% [markdown]
+# ## One file per model
+#
+# A fitted estimator is saved as one zip archive: settings and history as JSON, arrays as `.npy`, networks in Keras' own format. Loading it
+# runs no code from the file. Training data and graph are not saved. The networks do not depend on the backend, so a file written under
+# TensorFlow loads under JAX or PyTorch.
+#
+# The archive is built in a temporary folder in the same directory and renamed at the end, so it is also complete or absent.
+
+# %%
+#| export
+@contextlib.contextmanager
+def _packed(path):
+    "Yield a folder, and pack its files into one zip archive at `path`, all or nothing."
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: give the name of a file in it, such as {path / 'model.pumap'}.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent} to write {path.name} into: make it first.")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=path.name) as folder:
+        folder = Path(folder)
+        yield folder
+        with zipfile.ZipFile(folder / "archive", "w") as archive:
+            for part in sorted(folder.glob("*.*")):
+                archive.write(part, part.name)
+        os.replace(folder / "archive", path)
+
+
+@contextlib.contextmanager
+def _unpacked(path, writer: str):
+    "Yield a folder with the files of an archive; a `ValueError` if it is damaged or was not written by `writer.save`."
+    try:
+        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+            yield Path(folder)
+    except (zipfile.BadZipFile, FileNotFoundError, KeyError, json.JSONDecodeError) as error:
+        if not Path(path).exists():
+            raise
+        raise ValueError(f"{path} is damaged or was not written by {writer}.save: {error}") from error
+
+
+# %% [markdown]
+# Some settings cannot be written as JSON, such as a Keras model or a custom metric. They are replaced by a note. The fitted model does not
+# need them; to fit again, set them after loading.
+
+# %%
+#| export
+def _split_settings(settings: dict) -> tuple[dict, list]:
+    "Split settings: a dict with a note in place of those that JSON cannot hold, and the names of the latter."
+    import numpy as np
+
+    kept, dropped = {}, []
+    for name, value in settings.items():
+        value = value.item() if isinstance(value, np.generic) else value
+        try:
+            json.dumps(value)
+        except TypeError:
+            dropped.append(name)
+            value = f"not saved: {type(value).__name__} given as {name}"
+        kept[name] = value
+    return kept, dropped
+
+
+# %%
+kept, dropped = _split_settings({"min_dist": np.float64(0.1), "encoder": np.sin})
+assert kept == {"min_dist": 0.1, "encoder": "not saved: ufunc given as encoder"} and dropped == ["encoder"]
+
+
+# %% [markdown]
+# The other contents depend on the class. `Archive` lists its arrays and networks.
+
+# %%
+#| export
+class Archive(NamedTuple):
+    """List what is saved of an estimator besides its settings.
+
+    Attributes
+    ----------
+    format : str
+        First words of the file: "pumap", the class and a version.
+    arrays : tuple of str
+        Names of NumPy arrays; the attribute "name_" is saved as name.npy.
+    networks : tuple of str
+        Names of Keras models; the attribute "name_" is saved as name.keras. All but the first may be `None`.
+    """
+
+    format: str
+    arrays: tuple
+    networks: tuple
+
+
+_FITTED = ("a_", "b_", "n_features_in_", "_row_shape", "_input_shape", "history_")
+
+
+def write_archive(estimator, path, archive: Archive) -> None:
+    """Save a fitted estimator to one file, all or nothing.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    path : path-like
+    archive : Archive
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+    OSError
+        If the file cannot be written. An existing file stays as it is.
+
+    Warns
+    -----
+    UserWarning
+        If there are settings that JSON cannot hold; the message names them.
+    """
+    import numpy as np
+    from sklearn.utils.validation import check_is_fitted
+
+    check_is_fitted(estimator)
+    settings, dropped = _split_settings(estimator.get_params(deep=False))
+    if dropped:
+        warnings.warn(f"Not saved, since they are objects: {', '.join(dropped)}. What is fitted works; to fit again, set them after loading.", stacklevel=3)
+    fitted = {name: getattr(estimator, name) for name in _FITTED} | {"feature_names_in_": list(getattr(estimator, "feature_names_in_", []))}
+    with _packed(path) as folder:
+        (folder / "about.json").write_text(json.dumps({"format": archive.format, "settings": settings, "fitted": fitted}))
+        for name in archive.arrays:
+            np.save(folder / f"{name}.npy", getattr(estimator, f"{name}_"))
+        for name in archive.networks:
+            if getattr(estimator, f"{name}_") is not None:
+                getattr(estimator, f"{name}_").save(folder / f"{name}.keras")
+
+
+def read_archive(cls, path, archive: Archive):
+    """Load an estimator that `write_archive` saved.
+
+    Parameters
+    ----------
+    cls : type
+        Class of the estimator.
+    path : path-like
+    archive : Archive
+
+    Returns
+    -------
+    estimator
+        Fitted, but without its graph.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        If the file is damaged, of another format, or holds a network that Keras cannot load here.
+    """
+    import numpy as np
+
+    writer = archive.format.split()[1]
+    with _unpacked(path, writer) as folder:
+        about = json.loads((folder / "about.json").read_text())
+        if about["format"] != archive.format:
+            raise ValueError(f"{path} has the format {about['format']!r}; {writer} reads {archive.format!r}.")
+        parts = {f"{name}_": np.load(folder / f"{name}.npy") for name in archive.arrays}
+        parts |= {f"{name}_": _read_network(folder / f"{name}.keras", path) for name in archive.networks}
+        if parts[f"{archive.networks[0]}_"] is None:
+            raise KeyError(f"{archive.networks[0]}.keras")
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in about["settings"].items()}  # JSON has lists only
+    estimator = cls(**settings)
+    names = about["fitted"].pop("feature_names_in_")
+    if names:
+        parts["feature_names_in_"] = np.array(names, dtype=object)
+    for name, value in (about["fitted"] | parts).items():
+        setattr(estimator, name, tuple(value) if name.endswith("_shape") else value)
+    return estimator
+
+
+def _read_network(file: Path, path):
+    "Load a network of an archive; None if the archive has no such file."
+    import keras
+
+    if not file.exists():
+        return None
+    try:
+        return keras.saving.load_model(file, compile=False)
+    except (TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"Keras cannot load the network in {path}; register its own layers with keras.saving first: {reason}") from error
+
+
+# %% [markdown]
+# The example packs one array; `07_parametric_umap` saves a real model. A file of another kind raises an error.
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    file = Path(folder) / "model.pumap"
+    with _packed(file) as parts:
+        np.save(parts / "embedding.npy", np.eye(2))
+    assert [p.name for p in Path(folder).iterdir()] == ["model.pumap"]
+    with _unpacked(file, "ParametricUMAP") as parts:
+        assert_array_equal(np.load(parts / "embedding.npy"), np.eye(2))
+    file.write_text("not an archive")
+    assert "damaged or was not written by" in error_of(read_archive, Rowwise, file, Archive("pumap Rowwise 1", (), ("encoder",)))

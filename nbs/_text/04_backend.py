@@ -1,0 +1,370 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Backend
+#
+# > One gradient step, compiled by TensorFlow, JAX or PyTorch: the only module that imports a framework.
+
+# %%
+#| default_exp backend
+
+# %%
+#| hide
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+
+# %%
+#| export
+import keras
+from keras import ops
+
+# %% [markdown]
+# Keras 3 runs a network on three backends, and a loss written in `keras.ops` runs on all of them. But Keras has no compiled gradient step for
+# *any* loss: `Model.fit` needs a target for each row, and the UMAP loss is about pairs. This notebook adds such a step.
+#
+# | function | for |
+# |---|---|
+# | `training_step` | a gradient step, or a block of steps in one call |
+# | `compiled` | a function that trains nothing |
+# | `without_gradients` | a forward pass |
+# | `devices` | a list of CPUs and GPUs |
+#
+# The frameworks differ in one respect that matters here. TensorFlow and PyTorch change variables in place. JAX compiles pure functions, so
+# every variable is an argument and a result. Otherwise the three versions of a step below are alike.
+
+# %%
+#| export
+BACKEND = keras.backend.backend()
+if BACKEND == "tensorflow":
+    import tensorflow as tf
+elif BACKEND == "jax":
+    import jax
+elif BACKEND == "torch":
+    import torch
+else:
+    raise ImportError(f"KERAS_BACKEND is {BACKEND!r}; pumap trains on tensorflow, jax or torch.")
+
+
+# %% [markdown]
+# ## TensorFlow
+#
+# A function is traced once, for the shapes of its first call. `get_concrete_function` does this explicitly. Otherwise TensorFlow would warn of
+# too many traces when one process runs many small fits.
+
+# %%
+#| export
+def _traced_once(function, jit_compile):
+    concrete = []
+
+    def run(*arrays):
+        tensors = [tf.convert_to_tensor(array) for array in arrays]
+        if not concrete:
+            concrete.append(tf.function(function, autograph=False, jit_compile=jit_compile).get_concrete_function(*tensors))
+        return concrete[0](*tensors)
+
+    return run
+
+
+# %% [markdown]
+# A step of the fast solver takes about as long as a call from Python. Many steps therefore run in one call, as a `while` loop in the graph. A
+# variable that the loss does not depend on gets a gradient of zero. TensorFlow makes these zeros only for its own variables, hence `.value`.
+
+# %%
+#| export
+def _tensorflow_step(loss, trained, others, optimizer, n_terms, jit_compile):
+    def step(*arrays):
+        with tf.GradientTape() as tape:
+            total, terms = loss(*arrays)
+        gradients = tape.gradient(total, [variable.value for variable in trained], unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        optimizer.apply([tf.convert_to_tensor(g) for g in gradients], trained)
+        return ops.stack(terms)
+
+    def block(*arrays):
+        n_steps = arrays[0].shape[0]
+        body = lambda i, sums: (i + 1, sums + step(*[array[i] for array in arrays]))
+        return tf.while_loop(lambda i, _: i < n_steps, body, (0, tf.zeros(n_terms)), parallel_iterations=1)[1] / n_steps
+
+    return _traced_once(block if n_terms else step, jit_compile)
+
+
+# %% [markdown]
+# ## JAX
+#
+# The state of a step is three lists: trained variables, other variables that change, and the optimizer's variables. The second list has moving
+# averages of batch normalization and states of random generators. In a `StatelessScope`, Keras layers read and write these lists in place of
+# their variables.
+#
+# A block of steps is a `lax.scan`. On a CPU, XLA runs convolutions in such a loop many times slower than outside of it. There, a block is scanned
+# only with `jit_compile=True`, which the fast solver sets for dense networks. Otherwise it is a loop in Python.
+
+# %%
+#| export
+def _jax_step(loss, trained, others, optimizer, n_terms, jit_compile):
+    def step(state, arrays):
+        values, changed, slots = state
+
+        def total_of(values):
+            with keras.StatelessScope(state_mapping=[*zip(trained, values), *zip(others, changed)]) as scope:
+                total, terms = loss(*arrays)
+            return total, (ops.stack(terms), [scope.get_current_value(v) for v in others])
+
+        gradients, (terms, changed) = jax.grad(total_of, has_aux=True)(values)
+        values, slots = optimizer.stateless_apply(slots, gradients, values)
+        return (values, changed, slots), terms
+
+    scanned = n_terms and (jit_compile or jax.default_backend() != "cpu")
+    pure = jax.jit((lambda state, arrays: jax.lax.scan(step, state, arrays)) if scanned else step)
+    groups = trained, others, optimizer.variables
+
+    def run(*arrays):
+        state, out = tuple([v.value for v in group] for group in groups), []
+        for parts in zip(*arrays) if n_terms and not scanned else [arrays]:
+            state, terms = pure(state, parts)
+            out.append(terms.mean(axis=0) if scanned else terms)
+        for group, values in zip(groups, state):
+            _assign(group, values)
+        return out[0] if len(out) == 1 else ops.mean(ops.stack(out), axis=0)
+
+    return run
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values):
+        variable.assign(value)
+
+
+# %% [markdown]
+# ## PyTorch
+#
+# Nothing is compiled. A block is a loop in Python.
+
+# %%
+#| export
+def _torch_step(loss, trained, others, optimizer, n_terms, jit_compile):
+    def step(*arrays):
+        total, terms = loss(*arrays)
+        gradients = torch.autograd.grad(total, [v.value for v in trained], allow_unused=True, materialize_grads=True)
+        with torch.no_grad():
+            optimizer.apply(list(gradients), trained)
+        return torch.stack([term.detach() for term in terms])
+
+    def run(*arrays):
+        arrays = [ops.convert_to_tensor(array) for array in arrays]
+        if not n_terms:
+            return step(*arrays)
+        return torch.stack([step(*parts) for parts in zip(*arrays)]).mean(dim=0)
+
+    return run
+
+
+# %% [markdown]
+# ## A step on any loss
+#
+# The public function collects the variables and calls one of the three.
+
+# %%
+#| export
+def training_step(loss, models: list, optimizer, n_terms: int = 0, jit_compile: bool | None = None):
+    """Compile a gradient step on any loss, or a block of steps.
+
+    Parameters
+    ----------
+    loss : callable
+        Function of the arrays of a batch that returns `(total, terms)`: the scalar to minimize, and a tuple of scalars to report.
+    models : list of keras.Layer or keras.Variable
+        Trained in place. No two of them may share a layer.
+    optimizer : keras.optimizers.Optimizer
+        Fresh; it is built here.
+    n_terms : int
+        0 compiles a single step. Otherwise the number of terms; a block of steps is compiled, and every array has a leading axis of steps.
+    jit_compile : bool or None
+        Compile TensorFlow's graph by XLA. Under JAX, `True` also scans blocks on a CPU, which is faster for dense layers only. PyTorch ignores it.
+
+    Returns
+    -------
+    callable
+        Function of arrays that takes the step (or the block of steps). The shapes and types of the arrays must not change between calls.
+        It returns the terms, shape (n_terms,), as means over the steps of a block.
+
+    Examples
+    --------
+    >>> import keras
+    >>> x = keras.Variable([3.0])
+    >>> loss = lambda: (keras.ops.sum(x**2), (keras.ops.sum(x**2),))
+    >>> float(training_step(loss, [x], keras.optimizers.SGD(0.5))()[0])
+    9.0
+    >>> float(x[0])
+    0.0
+    """
+    layers = [model for model in models if isinstance(model, keras.Layer)]
+    trained = [v for layer in layers for v in layer.trainable_variables] + [v for v in models if not isinstance(v, keras.Layer)]
+    others = [v for layer in layers for v in layer.non_trainable_variables]
+    optimizer.build(trained)
+    make = {"tensorflow": _tensorflow_step, "jax": _jax_step, "torch": _torch_step}[BACKEND]
+    return make(loss, trained, others, optimizer, n_terms, jit_compile)
+
+
+# %% [markdown]
+# Least squares shows that the step is right: the gradient of $\frac12 (w x - y)^2$ is $(w x - y)\,x$.
+
+# %%
+w = keras.Variable([1.0])
+unused = keras.Variable([5.0])
+
+
+def half_squares(x, y):
+    value = ops.sum(ops.square(w * x - y)) / 2
+    return value, (value,)
+
+
+step = training_step(half_squares, [w, unused], keras.optimizers.SGD(0.1))
+assert_allclose(ops.convert_to_numpy(step(np.float32([2]), np.float32([6]))), [8])
+assert_allclose(ops.convert_to_numpy(w), [1 + 0.1 * 4 * 2])
+assert ops.convert_to_numpy(unused)[0] == 5  # the loss does not depend on it
+
+
+# %% [markdown]
+# A block of three steps gives the same result as three single steps. The network has batch normalization, so its moving averages must agree, too.
+
+# %%
+def small_network():
+    network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, kernel_initializer="ones"), keras.layers.BatchNormalization()])
+    squares = lambda x: (ops.mean(ops.square(network(x, training=True) - 1)), (ops.mean(x), ops.max(x)))
+    return network, squares
+
+
+rows = np.random.default_rng(0).random((3, 5, 3), dtype=np.float32)
+one_by_one, loss = small_network()
+step = training_step(loss, [one_by_one], keras.optimizers.Adam(0.1))
+terms = [ops.convert_to_numpy(step(batch)) for batch in rows]
+at_once, loss = small_network()
+block = training_step(loss, [at_once], keras.optimizers.Adam(0.1), n_terms=2)
+assert_allclose(ops.convert_to_numpy(block(rows)), np.mean(terms, axis=0), rtol=1e-6)
+for a, b in zip(one_by_one.get_weights(), at_once.get_weights()):
+    assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+assert abs(ops.convert_to_numpy(at_once.layers[-1].moving_mean)).max() > 0
+
+
+# %% [markdown]
+# ## Functions that train nothing
+#
+# An augmentation made of Keras layers is compiled, too. The states of its random generators are variables of these layers, which JAX needs as
+# arguments.
+
+# %%
+#| export
+def compiled(function, models: tuple = (), jit_compile: bool | None = None):
+    """Compile a function that trains nothing.
+
+    Parameters
+    ----------
+    function : callable
+        Function of arrays; their shapes and types must not change between calls.
+    models : tuple of keras.Layer
+        Layers whose variables the function changes, such as states of random generators.
+    jit_compile : bool or None
+        Compile TensorFlow's graph by XLA.
+
+    Returns
+    -------
+    callable
+        The same function, compiled at its first call. With PyTorch it is not compiled, and runs without gradients.
+    """
+    if BACKEND == "tensorflow":
+        return _traced_once(function, jit_compile)
+    if BACKEND == "torch":
+        return without_gradients(lambda *arrays: function(*map(ops.convert_to_tensor, arrays)))
+    changed = [v for model in models for v in model.variables]
+
+    @jax.jit
+    def pure(values, *arrays):
+        with keras.StatelessScope(state_mapping=list(zip(changed, values))) as scope:
+            out = function(*arrays)
+        return [scope.get_current_value(v) for v in changed], out
+
+    def run(*arrays):
+        values, out = pure([v.value for v in changed], *arrays)
+        _assign(changed, values)
+        return out
+
+    return run
+
+
+def without_gradients(function):
+    """Run a function without gradients, so that PyTorch does not keep intermediate results in memory.
+
+    Parameters
+    ----------
+    function : callable
+
+    Returns
+    -------
+    callable
+        The same function; with PyTorch under `torch.no_grad`.
+    """
+    return torch.no_grad()(function) if BACKEND == "torch" else function
+
+
+# %% [markdown]
+# The function is traced once.
+
+# %%
+traces = []
+plus_one = compiled(lambda x: traces.append("traced") or x + 1)
+assert float(plus_one(np.float32(1))) == 2 and float(plus_one(np.float32(2))) == 3
+assert len(traces) == (2 if BACKEND == "torch" else 1)  # PyTorch runs it at every call
+
+# %% [markdown]
+# A dropout layer draws new numbers at every call. The same seed gives the same sequence.
+
+# %%
+drop = lambda: keras.layers.Dropout(0.5, seed=0)
+first, second = (compiled(lambda x, layer=layer: layer(x, training=True), [layer]) for layer in (drop(), drop()))
+ones = np.ones(100, "float32")
+once, again = (ops.convert_to_numpy(first(ones)) for _ in range(2))
+assert (once != again).any()
+assert_array_equal(ops.convert_to_numpy(second(ones)), once)
+
+
+# %% [markdown]
+# ## Devices
+#
+# In the context `keras.device("gpu:0")`, tensors are created on that device. `devices` lists the valid names.
+
+# %%
+#| export
+def devices() -> dict:
+    """List the devices of the backend.
+
+    Returns
+    -------
+    dict
+        Keras' name of each device, such as "cpu:0" or "gpu:0", with the name of its model ("cpu" for processors).
+    """
+    found = {"cpu:0": "cpu"}
+    if BACKEND == "tensorflow":
+        names = [tf.config.experimental.get_device_details(gpu).get("device_name", "gpu") for gpu in tf.config.list_physical_devices("GPU")]
+    elif BACKEND == "jax":
+        names = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    else:
+        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return found | {f"gpu:{i}": name for i, name in enumerate(names)}
+
+
+# %%
+assert devices()["cpu:0"] == "cpu"
+print(BACKEND, devices())

@@ -1,0 +1,997 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Training
+#
+# > Rows, loss history, early stopping, and the paper's training loop.
+
+# %%
+#| default_exp training
+
+# %%
+#| hide
+import keras
+import matplotlib.pyplot as plt
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_digits
+from sklearn.manifold import trustworthiness
+
+from pumap.graph import find_ab, fuzzy_graph, pruned_edges
+from pumap.networks import build_decoder, build_encoder
+
+# %%
+#| export
+import math
+import time
+import warnings
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+from scipy import sparse
+from scipy.special import expit
+from tqdm.auto import tqdm
+
+from pumap.backend import training_step, without_gradients
+from pumap.core import random_generator
+from pumap.graph import Edges, edge_batches, paper_steps, weighted_batches
+from pumap.losses import UMAPLoss, reconstruction_loss, rolled_cross_entropy, umap_cross_entropy
+
+# %% [markdown]
+# Parametric UMAP replaces UMAP's free coordinates by a network and keeps the loss. A training step takes a batch of edges, embeds both ends,
+# computes the cross entropy, and takes a gradient step. This notebook defines the parts that all training loops share, and ends with the paper's
+# loop. `06_fast_solver` builds the default solver from the same parts.
+#
+# The running example: 600 digits and their graph.
+
+# %%
+X, y = load_digits(return_X_y=True)
+X = X[:600].astype("float32") / 16
+edges = pruned_edges(fuzzy_graph(X))
+loss = UMAPLoss(*find_ab())
+
+
+# %% [markdown]
+# ## Rows
+#
+# Data may be dense or sparse, of any dtype, images or tables. A network takes dense float32 rows of a fixed shape. Indexing `Rows` converts the
+# rows of one batch, never the whole data set.
+
+# %%
+#| export
+class Rows:
+    """Present data as the float32 rows that a network takes.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix, shape (n_rows, ...)
+        Data of any dtype; a memory-mapped array works as well.
+    shape : tuple of int or None
+        Shape of one row, as the network takes it. `None` = as in `X`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pumap.training import Rows
+    >>> rows = Rows(np.zeros((10, 64), "uint8"), (8, 8, 1))
+    >>> len(rows), rows[[0, 3]].shape, rows[[0, 3]].dtype.name
+    (10, (2, 8, 8, 1), 'float32')
+    """
+
+    def __init__(self, X, shape: tuple | None = None):
+        self.X = X
+        self.shape = tuple(X.shape[1:] if shape is None else shape)
+
+    def __len__(self):
+        return self.X.shape[0]
+
+    def __getitem__(self, which):
+        """Take some rows: `which` is a slice or an array of indices of any shape, which the result keeps."""
+        leading = () if isinstance(which, slice) else np.shape(which)
+        rows = self.X[which if isinstance(which, slice) else np.ravel(which)]
+        rows = rows.toarray() if sparse.issparse(rows) else rows
+        return np.asarray(rows, dtype=np.float32).reshape(*(leading or (-1,)), *self.shape)
+
+    @property
+    def flat(self):
+        """The same rows as vectors."""
+        return Rows(self.X, (math.prod(self.shape),))
+
+
+# %%
+rows = Rows(X)
+assert Rows(X, (8, 8, 1))[[3, 5, 8]].shape == (3, 8, 8, 1)
+assert_array_equal(Rows(sparse.csr_matrix(X))[:10], X[:10])
+assert_array_equal(rows[[[0, 1], [2, 3]]][1], X[2:4])  # indices of two batches give two batches
+
+# %% [markdown]
+# ## Embedding rows
+#
+# The forward pass runs batch by batch, so that a million rows need the memory of one batch. Calling a Keras model takes milliseconds even for one
+# row. A chain of dense layers is only a few matrix products, so NumPy computes them directly. The weights are read at each call, so they are
+# always the current ones.
+
+# %%
+#| export
+_ACTIVATIONS = {
+    keras.activations.linear: lambda x: x,
+    keras.activations.relu: lambda x: np.maximum(x, 0),
+    keras.activations.tanh: np.tanh,
+    keras.activations.sigmoid: expit,
+}
+
+
+def _dense_forward(model):
+    "Make the forward pass of a chain of dense layers in NumPy; None for any other model."
+    steps = []
+    for layer in model.layers if isinstance(model, keras.Sequential) else [None]:
+        if type(layer) in (keras.layers.Flatten, keras.layers.Reshape):
+            shape = layer.output.shape[1:]
+            steps.append(lambda x, shape=shape: x.reshape(len(x), *shape))
+        elif type(layer) is keras.layers.Dense and layer.use_bias and layer.activation in _ACTIVATIONS:
+            kernel, bias = layer.get_weights()
+            activation = _ACTIVATIONS[layer.activation]
+            steps.append(lambda x, kernel=kernel, bias=bias, activation=activation: activation(x @ kernel + bias))
+        elif type(layer) is not keras.layers.InputLayer:
+            return None
+
+    def forward(x):
+        if len(x) <= 256:  # float32 may round a row differently at another place in the batch; float64 avoids it, and is cheap for few rows
+            x = x.astype(np.float64)
+        for step in steps:
+            x = step(x)
+        return x.astype(np.float32)
+
+    return forward
+
+
+# %%
+#| export
+def encode(model, rows: Rows, batch_size: int = 1024) -> np.ndarray:
+    """Compute the output of a network for all rows, batch by batch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Encoder or decoder.
+    rows : Rows
+    batch_size : int
+        Rows in one forward pass; fewer if they are very wide.
+
+    Returns
+    -------
+    ndarray, float32, shape (n_rows, *output_shape)
+    """
+    batch_size = max(1, min(batch_size, 16_000_000 // math.prod(rows.shape)))
+    forward = _dense_forward(model) or without_gradients(lambda x: ops.convert_to_numpy(model(x, training=False)))
+    out = np.empty((len(rows), *model.output_shape[1:]), dtype=np.float32)
+    for start in range(0, len(rows), batch_size):
+        batch = slice(start, min(start + batch_size, len(rows)))
+        out[batch] = forward(rows[batch])
+    return out
+
+
+# %% [markdown]
+# NumPy and Keras agree, and the place of a row in the batch does not matter. Networks with a convolution, or with another activation, use Keras.
+
+# %%
+encoder = build_encoder("mlp", (8, 8), 2, random_state=0)
+images = X[:10].reshape(-1, 8, 8)
+assert_allclose(_dense_forward(encoder)(images), ops.convert_to_numpy(encoder(images)), atol=1e-5)
+assert_array_equal(_dense_forward(encoder)(images[::-1]), _dense_forward(encoder)(images)[::-1])
+assert _dense_forward(build_encoder("conv28", (784,), 2)) is None
+assert _dense_forward(keras.Sequential([keras.Input((64,)), keras.layers.Dense(2, activation=keras.layers.LeakyReLU())])) is None
+assert_allclose(encode(encoder, Rows(X, (8, 8)), batch_size=100), encode(encoder, Rows(X, (8, 8))), atol=1e-6)
+
+
+# %% [markdown]
+# ## Batches
+#
+# Losses on single rows, such as that of an autoencoder, take all rows in a new random order in each epoch. The rows left at the end of an epoch
+# start the first batch of the next. All batches then have one size, and the step is compiled once.
+
+# %%
+#| export
+def row_batches(n_rows: int, batch_size: int, rng: np.random.Generator):
+    """Draw batches of row indices without end.
+
+    Parameters
+    ----------
+    n_rows : int
+    batch_size : int
+        Rows in a batch; all of them if there are fewer.
+    rng : numpy.random.Generator
+
+    Yields
+    ------
+    ndarray of int, shape (min(batch_size, n_rows),)
+    """
+    size, order = min(batch_size, n_rows), np.empty(0, dtype=np.int64)
+    while True:
+        if len(order) < size:
+            order = np.concatenate([order, rng.permutation(n_rows)])
+        yield order[:size]
+        order = order[size:]
+
+
+# %%
+batches = row_batches(50, 20, np.random.default_rng(0))
+assert_array_equal(np.bincount(np.concatenate([next(batches) for _ in range(5)])), np.full(50, 2))  # two epochs
+
+
+# %% [markdown]
+# The UMAP loss needs edges and *negatives*, pairs without an edge. The paper takes them from the batch itself: every tail appears
+# `negative_sample_rate` times, in random order. Sometimes a head is paired with its own tail or another neighbor; in a large batch this is rare.
+
+# %%
+#| export
+def in_batch_negatives(batch_size: int, negative_sample_rate: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw which tail each head repels: all tails equally often, shuffled.
+
+    Parameters
+    ----------
+    batch_size : int
+        Edges in the batch.
+    negative_sample_rate : int
+        Tails that each head repels.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, int32, shape (batch_size * negative_sample_rate,)
+        Positions in the batch.
+    """
+    return rng.permutation(np.repeat(np.arange(batch_size, dtype=np.int32), negative_sample_rate))
+
+
+# %%
+negatives = in_batch_negatives(100, 5, np.random.default_rng(0))
+assert_array_equal(np.bincount(negatives), np.full(100, 5))
+
+
+# %% [markdown]
+# ## Options
+#
+# `TrainingOptions` holds the options of a training run. `None` stands for the solver's own default.
+
+# %%
+#| export
+class StoppingRule(NamedTuple):
+    """Hold the settings of early stopping.
+
+    Attributes
+    ----------
+    validation_fraction : float
+        Share of the rows that is held out.
+    n_iter_no_change : int
+        Hundredths of the run without a lower held-out loss after which training stops.
+    """
+
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+
+
+class TrainingOptions(NamedTuple):
+    """Hold the options of a training run.
+
+    Attributes
+    ----------
+    n_training_epochs : float or None
+        Epochs; may be a fraction.
+    batch_size : int or None
+        Edges (or rows) in a batch.
+    learning_rate : float or None
+    edge_sampling : {"paper", "weighted"} or None
+        See `graph.edge_batches`.
+    early_stopping : StoppingRule or None
+        `None` trains to the end.
+    callback : callable or None
+        Called as `callback(step, update)` after each step (or block of steps). `update()` brings the weights of the encoder up to date.
+    verbose : bool
+        Show a progress bar.
+    """
+
+    n_training_epochs: float | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    edge_sampling: str | None = None
+    early_stopping: StoppingRule | None = None
+    callback: object = None
+    verbose: bool = False
+
+    def or_else(self, **defaults):
+        """Fill in defaults for the options that are `None`."""
+        return self._replace(**{name: value for name, value in defaults.items() if getattr(self, name) is None})
+
+
+class Decoding(NamedTuple):
+    """Hold a decoder that is trained together with the encoder.
+
+    Attributes
+    ----------
+    model : keras.Model
+    loss : {"binary_crossentropy", "mse"}
+        Reconstruction loss.
+    weight : float
+        Weight of the reconstruction loss relative to the UMAP loss.
+    joint : bool
+        Let the reconstruction loss change the encoder; `False` puts the decoder behind a stop-gradient.
+    """
+
+    model: object
+    loss: str = "binary_crossentropy"
+    weight: float = 1.0
+    joint: bool = True
+
+
+# %%
+assert TrainingOptions(batch_size=50).or_else(batch_size=1000, learning_rate=0.1)[1:3] == (50, 0.1)
+
+
+# %% [markdown]
+# An epoch of the UMAP loss is one pass over the edges, each repeated as often as the paper visits it (`graph.paper_repeats`). The paper trains for
+# 5 epochs (100 for moons).
+
+# %%
+#| export
+def steps_of_epochs(n_training_epochs: float, steps_per_epoch: float) -> int:
+    """Count the steps in a number of epochs, at least one.
+
+    Parameters
+    ----------
+    n_training_epochs : float
+    steps_per_epoch : float
+
+    Raises
+    ------
+    ValueError
+        Unless `n_training_epochs` is positive and finite.
+    """
+    if not 0 < n_training_epochs < np.inf:
+        raise ValueError(f"n_training_epochs is {n_training_epochs}; it must be positive (a fraction of an epoch is allowed).")
+    return max(1, round(n_training_epochs * steps_per_epoch))
+
+
+def edge_steps(n_training_epochs: float, edges: Edges, batch_size: int) -> int:
+    """Count the steps in a number of epochs over the repeated edges.
+
+    Parameters
+    ----------
+    n_training_epochs : float
+    edges : Edges
+    batch_size : int
+        Edges in a batch.
+    """
+    return steps_of_epochs(n_training_epochs, paper_steps(edges, batch_size))
+
+
+def row_steps(n_training_epochs: float, n_rows: int, batch_size: int) -> int:
+    """Count the steps in a number of epochs over the rows.
+
+    Parameters
+    ----------
+    n_training_epochs : float
+    n_rows : int
+    batch_size : int
+        Rows in a batch; all of them if there are fewer.
+    """
+    return steps_of_epochs(n_training_epochs, n_rows / min(batch_size, n_rows))
+
+
+# %%
+assert steps_of_epochs(0.5, 7) == 4 and steps_of_epochs(1e-6, 7) == 1
+assert row_steps(2, 10, 4) == 5 and row_steps(1e-6, 10, 4) == 1
+for wrong in (0, -1, np.inf, np.nan):
+    try:
+        steps_of_epochs(wrong, 7)
+    except ValueError as error:
+        assert str(wrong) in str(error)
+    else:
+        raise AssertionError("no error")
+
+
+# %% [markdown]
+# ## History
+#
+# The loss is recorded term by term, as means over about a hundred spans of the run, with the time since the first step. A loss that is NaN or
+# infinite raises an error.
+
+# %%
+#| export
+class History:
+    """Record the terms of a loss.
+
+    Parameters
+    ----------
+    n_steps : int
+        Steps in the whole run.
+    terms : tuple of str
+        Names of the terms.
+    total : callable
+        The loss as a function of the means of the terms.
+    verbose : bool
+        Show a progress bar.
+    title : str
+        Label of the progress bar.
+
+    Attributes
+    ----------
+    values : dict of str to list
+        "step", "seconds", "loss" and each term, one value per span of steps.
+    """
+
+    def __init__(self, n_steps: int, terms: tuple, total=sum, verbose: bool = False, title: str = "fit"):
+        self.n_steps, self.terms, self.total = n_steps, terms, total
+        self.values = {name: [] for name in ("step", "seconds", "loss", *terms)}
+        self._span, self._waiting, self._began = max(1, n_steps // 100), [], None
+        self._bar = tqdm(total=n_steps, disable=not verbose, desc=title, unit="step")
+
+    def add(self, step: int, terms, n_steps: int = 1) -> None:
+        """Add the mean terms of some steps.
+
+        Parameters
+        ----------
+        step : int
+            The last of these steps, counted from 1.
+        terms : tensor, shape (n_terms,)
+        n_steps : int
+            How many steps they are the means of.
+        """
+        self._began = time.perf_counter() if self._began is None else self._began
+        self._waiting.append(terms)
+        if len(self._waiting) * n_steps >= self._span or step == self.n_steps:
+            self._keep(step)
+        self._bar.update(n_steps)
+
+    def _keep(self, step):
+        means = np.mean([ops.convert_to_numpy(terms) for terms in self._waiting], axis=0, dtype=np.float64)
+        if not np.isfinite(means).all():
+            self._bar.close()
+            raise ValueError(f"The loss is no longer a number at step {step}: scale the data, or lower the learning rate.")
+        kept = {"step": step, "seconds": time.perf_counter() - self._began, "loss": float(self.total(means))}
+        for name, value in (kept | dict(zip(self.terms, means.tolist()))).items():
+            self.values[name].append(value)
+        self._waiting = []
+        self._bar.set_postfix(loss=f"{kept['loss']:.4f}", refresh=False)
+
+    def close(self) -> dict:
+        """Close the progress bar and return `values`."""
+        self._bar.close()
+        return self.values
+
+
+# %%
+history = History(n_steps=400, terms=("reconstruction", "divergence"))
+for i in range(1, 401):
+    history.add(i, np.array([i, 1.0]))
+assert len(history.values["step"]) == 100 and history.values["step"][-1] == 400
+assert history.values["reconstruction"][0] == np.mean([1, 2, 3, 4]) and history.values["loss"][0] == np.mean([1, 2, 3, 4]) + 1
+try:
+    History(1, ("loss",)).add(1, np.array([np.nan]))
+except ValueError as error:
+    assert "no longer a number at step 1" in str(error)
+else:
+    raise AssertionError("no error")
+
+# %% [markdown]
+# Training can also collapse without an error. The paper's form of the loss clips the repulsion of very close pairs, and a clipped repulsion has no
+# gradient. Points start that close if the rows have tiny values. They then stay together, and their mean repulsion is the clip value.
+# `UMAPHistory` checks this once, after a tenth of the run, and warns.
+
+# %%
+#| export
+ONE_POINT = "All points of the embedding lie so near each other that loss='paper' has no repulsion: scale the data to values around 1, or use loss='exact'."
+
+
+class UMAPHistory(History):
+    """Record the terms of the UMAP loss, and warn of a collapsed embedding.
+
+    Parameters
+    ----------
+    n_steps : int
+    loss : UMAPLoss
+    with_decoder : bool
+        Record the reconstruction loss, too.
+    verbose : bool
+
+    Attributes
+    ----------
+    notes : list of str
+        Warnings of this run.
+    """
+
+    def __init__(self, n_steps: int, loss: UMAPLoss, with_decoder: bool = False, verbose: bool = False):
+        terms = ("attraction", "repulsion") + (("reconstruction",) if with_decoder else ())
+        super().__init__(n_steps, terms, lambda means: loss.mean(*means[:2]), verbose)
+        self.notes, self._greatest = [], loss.greatest_repulsion
+
+    def _keep(self, step):
+        before = self.values["step"][-1] if self.values["step"] else 0
+        super()._keep(step)
+        if before < self.n_steps / 10 <= step and self.values["repulsion"][-1] > 0.999 * self._greatest:
+            self.notes.append(ONE_POINT)
+            warnings.warn(ONE_POINT)
+
+
+# %%
+history = UMAPHistory(20, loss._replace(repulsion_strength=2.0))
+history.add(1, np.array([0.0, 2 * 9.21034, 0.0]))
+assert history.notes == []
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    history.add(2, np.array([0.0, 2 * 9.21034, 0.0]))  # a tenth of the run
+assert history.notes == [str(caught[0].message)]
+assert history.values["loss"][0] == 5 / 6 * 2 * 9.21034
+
+
+# %% [markdown]
+# ## Minimizing a loss
+#
+# The losses of autoencoders, decoders and parametric t-SNE are minimized by the same loop. A loss is a function of the arrays of a batch that
+# returns its terms.
+
+# %%
+#| export
+def minimize(terms, models: list, optimizer, batches, history: History) -> dict:
+    """Minimize the sum of some terms, one gradient step per batch.
+
+    Parameters
+    ----------
+    terms : callable
+        Function of the arrays of a batch that returns a tuple of scalars.
+    models : list of keras.Model
+        Trained in place.
+    optimizer : keras.optimizers.Optimizer
+    batches : iterable of tuples of arrays
+        All of the same shapes.
+    history : History
+        Its `n_steps` is the number of steps.
+
+    Returns
+    -------
+    dict
+        The values of the history.
+    """
+
+    def summed(*arrays):
+        parts = terms(*arrays)
+        return sum(parts), parts
+
+    step = training_step(summed, models, optimizer)
+    for i, arrays in zip(range(1, history.n_steps + 1), batches):
+        history.add(i, step(*arrays))
+    return history.close()
+
+
+# %% [markdown]
+# Decoders and the fast solver are trained with a learning rate that falls linearly to zero.
+
+# %%
+#| export
+def linear_decay_adam(learning_rate: float, n_steps: int):
+    """Make an Adam optimizer whose learning rate falls linearly to zero, with beta_2 = 0.99.
+
+    Returns
+    -------
+    keras.optimizers.Adam
+        Gradients are clipped to 4 in each element.
+    """
+    schedule = keras.optimizers.schedules.PolynomialDecay(learning_rate, n_steps, 0.0)
+    return keras.optimizers.Adam(schedule, beta_2=0.99, clipvalue=4.0)
+
+
+# %% [markdown]
+# As an example, an encoder learns given coordinates: the values of two pixels.
+
+# %%
+encoder = build_encoder("mlp", (64,), 2, random_state=0)
+squares = lambda x, target: (ops.mean(ops.square(encoder(x, training=True) - target)),)
+batches = ((X[which], X[which, 2:4]) for which in row_batches(len(X), 100, np.random.default_rng(0)))
+values = minimize(squares, [encoder], linear_decay_adam(1e-2, 200), batches, History(200, ("squares",)))
+assert values["loss"][-1] < values["loss"][0] / 10
+
+# %% [markdown]
+# ### Fitting a decoder
+#
+# A decoder behind a stop-gradient does not change the embedding. It can therefore be trained after the encoder, on the finished embedding.
+
+# %%
+#| export
+LEAST_STEPS = 3_000
+
+
+def fit_decoder(embedding, rows: Rows, decoder, loss: str = "binary_crossentropy", options=TrainingOptions(), random_state=None) -> dict:
+    """Train a decoder on a finished embedding.
+
+    Parameters
+    ----------
+    embedding : ndarray, shape (n_rows, n_components)
+    rows : Rows
+        What the decoder reconstructs.
+    decoder : keras.Model
+        Trained in place.
+    loss : {"binary_crossentropy", "mse"}
+    options : TrainingOptions
+        Defaults: 5 epochs and at least 3,000 steps (1,000 if not all layers are dense); 100 rows in a batch; a learning rate of 2e-3.
+    random_state : None, int or Generator
+
+    Returns
+    -------
+    dict
+        History: "step", "seconds", "loss", "reconstruction".
+    """
+    dense = is_dense(decoder)
+    n_least = 0 if options.n_training_epochs is not None else LEAST_STEPS if dense else 1000
+    options = options.or_else(n_training_epochs=5, batch_size=100, learning_rate=2e-3)
+    n_steps = max(n_least, row_steps(options.n_training_epochs, len(rows), options.batch_size))
+    targets = Rows(rows.X, decoder.output_shape[1:])
+    batches = row_batches(len(rows), options.batch_size, random_generator(random_state))
+    return minimize(
+        lambda z, x: (reconstruction_loss(x, decoder(z, training=True), loss),),
+        [decoder],
+        linear_decay_adam(options.learning_rate, n_steps),
+        ((embedding[which], targets[which]) for which in batches),
+        History(n_steps, ("reconstruction",), verbose=options.verbose),
+    )
+
+
+def is_dense(model) -> bool:
+    """Return whether a network has only dense layers, and layers that reshape or activate."""
+    kinds = (keras.layers.Dense, keras.layers.Flatten, keras.layers.Reshape, keras.layers.InputLayer, keras.layers.Activation, keras.layers.ReLU)
+    return all(isinstance(layer, kinds) for layer in model.layers)
+
+
+# %%
+from sklearn.decomposition import PCA
+
+leading = PCA(2, random_state=0).fit_transform(X).astype("float32")
+decoder = build_decoder("mlp", (64,), 2, random_state=0)
+values = fit_decoder(leading, rows, decoder, options=TrainingOptions(n_training_epochs=50), random_state=0)
+error = ((encode(decoder, Rows(leading)) - X) ** 2).mean()
+assert error < ((X - X.mean(axis=0)) ** 2).mean() and values["loss"][-1] < values["loss"][0]
+
+
+# %% [markdown]
+# ## Early stopping
+#
+# Some rows are held out, with all their edges. The UMAP loss over these edges is measured in each hundredth of the run. Training stops when this
+# loss has not fallen for `n_iter_no_change` hundredths, and the weights with the lowest loss are restored.
+
+# %%
+#| export
+def hold_out(edges: Edges, n_rows: int, fraction: float, random_state=None) -> tuple[Edges, Edges]:
+    """Split edges by a random sample of rows that are held out.
+
+    Parameters
+    ----------
+    edges : Edges
+    n_rows : int
+    fraction : float
+        Share of the rows to hold out.
+    random_state : None, int or Generator
+
+    Returns
+    -------
+    training, held : Edges
+        Edges between the other rows, and edges with an end at a held-out row.
+
+    Raises
+    ------
+    ValueError
+        If one side has no edges.
+    """
+    held = np.zeros(n_rows, dtype=bool)
+    held[random_generator(random_state).choice(n_rows, max(1, round(fraction * n_rows)), replace=False)] = True
+    touched = held[edges.head] | held[edges.tail]
+    if touched.all() or not touched.any():
+        raise ValueError(f"validation_fraction={fraction} leaves no edges on one side of the split: choose another, or train without early_stopping.")
+    return Edges(*(part[~touched] for part in edges)), Edges(*(part[touched] for part in edges))
+
+
+def held_out_loss(encoder, rows: Rows, held: Edges, loss: UMAPLoss, n_edges: int = 2000) -> float:
+    """Compute the UMAP cross entropy over held-out edges.
+
+    Parameters
+    ----------
+    encoder : keras.Model
+    rows : Rows
+    held : Edges
+        From `hold_out`. A sample is drawn by strength, the same at each call.
+    loss : UMAPLoss
+    n_edges : int
+        Size of the sample.
+
+    Returns
+    -------
+    float
+        Mean over an edge and its negatives, as in `UMAPLoss.mean`.
+    """
+    head, tail = next(weighted_batches(held, n_edges, random_state=0))
+    z = encode(encoder, Rows(rows[np.concatenate([head, tail])]))
+    shifts = np.arange(1, 2 * loss.negative_sample_rate + 1) * (n_edges // (loss.negative_sample_rate + 1))
+    shifts += shifts == n_edges  # this shift would pair each head with its own tail
+    attraction, repulsion = rolled_cross_entropy(ops.convert_to_tensor(z), shifts, loss)
+    return float(loss.mean(ops.mean(attraction), ops.mean(repulsion)))
+
+
+# %%
+rest, held = hold_out(edges, len(X), 0.1, random_state=0)
+assert len(rest.head) + len(held.head) == len(edges.head)
+held_rows = np.setdiff1d(np.arange(600), rest.head)
+assert len(held_rows) >= 60 and np.isin([held.head, held.tail], held_rows).any(axis=0).all()
+untrained = build_encoder("mlp", (64,), 2, random_state=0)
+assert held_out_loss(untrained, rows, held, loss) == held_out_loss(untrained, rows, held, loss) > 0
+
+
+# %%
+#| export
+class EarlyStopping:
+    """Measure a loss, keep the weights with its lowest value, and decide when to stop.
+
+    Parameters
+    ----------
+    measure : callable
+        Function without arguments that returns the loss.
+    models : list of keras.Model
+        Models whose weights are kept.
+    patience : int
+        Checks without a lower loss after which to stop.
+    tolerance : float
+        A loss must be lower by this to count as lower.
+
+    Attributes
+    ----------
+    losses : list of float
+        One for each check.
+    """
+
+    def __init__(self, measure, models: list, patience: int = 10, tolerance: float = 1e-4):
+        self.measure, self.models, self.patience, self.tolerance = measure, models, patience, tolerance
+        self.losses, self._best, self._since, self._weights = [], math.inf, 0, None
+
+    def is_over(self) -> bool:
+        """Measure the loss; return whether it has not fallen for `patience` checks."""
+        loss = self.measure()
+        self.losses.append(loss)
+        self._since = 0 if loss < self._best - self.tolerance else self._since + 1
+        if loss <= self._best:
+            self._best, self._weights = loss, [model.get_weights() for model in self.models]
+        return self._since >= self.patience
+
+    def restore(self) -> None:
+        """Put back the weights of the lowest loss."""
+        for model, weights in zip(self.models, self._weights or []):
+            model.set_weights(weights)
+
+
+# %%
+losses = iter([3.0, 2.0, 2.5, 2.6])
+small = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+stopping = EarlyStopping(lambda: next(losses), [small], patience=2)
+over = []
+for i in range(4):
+    small.set_weights([np.full((1, 1), i), np.zeros(1)])
+    over.append(stopping.is_over())
+stopping.restore()
+assert over == [False, False, False, True] and small.get_weights()[0] == 1  # the weights of loss 2.0
+
+
+# %% [markdown]
+# ## The paper's loop
+#
+# The original code, step for step:
+#
+# 1. take a batch of edges, in the original's scheme of repeats (`graph.paper_batches`) or by their strength;
+# 2. embed both ends;
+# 3. let each head repel `negative_sample_rate` tails of the same batch;
+# 4. differentiate the *sum* of all terms (the *mean*, if there is a decoder);
+# 5. clip every element of the gradient to $\pm 4$, and take a step of Adam.
+
+# %%
+#| export
+def total_loss(attraction, repulsion, reduction: str):
+    """Reduce the terms of the cross entropy to a scalar.
+
+    Parameters
+    ----------
+    attraction : tensor, shape (n_edges,)
+    repulsion : tensor, shape (n_edges * negative_sample_rate,)
+    reduction : {"sum", "mean"}
+        The original code uses the sum for an encoder alone, and the mean if there is a decoder.
+    """
+    total = ops.sum(attraction) + ops.sum(repulsion)
+    return total if reduction == "sum" else total / (attraction.shape[0] + repulsion.shape[0])
+
+
+def paper_step(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = None):
+    """Compile the paper's training step.
+
+    Parameters
+    ----------
+    encoder : keras.Model
+    optimizer : keras.optimizers.Optimizer
+    loss : UMAPLoss
+    decoding : Decoding or None
+
+    Returns
+    -------
+    callable
+        Function of a batch (heads on top of tails, and negatives) that returns the mean attraction, repulsion and reconstruction loss.
+    """
+
+    def terms(x, negatives):
+        z = encoder(x, training=True)
+        head, tail = ops.split(z, 2)
+        attraction, repulsion = umap_cross_entropy(head, tail, negatives, loss)
+        total = total_loss(attraction, repulsion, "mean" if decoding else "sum")
+        decoded = ops.zeros(())
+        if decoding:
+            z = z if decoding.joint else ops.stop_gradient(z)
+            decoded = reconstruction_loss(x, decoding.model(z, training=True), decoding.loss)
+            total = total + decoding.weight * decoded
+        return total, (ops.mean(attraction), ops.mean(repulsion), decoded)
+
+    return training_step(terms, [encoder, *([decoding.model] if decoding else [])], optimizer)
+
+
+def paper_adam(learning_rate: float = 1e-3):
+    """Make the paper's optimizer: Adam with every element of a gradient clipped to 4."""
+    return keras.optimizers.Adam(learning_rate, clipvalue=4.0)
+
+
+# %% [markdown]
+# The next cell compares this step with the original's. The loss is written as in the original code: two calls of the encoder, a plain distance,
+# clipped probabilities, targets of one and zero. After one step from the same weights, all weights agree. The optimizer is plain gradient
+# descent: the first step of Adam depends only on the sign of a gradient, so rounding errors near zero would matter.
+
+# %%
+def original_terms(encoder, a, b):
+    def terms(x_to, x_from, negatives):
+        to, from_ = encoder(x_to), encoder(x_from)
+        pairs = [to - from_, ops.repeat(to, 5, axis=0) - ops.take(from_, negatives, axis=0)]
+        distance = ops.concatenate([ops.sqrt(ops.sum(ops.square(pair), axis=1)) for pair in pairs])
+        q = 1 / (1 + a * distance ** (2 * b))
+        p = ops.concatenate([ops.ones(x_to.shape[:1]), ops.zeros(negatives.shape)])
+        total = -ops.sum(p * ops.log(ops.clip(q, 1e-4, 1)) + (1 - p) * ops.log(ops.clip(1 - q, 1e-4, 1)))
+        return total, (total,)
+
+    return terms
+
+
+by_hand, by_step = (build_encoder("mlp", (64,), 2, random_state=0) for _ in range(2))
+start = by_hand.get_weights()
+training_step(original_terms(by_hand, loss.a, loss.b), [by_hand], keras.optimizers.SGD(0.1, clipvalue=4.0))(X[:100], X[100:200], negatives)
+paper_step(by_step, keras.optimizers.SGD(0.1, clipvalue=4.0), loss)(X[:200], negatives)
+largest = 0
+for before, one, other in zip(start, by_hand.get_weights(), by_step.get_weights()):
+    assert_allclose(one - before, other - before, atol=2e-3)  # the plain formulas round 1 - q in single precision
+    largest = max(largest, abs(one - before).max())
+assert largest > 0.3  # some gradients were near the clip of 4
+assert paper_adam().clipvalue == 4.0
+
+
+# %% [markdown]
+# The loop calls this step for each batch of edges.
+
+# %%
+#| export
+def fit_encoder(
+    rows: Rows,
+    edges: Edges,
+    encoder,
+    loss: UMAPLoss,
+    decoding: Decoding | None = None,
+    options: TrainingOptions = TrainingOptions(),
+    random_state=None,
+) -> dict:
+    """Train an encoder by the paper's loop.
+
+    Parameters
+    ----------
+    rows : Rows
+    edges : Edges
+        From `graph.pruned_edges`.
+    encoder : keras.Model
+        Trained in place.
+    loss : UMAPLoss
+    decoding : Decoding or None
+        A decoder to train at the same time, in place.
+    options : TrainingOptions
+        Defaults: 5 epochs, 1,000 edges in a batch, a learning rate of 1e-3, edges in the paper's scheme. There is no early stopping.
+    random_state : None, int or Generator
+
+    Returns
+    -------
+    dict
+        History: "step", "seconds", "loss", "attraction", "repulsion" (and "reconstruction"), and "notes".
+
+    Notes
+    -----
+    Sainburg, McInnes, Gentner (2021), Parametric UMAP embeddings for representation and semisupervised learning, and its code.
+    """
+    rng_edges, rng_negatives = random_generator(random_state).spawn(2)
+    options = options.or_else(n_training_epochs=5, batch_size=1000, learning_rate=1e-3, edge_sampling="paper")
+    n_steps = edge_steps(options.n_training_epochs, edges, options.batch_size)
+    step = paper_step(encoder, paper_adam(options.learning_rate), loss, decoding)
+    history = UMAPHistory(n_steps, loss, decoding is not None, options.verbose)
+    batches = edge_batches(edges, options.batch_size, rng_edges, options.edge_sampling)
+    for i, (head, tail) in zip(range(1, n_steps + 1), batches):
+        negatives = in_batch_negatives(len(head), loss.negative_sample_rate, rng_negatives)
+        history.add(i, step(rows[np.concatenate([head, tail])], negatives))
+        if options.callback:
+            options.callback(i, lambda: None)
+    return history.close() | {"notes": history.notes}
+
+
+# %% [markdown]
+# Two epochs on the digits: the terms of the loss (left), and the embedding colored by digit (right).
+
+# %%
+short = TrainingOptions(n_training_epochs=2, batch_size=300)
+
+
+def fit_digits(loss=loss, options=short, random_state=0):
+    encoder = build_encoder("mlp", (64,), 2, random_state=random_state)
+    return encoder, fit_encoder(rows, edges, encoder, loss, options=options, random_state=random_state)
+
+
+encoder, history = fit_digits()
+embedding = encode(encoder, rows)
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.8), layout="constrained")
+for name in ("attraction", "repulsion"):
+    axes[0].plot(history["step"], history[name], label=name)
+axes[0].set(xlabel="step", ylabel="mean term of the loss", yscale="log")
+axes[0].legend(frameon=False)
+axes[1].scatter(*embedding.T, c=y[:600], cmap="tab10", s=5)
+axes[1].set_axis_off()
+
+# %%
+assert history["loss"][-1] < history["loss"][0] / 2
+assert trustworthiness(X, embedding) > 0.93
+
+# %% [markdown]
+# The same seed gives the same embedding, bit for bit. Another seed gives another embedding.
+
+# %%
+assert_array_equal(encode(fit_digits()[0], rows), embedding)
+assert abs(encode(fit_digits(random_state=1)[0], rows) - embedding).max() > 0.1
+
+# %% [markdown]
+# Training also works with edges drawn by their strength.
+
+# %%
+by_strength = encode(fit_digits(options=short._replace(edge_sampling="weighted"))[0], rows)
+assert trustworthiness(X, by_strength) > 0.93
+
+# %% [markdown]
+# With a larger repulsion strength, points lie farther apart.
+
+# %%
+apart = encode(fit_digits(loss=loss._replace(repulsion_strength=5.0))[0], rows)
+mean_distance = lambda z: np.linalg.norm(z[:300] - z[300:], axis=1).mean()
+assert mean_distance(apart) > mean_distance(embedding)
+
+# %% [markdown]
+# With a decoder, rows can be reconstructed from the embedding. Behind the stop-gradient (`joint=False`) the encoder learns from the UMAP loss alone.
+
+# %%
+encoder, decoder = build_encoder("mlp", (64,), 2, random_state=0), build_decoder("mlp", (64,), 2, random_state=0)
+history = fit_encoder(rows, edges, encoder, loss, Decoding(decoder, joint=False), short, random_state=0)
+reconstructed = encode(decoder, Rows(encode(encoder, rows)))
+assert ((reconstructed - X) ** 2).mean() < ((X.mean(axis=0) - X) ** 2).mean()  # better than the mean image
+assert history["reconstruction"][-1] < history["reconstruction"][0]

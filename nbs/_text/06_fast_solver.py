@@ -1,0 +1,891 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Fast solver
+#
+# > The default training loop: the same UMAP loss, minimized in a fraction of the time.
+
+# %%
+#| default_exp fast_solver
+
+# %%
+#| hide
+import matplotlib.pyplot as plt
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_digits
+from sklearn.manifold import trustworthiness
+
+from pumap.graph import find_ab, fuzzy_graph, pruned_edges
+from pumap.networks import build_decoder, build_encoder
+from pumap.training import StoppingRule, encode, fit_encoder, held_out_loss
+
+# %%
+#| export
+import contextlib
+import math
+import numbers
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+from scipy import sparse
+from sklearn.utils.extmath import randomized_svd
+
+from pumap.backend import training_step
+from pumap.core import random_generator
+from pumap.graph import Edges, default_n_epochs, edge_batches, keep_compiled
+from pumap.losses import UMAPLoss, reconstruction_loss, rolled_cross_entropy, squared_distance
+from pumap.training import (
+    LEAST_STEPS,
+    Decoding,
+    EarlyStopping,
+    History,
+    Rows,
+    TrainingOptions,
+    UMAPHistory,
+    edge_steps,
+    held_out_loss,
+    hold_out,
+    is_dense,
+    linear_decay_adam,
+    minimize,
+    row_batches,
+)
+
+# %% [markdown]
+# The paper's loop is slow for three reasons: large first layers, the overhead of calling each step from Python, and a constant learning rate. The
+# fast solver changes five parts of it and keeps the loss. An *encoding* is the forward pass of one row through the encoder.
+#
+# | part | what it does | when |
+# |---|---|---|
+# | principal coordinates | trains the first layer on half-whitened principal coordinates of the rows | the encoder starts with a dense layer |
+# | layout warm start | regresses the network onto umap-learn's layout first | encodings are expensive (anything but dense layers) |
+# | rolled negatives | every row of a batch repels ten others | always |
+# | learning rate | falls linearly to zero, many steps in one call | always |
+# | capped repulsion | very close pairs do not repel for most of the run | always |
+#
+# An ablation on 600 digits comes first. The code of the parts follows, and the loop that uses them is at the end.
+
+# %%
+X, y = load_digits(return_X_y=True)
+X = X[:600].astype("float32") / 16
+rows = Rows(X)
+edges = pruned_edges(fuzzy_graph(X))
+loss = UMAPLoss(*find_ab())
+
+# %% [markdown]
+# Each fit takes the same 400 steps of 300 edges. The dots show the UMAP loss over 2,000 edges at the end. It is highest for the paper's loop. Without
+# principal coordinates it is higher than with them. `benchmarks/training_speed` has an ablation on 50,000 images, with the seconds of each fit.
+
+# %%
+from pumap import fast_solver  # the finished module, to show its results before its code
+
+ablation = {}
+budget = TrainingOptions(n_training_epochs=400 / edge_steps(1, edges, 300), batch_size=300)
+for name, stages in {
+    "fast solver": fast_solver.Stages(),
+    "no principal coordinates": fast_solver.Stages(n_coordinates=0),
+    "no cap": fast_solver.Stages(capped_until=0),
+    "paper's loop": None,
+}.items():
+    encoder = build_encoder("mlp", (64,), 2, random_state=0)
+    if stages is None:
+        fit_encoder(rows, edges, encoder, loss, options=budget, random_state=0)
+    else:
+        fast_solver.fit_encoder_fast(rows, edges, encoder, loss, options=budget, stages=stages, random_state=0)
+    ablation[name] = held_out_loss(encoder, rows, edges, loss)
+fig, ax = plt.subplots(figsize=(5, 1.8), layout="constrained")
+ax.plot(list(ablation.values()), list(ablation), "o")
+ax.set(xlabel="UMAP loss (lower is better)", xlim=(0, None))
+ax.invert_yaxis();
+
+# %%
+print({name: round(value, 4) for name, value in ablation.items()})
+assert ablation["fast solver"] < ablation["no principal coordinates"] < ablation["paper's loop"]
+
+
+# %% [markdown]
+# ## Principal coordinates
+#
+# The coordinates of a row are $x' = (x - m)\,V$, where $m$ is the mean row. The columns of $V$ are the principal axes, scaled by $\lambda^{-1/4}$,
+# where $\lambda$ is the variance along an axis. This is half of a whitening: `whitening=0` keeps the variances, and 1 makes them equal. The axes are
+# computed from a sample of the rows.
+
+# %%
+#| export
+class Coordinates(NamedTuple):
+    """Hold a linear map to principal coordinates and back, x' = (x - mean) @ basis.
+
+    Attributes
+    ----------
+    mean : ndarray, shape (n_features,)
+    basis : ndarray, shape (n_features, n_coordinates)
+    inverse : ndarray, shape (n_coordinates, n_features)
+    """
+
+    mean: np.ndarray
+    basis: np.ndarray
+    inverse: np.ndarray
+
+
+def principal_coordinates(rows: Rows, n_coordinates: int = 200, whitening: float = 0.5, random_state=None, n_sample: int = 20_000) -> Coordinates:
+    """Find the leading principal axes of the rows, scaled to a mean variance of 1.
+
+    Parameters
+    ----------
+    rows : Rows
+    n_coordinates : int
+        Number of axes, at most.
+    whitening : float
+        0 keeps the variance of the axes, 1 makes them equal.
+    random_state : None, int or Generator
+        Seed of the sample.
+    n_sample : int
+        Rows in the sample, at most; fewer if rows are very wide.
+
+    Returns
+    -------
+    Coordinates, float32
+    """
+    rows = rows.flat
+    n_features = rows.shape[0]
+    n_sample = min(len(rows), n_sample, max(2 * n_coordinates, 20_000_000 // n_features))
+    sample = rows[np.sort(random_generator(random_state).choice(len(rows), n_sample, replace=False))]
+    mean = sample.mean(axis=0, dtype=np.float64)
+    variance, axes = _principal_axes(sample - mean.astype(np.float32), n_coordinates, random_state)
+    scale = variance ** (-whitening / 2)
+    scale /= np.sqrt(np.mean(variance * scale**2))
+    return Coordinates(*(part.astype(np.float32) for part in (mean, axes * scale, (axes / scale).T)))
+
+
+def _principal_axes(centered, n_axes, random_state):
+    "Variances and axes (as columns), largest first; approximate above 2,000 features."
+    n_rows, n_features = centered.shape
+    if n_features <= 2_000:
+        variance, axes = np.linalg.eigh((centered.T @ centered).astype(np.float64) / n_rows)
+        variance, axes = variance[::-1], axes[:, ::-1]
+    else:
+        seed = int(random_generator(random_state).integers(2**31 - 1))
+        _, singular, vectors = randomized_svd(centered, min(n_axes, n_rows - 1), random_state=seed)
+        variance, axes = singular.astype(np.float64) ** 2 / n_rows, vectors.T
+    kept = min(n_axes, int((variance > 1e-6 * variance[0]).sum()))
+    return variance[:kept], axes[:, :kept]
+
+
+# %%
+#| export
+def to_coordinates(rows: Rows, coordinates: Coordinates) -> np.ndarray:
+    """Compute the principal coordinates of all rows, block by block.
+
+    Returns
+    -------
+    ndarray, float32, shape (n_rows, n_coordinates)
+    """
+    rows, out = rows.flat, np.empty((len(rows), coordinates.basis.shape[1]), dtype=np.float32)
+    for block in _row_blocks(rows):
+        out[block] = (rows[block] - coordinates.mean) @ coordinates.basis
+    return out
+
+
+def _row_blocks(rows, n_values=4_000_000):
+    "Slices of rows that are small when made dense: at most 16 MB."
+    size = max(1, min(4096, n_values // rows.shape[0]))
+    return [slice(start, min(start + size, len(rows))) for start in range(0, len(rows), size)]
+
+
+# %% [markdown]
+# Two checks follow. If rows are wide and sparse, the axes of a sample may miss features that only a few rows have. These rows would all have nearly
+# the same coordinates, so `_n_lost` counts them. `_is_far` checks whether the mean of the rows is far from zero, which matters for the first layer,
+# below.
+
+# %%
+#| export
+def _n_lost(rows, inside, coordinates, least=0.01):
+    "Count the rows that keep less than `least` of their squared distance from the mean."
+    rows, n_lost = rows.flat, 0
+    for block in _row_blocks(rows):
+        whole = ((rows[block] - coordinates.mean) ** 2).sum(axis=1)
+        n_lost += int((((inside[block] @ coordinates.inverse) ** 2).sum(axis=1) < least * whole).sum())
+    return n_lost
+
+
+def _is_far(coordinates, inside, most=10.0):
+    "Whether the squared mean of the rows is more than `most` times their variance; for images on black the ratio is about 1."
+    variance = (inside.var(axis=0) * (coordinates.inverse**2).sum(axis=1)).sum()
+    return bool((coordinates.mean.astype(np.float64) ** 2).sum() > most * variance)
+
+
+# %%
+coordinates = principal_coordinates(rows, random_state=0)
+inside = to_coordinates(rows, coordinates)
+assert_allclose(inside.mean(axis=0), 0, atol=1e-3)
+assert_allclose(inside.var(axis=0).mean(), 1, rtol=1e-3)
+assert_allclose(inside @ coordinates.inverse + coordinates.mean, X, atol=1e-3)  # 64 features: nothing is lost
+assert not _n_lost(rows, inside, coordinates) and not _is_far(coordinates, inside)
+assert _is_far(coordinates._replace(mean=coordinates.mean + 2), inside)
+
+
+# %% [markdown]
+# The inner encoder takes these coordinates. It has a first layer of its own and shares all other layers with the encoder. At the start, both compute
+# the same function. `fold` writes the trained first layer back into the encoder, exactly.
+#
+# There is one exception. If the mean of the rows is far from zero, a random first layer adds the same large number to a unit for all rows. With ReLU,
+# some units are then linear for all rows, and the others are zero for all rows. In this case, `centered=True` leaves the shift out of the
+# inner layer: a fresh encoder starts as if its rows were centered. `fold` puts the mean into the bias.
+
+# %%
+#| export
+def first_dense_layer(encoder):
+    """Find the plain dense layer that an encoder starts with, after nothing but flattening.
+
+    Parameters
+    ----------
+    encoder : keras.Model
+
+    Returns
+    -------
+    tuple or str
+        The layer and the layers after it; or a string, the reason why there is no such layer.
+    """
+    if not isinstance(encoder, keras.Sequential):
+        return "the encoder is not a keras.Sequential"
+    shaping = (keras.layers.InputLayer, keras.layers.Flatten, keras.layers.Reshape)
+    at = next((i for i, layer in enumerate(encoder.layers) if not isinstance(layer, shaping)), None)
+    layer = None if at is None else encoder.layers[at]
+    if type(layer) is not keras.layers.Dense or len(layer.input.shape) != 2:
+        return "the encoder does not begin with a dense layer on flat rows"
+    if not (layer.use_bias and layer.trainable) or layer.kernel_regularizer or layer.kernel_constraint:
+        return "the encoder's first layer has no bias, is frozen, or has a regularizer or constraint"
+    return layer, encoder.layers[at + 1 :]
+
+
+def encoder_inside(layer, behind: list, coordinates: Coordinates, centered: bool = False):
+    """Build the inner encoder, which takes principal coordinates.
+
+    Parameters
+    ----------
+    layer : keras.layers.Dense
+        First dense layer of the encoder.
+    behind : list of keras.Layer
+        The layers after it, which both encoders share.
+    coordinates : Coordinates
+    centered : bool
+        Treat `layer` as a layer for centered rows: leave the shift by their mean out.
+
+    Returns
+    -------
+    keras.Model
+        The inner encoder.
+    callable
+        `fold()`, which writes its first layer back into `layer`.
+    """
+    inner = keras.layers.Dense(layer.units, activation=layer.activation, kernel_initializer="zeros")  # draws nothing
+    model = keras.Sequential([keras.Input((len(coordinates.inverse),)), inner, *behind])
+    kernel, bias = (weight.astype(np.float64) for weight in layer.get_weights())
+    inner.set_weights([coordinates.inverse @ kernel, bias if centered else bias + coordinates.mean @ kernel])
+
+    def fold():
+        kernel, bias = (weight.astype(np.float64) for weight in inner.get_weights())
+        kernel = coordinates.basis @ kernel
+        layer.set_weights([kernel, bias - coordinates.mean @ kernel])
+
+    return model, fold
+
+
+# %%
+encoder = build_encoder("mlp", (64,), 2, random_state=0)
+before = encode(encoder, rows)
+inner, fold = encoder_inside(*first_dense_layer(encoder), coordinates)
+assert_allclose(encode(inner, Rows(inside)), before, atol=1e-4)  # the same function at the start
+inner.layers[0].set_weights([w + 0.1 for w in inner.layers[0].get_weights()])
+fold()
+assert_allclose(encode(encoder, rows), encode(inner, Rows(inside)), atol=1e-3)  # and after folding
+assert "dense layer" in first_dense_layer(build_encoder("conv28", (784,), 2))
+
+
+# %% [markdown]
+# For the solver, this part is a context manager. It yields rows, a network and `fold`, and calls `fold` at the end. If principal coordinates cannot
+# be used, it yields the rows and the encoder themselves, and adds a note with the reason.
+
+# %%
+#| export
+@contextlib.contextmanager
+def in_principal_coordinates(rows: Rows, encoder, stages, rng, notes: list):
+    """Replace rows and encoder by principal coordinates and the inner encoder; fold the first layer back at the end.
+
+    Parameters
+    ----------
+    rows : Rows
+    encoder : keras.Model
+    stages : Stages
+    rng : numpy.random.Generator
+    notes : list of str
+        A note is added if principal coordinates cannot be used.
+
+    Yields
+    ------
+    Rows, keras.Model, callable
+        The rows and network to train, and a function that brings the encoder up to date.
+    """
+    first = first_dense_layer(encoder) if stages.n_coordinates else ""
+    if not isinstance(first, str):
+        coordinates = principal_coordinates(rows, stages.n_coordinates, random_state=rng)
+        inside = to_coordinates(rows, coordinates)
+        n_lost = _n_lost(rows, inside, coordinates)
+        if n_lost <= len(inside) / 1_000:  # one row in a thousand may be an outlier
+            centered = _is_far(coordinates, inside) if stages.centered is None else stages.centered
+            inner, fold = encoder_inside(*first, coordinates, centered)
+            yield Rows(inside), inner, fold
+            return fold()
+        first = f"{n_lost:,} rows are nearly orthogonal to the {coordinates.basis.shape[1]} principal axes of a sample"
+    if stages.n_coordinates:
+        notes.append(f"no principal coordinates: {first}")
+    yield rows, encoder, lambda: None
+
+
+# %% [markdown]
+# ## Layout warm start
+#
+# umap-learn embeds the graph without a network, in seconds: this is the *layout*. If encodings are expensive, the network first learns the layout by
+# regression. This takes far fewer encodings than the UMAP loss, because every row has a target, and no negatives are needed. The UMAP loss then
+# refines the result.
+
+# %%
+#| export
+def graph_layout(rows: Rows, edges: Edges, n_components: int, loss: UMAPLoss, random_state=None, parallel: bool = False) -> np.ndarray:
+    """Compute umap-learn's layout of a graph, started from the leading principal coordinates.
+
+    Parameters
+    ----------
+    rows : Rows
+        Their principal coordinates are the start of the layout.
+    edges : Edges
+    n_components : int
+    loss : UMAPLoss
+    random_state : None, int or Generator
+    parallel : bool
+        Use all cores; the result then differs from run to run.
+
+    Returns
+    -------
+    ndarray, float32, shape (n_rows, n_components)
+    """
+    import umap.umap_
+
+    keep_compiled(umap.layouts, umap.umap_)
+    rng, n_rows = random_generator(random_state), len(rows)
+    start = rng.normal(scale=1e-2, size=(n_rows, n_components)).astype(np.float32)
+    leading = to_coordinates(rows, principal_coordinates(rows, n_components, 0.0, rng))
+    start[:, : leading.shape[1]] += 10 * leading / abs(leading).max()
+    graph = sparse.coo_matrix((edges.weight, (edges.head, edges.tail)), shape=(n_rows, n_rows))
+    seed = np.random.RandomState(rng.integers(2**31 - 1))
+    layout, _ = umap.umap_.simplicial_set_embedding(
+        None, graph, n_components, 1.0, loss.a, loss.b, loss.repulsion_strength, loss.negative_sample_rate, default_n_epochs(n_rows), start,
+        seed, "euclidean", {}, densmap=False, densmap_kwds={}, output_dens=False, parallel=parallel,
+    )  # fmt: skip
+    return np.asarray(layout, dtype=np.float32)
+
+
+# %% [markdown]
+# Convolutions learn several times faster with batch normalization in front of each activation. After training, a normalization is a fixed linear
+# map. It is folded into the layer before it, so the user's network keeps its architecture.
+
+# %%
+#| export
+def _takes_normalization(layer) -> bool:
+    "Whether a layer is dense or convolutional, has an activation, and is trainable without regularizers or constraints."
+    if type(layer) not in (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D) or layer.activation is keras.activations.linear:
+        return False
+    bound = layer.kernel_regularizer or layer.bias_regularizer or layer.kernel_constraint or layer.bias_constraint
+    return layer.use_bias and layer.trainable and not bound and getattr(layer, "data_format", None) != "channels_first"
+
+
+def normalized(encoder):
+    """Build the same network with batch normalization in front of its activations.
+
+    Parameters
+    ----------
+    encoder : keras.Model
+
+    Returns
+    -------
+    tuple or None
+        The network and `fold()`, which writes its weights into `encoder`; `None` if no layer can take a normalization.
+    """
+    layers, pairs = [], []
+    for layer in encoder.layers if isinstance(encoder, keras.Sequential) else []:
+        if _takes_normalization(layer):
+            plain = type(layer).from_config(layer.get_config() | {"activation": None, "kernel_initializer": "zeros"})  # draws nothing
+            pairs.append((layer, plain, keras.layers.BatchNormalization(momentum=0.9)))
+            layers += [*pairs[-1][1:], keras.layers.Activation(layer.activation)]
+        elif not isinstance(layer, keras.layers.InputLayer):
+            layers.append(layer)
+    if not pairs:
+        return None
+    model = keras.Sequential([keras.Input(encoder.input_shape[1:]), *layers])
+    for layer, plain, _ in pairs:
+        plain.set_weights(layer.get_weights())
+
+    def fold():
+        for layer, plain, norm in pairs:
+            (kernel, bias), (gamma, beta, mean, variance) = plain.get_weights(), norm.get_weights()
+            scale = gamma / np.sqrt(variance + norm.epsilon)
+            layer.set_weights([kernel * scale, (bias - mean) * scale + beta])
+
+    return model, fold
+
+
+@contextlib.contextmanager
+def with_normalization(encoder, notes: list):
+    """Replace an encoder by the same network with batch normalization; fold it into the encoder at the end.
+
+    Parameters
+    ----------
+    encoder : keras.Model
+    notes : list of str
+        A note is added if no layer can take a normalization.
+
+    Yields
+    ------
+    keras.Model, callable
+        The network to train, and a function that brings the encoder up to date.
+    """
+    inner = normalized(encoder)
+    if inner is None:
+        notes.append("no normalization: the encoder is not a keras.Sequential with dense or convolutional layers")
+        yield encoder, lambda: None
+        return
+    yield inner
+    inner[1]()
+
+
+# %%
+images = Rows(np.random.default_rng(0).random((64, 28, 28, 1), dtype=np.float32))
+encoder = build_encoder("conv28", (28, 28, 1), 2, random_state=0)
+with with_normalization(encoder, []) as (network, _):
+    for layer in network.layers:
+        if type(layer).__name__ == "BatchNormalization":
+            layer.set_weights([w + 0.3 for w in layer.get_weights()])
+    inner = encode(network, images)
+assert_allclose(encode(encoder, images), inner, atol=1e-4)  # folded
+
+# %% [markdown]
+# The loss of the regression is $\sqrt{1 + d^2} - 1$ for a row at distance $d$ from its target. It grows linearly for large distances, so a few rows
+# far from their target do not dominate.
+
+# %%
+#| export
+_ROWS_IN_STEP = 500
+
+
+def regress(network, rows: Rows, targets, n_steps: int, which=None, random_state=None, verbose: bool = False) -> dict:
+    """Train a network to put each row at its target.
+
+    Parameters
+    ----------
+    network : keras.Model
+        Trained in place.
+    rows : Rows
+    targets : ndarray, shape (n_rows, n_components)
+    n_steps : int
+        Steps of up to 500 rows.
+    which : ndarray of int or None
+        Rows that have a target; `None` = all.
+    random_state : None, int or Generator
+    verbose : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    dict
+        History: "step", "seconds", "loss", "distance".
+    """
+    which = np.arange(len(targets)) if which is None else which
+    batches = (which[chosen] for chosen in row_batches(len(which), _ROWS_IN_STEP, random_generator(random_state)))
+    return minimize(
+        lambda x, target: (ops.mean(ops.sqrt(1 + squared_distance(network(x, training=True), target))) - 1,),
+        [network],
+        linear_decay_adam(2e-3, n_steps),
+        ((rows[batch], targets[batch]) for batch in batches),
+        History(n_steps, ("distance",), verbose=verbose, title="layout"),
+    )
+
+
+def _placed(edges):
+    "Indices of the rows that have an edge, and therefore a target in the layout."
+    return np.unique(np.concatenate([edges.head, edges.tail]))
+
+
+# %%
+layout = graph_layout(rows, edges, 2, loss, random_state=0)
+assert trustworthiness(X, layout) > 0.95
+assert_array_equal(layout, graph_layout(rows, edges, 2, loss, random_state=0))
+follower = build_encoder("mlp", (64,), 2, random_state=0)
+assert regress(follower, rows, layout, 1000, random_state=0)["loss"][-1] < 0.3
+assert trustworthiness(X, encode(follower, rows)) > 0.94
+
+# %% [markdown]
+# ## Capped repulsion
+#
+# Pairs that nearly coincide have huge gradients, which make training unstable while the learning rate is high. Above the cap, the repulsion is
+# constant and has no gradient. If more than half of all pairs are above the cap, nothing is capped: this happens at the start or after a collapse,
+# and only the full repulsion drives the points apart. There is no cap in the last tenth of the run.
+
+# %%
+#| export
+_CAP = -math.log(0.02)
+
+
+def capped(repulsion, cap):
+    """Clip repulsions at `cap`, unless more than half of them lie above it."""
+    above = ops.mean(ops.cast(repulsion > cap, repulsion.dtype))
+    return ops.where(above > 0.5, repulsion, ops.minimum(repulsion, cap))
+
+
+# %%
+assert_array_equal(capped(np.array([1.0, 2.0, 3.0, 9.0], "float32"), 4.0), [1, 2, 3, 4])
+assert_array_equal(capped(np.array([5.0, 6.0, 7.0, 1.0], "float32"), 4.0), [5, 6, 7, 1])
+
+
+# %% [markdown]
+# ## A block of steps
+#
+# A step embeds heads and tails in one call, computes attraction and rolled repulsion, and adds them with the weights of the loss. A decoder
+# reconstructs the heads; its loss is added to the *mean* of the UMAP terms.
+
+# %%
+#| export
+def fast_steps(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = None, jit_compile: bool | None = None):
+    """Compile a block of training steps.
+
+    Parameters
+    ----------
+    encoder : keras.Model
+    optimizer : keras.optimizers.Optimizer
+    loss : UMAPLoss
+    decoding : Decoding or None
+        A decoder that is trained jointly.
+    jit_compile : bool or None
+        See `backend.training_step`.
+
+    Returns
+    -------
+    callable
+        Function of the rows (n_steps, 2 * n_edges, ...), heads on top of tails; the decoder's targets, which are the heads
+        (n_steps, n_edges, ...); the shifts (n_steps, n_shifts); and the cap (n_steps,). It returns the mean attraction, repulsion and
+        reconstruction loss.
+    """
+
+    def terms(x, heads, shifts, cap):
+        z = encoder(x, training=True)
+        attraction, repulsion = rolled_cross_entropy(z, shifts, loss)
+        means = ops.mean(attraction), ops.mean(repulsion)
+        total = means[0] + loss.negative_sample_rate * ops.mean(capped(repulsion, loss.repulsion_strength * cap))
+        decoded = ops.zeros(())
+        if decoding:
+            decoded = reconstruction_loss(heads, decoding.model(z[: heads.shape[0]], training=True), decoding.loss)
+            total = total / (1 + loss.negative_sample_rate) + decoding.weight * decoded
+        return total, (*means, decoded)
+
+    return training_step(terms, [encoder, *([decoding.model] if decoding else [])], optimizer, 3, jit_compile)
+
+
+# %% [markdown]
+# ## Stages and effort
+#
+# `Stages` lists the parts that can be switched off or changed. `ParametricUMAP` takes changes to it as `solver_options`.
+
+# %%
+#| export
+class Stages(NamedTuple):
+    """Hold the parts of the fast solver that can be switched off or changed.
+
+    Attributes
+    ----------
+    n_coordinates : int
+        Principal coordinates for the first layer; 0 trains it on the rows themselves.
+    centered : bool or None
+        Treat the first layer as a layer for centered rows. `None` = if the mean of the rows is far from zero.
+    layout_passes : float or None
+        Epochs over the rows, at most, in which to learn umap-learn's layout. `None` = 30 where encodings are expensive, else 0.
+    normalize : bool
+        With a layout, train with batch normalization, folded away afterwards.
+    parallel : bool
+        Let the layout use all cores; the result then differs from run to run.
+    capped_until : float
+        Share of the run in which the repulsion is capped; 0 = never.
+    """
+
+    n_coordinates: int = 200
+    centered: bool | None = None
+    layout_passes: float | None = None
+    normalize: bool = True
+    parallel: bool = False
+    capped_until: float = 0.9
+
+
+def make_stages(changes: dict | None) -> Stages:
+    """Make the stages of a fit from changes to the defaults.
+
+    Parameters
+    ----------
+    changes : dict or None
+        By the names of `Stages`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or a value out of range.
+    """
+    wrong = [name for name in changes or {} if name not in Stages._fields]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is not a stage of the fast solver; there are: {', '.join(Stages._fields)}.")
+    stages = Stages(**(changes or {}))
+    for name, (kind, most) in {"n_coordinates": (numbers.Integral, math.inf), "layout_passes": (numbers.Real, math.inf), "capped_until": (numbers.Real, 1)}.items():
+        value, optional = getattr(stages, name), Stages._field_defaults[name] is None
+        if not (optional and value is None or isinstance(value, kind) and 0 <= value <= most):
+            what = ("None, or " if optional else "") + ("an integer" if kind is numbers.Integral else "a number")
+            raise ValueError(f"{name} is {value!r}; as a stage of the fast solver it must be {what} {'of at least 0' if most > 1 else 'from 0 to 1'}.")
+    return stages
+
+
+# %%
+assert make_stages({"parallel": True}).parallel and make_stages(None) == Stages()
+for wrong, words in (({"speed": 2}, "'speed' is not a stage"), ({"n_coordinates": -1}, "an integer of at least 0"), ({"capped_until": 2}, "from 0 to 1")):
+    try:
+        make_stages(wrong)
+    except ValueError as error:
+        assert words in str(error)
+    else:
+        raise AssertionError("no error")
+
+# %% [markdown]
+# The effort of a fit is counted in encodings: two for an edge, one for a row of the regression. The default is 1.5 epochs (0.25 if encodings are
+# expensive), and at least 3,000 steps. With a layout, the regression takes up to 80% of the effort, or up to 50% if a decoder is trained jointly.
+
+# %%
+#| export
+_MOST_PASSES = 30  # epochs over the rows to learn the layout; more would overfit it
+
+
+def shared_effort(n_steps: int, batch_size: int, n_rows: int, layout_passes: float, most: float = 0.8) -> tuple[int, int]:
+    """Divide the effort between the layout and the UMAP loss.
+
+    Parameters
+    ----------
+    n_steps : int
+        Steps of `batch_size` edges in all.
+    batch_size : int
+    n_rows : int
+        Rows that have a target in the layout.
+    layout_passes : float
+        Epochs over these rows, at most.
+    most : float
+        Share of the effort that may go into the layout.
+
+    Returns
+    -------
+    layout_steps, umap_steps : int
+    """
+    encodings = min(layout_passes * n_rows, most * n_steps * 2 * batch_size)
+    return round(encodings / min(_ROWS_IN_STEP, n_rows)), max(1, round(n_steps - encodings / (2 * batch_size)))
+
+
+def _steps_in_blocks(n_steps, batch_size, row_bytes):
+    "Steps in one call (about a hundredth of all, and at most 16 MB of rows), and the number of calls."
+    block = max(1, min(50, n_steps // 100, 2**24 // (2 * batch_size * row_bytes)))
+    return block, max(1, round(n_steps / block))
+
+
+# %% [markdown]
+# A thousand steps of 500 edges are a million encodings. The layout takes 800,000 of them: 1,600 steps of 500 rows.
+
+# %%
+assert shared_effort(1000, 500, 50_000, 30) == (1600, 200)
+assert shared_effort(1000, 500, 1000, 30) == (60, 970)  # at most 30 epochs over 1,000 rows
+assert shared_effort(1000, 500, 50_000, 0) == (0, 1000)
+assert _steps_in_blocks(3000, 500, row_bytes=4 * 50) == (30, 100)
+assert _steps_in_blocks(50, 500, row_bytes=4 * 50) == (1, 50)
+
+
+# %% [markdown]
+# `_make_plan` sets the options that are `None`.
+
+# %%
+#| export
+class _Plan(NamedTuple):
+    batch_size: int
+    learning_rate: float
+    layout_steps: int
+    umap_steps: int
+
+
+def _make_plan(encoder, edges, n_rows, options, stages, with_decoder) -> _Plan:
+    cheap = is_dense(encoder)
+    batch_size = options.batch_size or min(n_rows, 1000 if cheap else 500)
+    if options.n_training_epochs is None:
+        n_steps = max(LEAST_STEPS, edge_steps(1.5 if cheap else 0.25, edges, batch_size))
+    else:
+        n_steps = edge_steps(options.n_training_epochs, edges, batch_size)
+    passes = stages.layout_passes if stages.layout_passes is not None else 0 if cheap else _MOST_PASSES
+    layout_steps, umap_steps = shared_effort(n_steps, batch_size, len(_placed(edges)), passes, 0.5 if with_decoder else 0.8)
+    learning_rate = options.learning_rate or (5e-3 if cheap else 5e-4 if layout_steps else 2e-3)
+    return _Plan(batch_size, learning_rate, layout_steps, umap_steps)
+
+
+# %%
+plan = _make_plan(build_encoder("mlp", (64,), 2), edges, 600, TrainingOptions(), Stages(), with_decoder=False)
+assert plan == (600, 5e-3, 0, 3000)  # dense layers: no layout
+plan = _make_plan(build_encoder("conv28", (784,), 2), edges, 600, TrainingOptions(batch_size=100), Stages(), with_decoder=False)
+assert plan.layout_steps == 36 and plan.umap_steps == 2910 and plan.learning_rate == 5e-4
+
+# %% [markdown]
+# ## The loop
+#
+# The loop enters principal coordinates first and then, with a layout, normalization and regression. The blocks of steps run to the end of the plan,
+# or until the held-out loss no longer falls. When the `with` block ends, all trained weights are folded back into the encoder.
+
+# %%
+#| export
+_XLA_STEPS = 500  # compiling by XLA takes longer than it saves in shorter runs
+
+
+def fit_encoder_fast(
+    rows: Rows,
+    edges: Edges,
+    encoder,
+    loss: UMAPLoss,
+    decoding: Decoding | None = None,
+    options: TrainingOptions = TrainingOptions(),
+    stages: Stages = Stages(),
+    random_state=None,
+) -> dict:
+    """Train an encoder on the UMAP loss, fast.
+
+    Parameters
+    ----------
+    rows : Rows
+    edges : Edges
+        From `graph.pruned_edges`.
+    encoder : keras.Model
+        Trained in place.
+    loss : UMAPLoss
+    decoding : Decoding or None
+        A decoder that is trained jointly, in place.
+    options : TrainingOptions
+        Defaults for dense layers: 1.5 epochs, 1,000 edges in a batch, a learning rate of 5e-3. Defaults for other networks: 0.25 epochs,
+        500 edges, 5e-4 after a layout and 2e-3 without. Both take at least 3,000 steps. Edges are drawn by their strength.
+    stages : Stages
+    random_state : None, int or Generator
+
+    Returns
+    -------
+    dict
+        History: "step", "seconds", "loss", "attraction", "repulsion" (and "reconstruction", and "held_out" with early stopping), and "notes".
+    """
+    rng_edges, rng_negatives, rng_start, rng_held = random_generator(random_state).spawn(4)
+    rule, notes, targets, n_shifts = options.early_stopping, [], rows, 2 * loss.negative_sample_rate
+    if rule:
+        edges, held = hold_out(edges, len(rows), rule.validation_fraction, rng_held)
+    plan = _make_plan(encoder, edges, len(rows), options, stages, decoding is not None)
+    models = [decoding.model] if decoding else []
+    with contextlib.ExitStack() as parts:
+        rows, network, fold = parts.enter_context(in_principal_coordinates(rows, encoder, stages, rng_start, notes))
+        folds = [fold]
+        width = math.prod(rows.shape) + (math.prod(targets.shape) // 2 if decoding else 0)
+        block, n_blocks = _steps_in_blocks(plan.umap_steps, plan.batch_size, 4 * width)
+        if plan.layout_steps:
+            if stages.normalize:
+                network, fold = parts.enter_context(with_normalization(network, notes))
+                folds.insert(0, fold)
+            layout = graph_layout(rows, edges, encoder.output_shape[-1], loss, rng_start, stages.parallel)
+            regress(network, rows, layout, plan.layout_steps, _placed(edges), rng_start, options.verbose)
+            notes.append(f"{plan.layout_steps} steps of regression onto a layout came first")
+        n_steps = block * n_blocks
+        use_xla = n_steps >= _XLA_STEPS and all(is_dense(model) for model in [network, *models])
+        steps = fast_steps(network, linear_decay_adam(plan.learning_rate, n_steps), loss, decoding, True if use_xla else None)
+        history = UMAPHistory(n_steps, loss, decoding is not None, options.verbose)
+        stopping = EarlyStopping(lambda: held_out_loss(network, rows, held, loss), [network, *models], rule.n_iter_no_change) if rule else None
+        batches = edge_batches(edges, plan.batch_size, rng_edges, options.edge_sampling or "weighted")
+        for i in range(1, n_blocks + 1):
+            which = np.stack([np.concatenate(next(batches)) for _ in range(block)])
+            heads, x = which[:, : which.shape[1] // 2], rows[which]
+            shifts = rng_negatives.integers(1, which.shape[1], (block, n_shifts), dtype=np.int32)
+            cap = np.full(block, _CAP if i <= stages.capped_until * n_blocks else np.inf, np.float32)
+            history.add(i * block, steps(x, targets[heads] if decoding else x[:, :0], shifts, cap), block)
+            if options.callback:
+                options.callback(i * block, lambda: [fold() for fold in folds])
+            if stopping and i % max(1, n_blocks // 100) == 0 and stopping.is_over():
+                break
+        values = history.close()
+        if stopping:
+            stopping.restore()
+            values["held_out"] = stopping.losses
+    notes += history.notes
+    if values["step"][-1] < n_steps:
+        notes.append(f"stopped early, after {values['step'][-1]} of {n_steps} steps")
+    return values | {"notes": notes}
+
+
+# %% [markdown]
+# With the same number of edges, the fast solver reaches a lower loss than the paper's loop. The curves show the training loss of both.
+
+# %%
+def fit_digits_fast(options=TrainingOptions(n_training_epochs=2, batch_size=300), random_state=0, **settings):
+    encoder = build_encoder("mlp", (64,), 2, random_state=random_state)
+    return encoder, fit_encoder_fast(rows, edges, encoder, loss, options=options, random_state=random_state, **settings)
+
+
+slow = build_encoder("mlp", (64,), 2, random_state=0)
+slow_history = fit_encoder(rows, edges, slow, loss, options=TrainingOptions(n_training_epochs=2, batch_size=300), random_state=0)
+fast, history = fit_digits_fast()
+fig, ax = plt.subplots(figsize=(4, 2.6), layout="constrained")
+for name, values in (("paper's loop", slow_history), ("fast solver", history)):
+    ax.plot(values["step"], values["loss"], label=name)
+ax.set(xlabel="step", ylabel="loss", yscale="log")
+ax.legend(frameon=False);
+
+# %%
+assert trustworthiness(X, encode(fast, rows)) > 0.95
+assert held_out_loss(fast, rows, edges, loss) < held_out_loss(slow, rows, edges, loss)
+
+# %% [markdown]
+# The same seed gives the same embedding, bit for bit.
+
+# %%
+again, _ = fit_digits_fast()
+assert_array_equal(encode(again, rows), encode(fast, rows))
+
+# %% [markdown]
+# The notes of the history record a layout and early stopping.
+
+# %%
+_, history = fit_digits_fast(stages=Stages(layout_passes=5))
+assert history["notes"] == ["6 steps of regression onto a layout came first"] and fit_digits_fast(stages=Stages(n_coordinates=0))[1]["notes"] == []
+_, history = fit_digits_fast(TrainingOptions(20, 300, early_stopping=StoppingRule(0.1, 2)))
+assert "stopped early" in history["notes"][-1] and len(history["held_out"]) > 2
+
+# %% [markdown]
+# A decoder that is trained jointly reconstructs the rows, not their principal coordinates.
+
+# %%
+encoder, decoder = build_encoder("mlp", (64,), 2, random_state=0), build_decoder("mlp", (64,), 2, random_state=0)
+history = fit_encoder_fast(rows, edges, encoder, loss, Decoding(decoder), TrainingOptions(5, 300), random_state=0)
+reconstructed = encode(decoder, Rows(encode(encoder, rows)))
+assert ((reconstructed - X) ** 2).mean() < ((X.mean(axis=0) - X) ** 2).mean()
+assert history["reconstruction"][-1] < history["reconstruction"][0]

@@ -1,0 +1,745 @@
+# ---
+# jupyter:
+#   jupytext:
+#     cell_metadata_filter: tags,-all
+#     formats: nbs///ipynb,nbs/_text///py:percent
+#     notebook_metadata_filter: kernelspec,jupytext,-jupytext.text_representation.jupytext_version
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: python3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Parametric UMAP
+#
+# > A scikit-learn estimator: build the graph, train the network, embed new rows in one forward pass.
+
+# %%
+#| default_exp parametric_umap
+
+# %%
+#| hide
+import pickle
+import tempfile
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.manifold import trustworthiness
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+# %%
+#| export
+import copy
+import math
+import numbers
+
+import keras
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from pumap.core import Archive, check_graph, check_input, check_numbers, check_unit_range, explain_unknown_parameters, random_generator, read_archive, write_archive
+from pumap.fast_solver import fit_encoder_fast, make_stages
+from pumap.graph import FuzzyUnion, find_ab, fuzzy_graph, intersect_labels, pruned_edges
+from pumap.losses import UMAPLoss, check_form
+from pumap.networks import build_decoder, build_encoder
+from pumap.training import Decoding, Rows, StoppingRule, TrainingOptions, encode, fit_decoder, fit_encoder
+
+
+# %% [markdown]
+# The estimator combines a graph (`01_graph`), a loss (`02_losses`), networks (`03_networks`) and two training loops (`05_training`,
+# `06_fast_solver`). It follows scikit-learn's rules: `__init__` only stores its arguments, `fit` checks and computes, fitted attributes end in `_`,
+# and fitting again starts from scratch.
+#
+# ## Settings
+#
+# A parameter has the name of umap-learn's, if there is one. `None` stands for a default that depends on the solver or the data. The docstring of
+# `ParametricUMAP`, below, describes each parameter.
+
+# %%
+#| export
+class _Settings(BaseEstimator):
+    _doc_link_module = "pumap"  # with a link, scikit-learn's HTML shows what each parameter means
+    _doc_link_template = "https://github.com/pumap/pumap/blob/main/nbs/07_parametric_umap.ipynb"
+
+    @explain_unknown_parameters
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        n_neighbors: int = 15,
+        min_dist: float = 0.1,
+        spread: float = 1.0,
+        metric="euclidean",
+        metric_kwds: dict | None = None,
+        encoder="mlp",
+        decoder=None,
+        dims: tuple | None = None,
+        solver: str = "fast",
+        n_training_epochs: float | None = None,
+        batch_size: int | None = None,
+        learning_rate: float | None = None,
+        negative_sample_rate: int = 5,
+        repulsion_strength: float = 1.0,
+        loss: str = "paper",
+        a: float | None = None,
+        b: float | None = None,
+        edge_sampling: str | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        solver_options: dict | None = None,
+        n_epochs: int | None = None,
+        set_op_mix_ratio: float = 1.0,
+        local_connectivity: float = 1.0,
+        precomputed_knn=None,
+        precomputed_graph=None,
+        autoencoder_loss: bool = False,
+        n_decoder_epochs: float | None = None,
+        reconstruction_loss: str = "binary_crossentropy",
+        parametric_reconstruction_loss_weight: float = 1.0,
+        n_jobs: int | None = None,
+        random_state=None,
+        verbose: bool = False,
+    ):
+        for name, value in locals().items():
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
+
+
+# %% [markdown]
+# ## Checks
+#
+# `fit` checks all settings before it computes anything.
+
+# %%
+#| export
+_INTEGERS = {"n_components": 1, "n_neighbors": 2, "negative_sample_rate": 1, "batch_size": 2, "n_epochs": 1, "n_iter_no_change": 1}
+_POSITIVE = (
+    "spread", "n_training_epochs", "n_decoder_epochs", "learning_rate", "repulsion_strength", "parametric_reconstruction_loss_weight", "a", "b",
+)  # fmt: skip
+_OPTIONAL = ("batch_size", "n_epochs", "a", "b", "n_training_epochs", "n_decoder_epochs", "learning_rate", "edge_sampling")
+_CHOICES = {
+    "solver": ("fast", "paper"),
+    "edge_sampling": ("paper", "weighted"),
+    "reconstruction_loss": ("binary_crossentropy", "mse"),
+}
+
+
+def _check_settings(settings: dict) -> None:
+    "Raise a `ValueError` for a setting that is out of range."
+    given = check_numbers(settings, _OPTIONAL, _INTEGERS, _POSITIVE)
+    for name, known in _CHOICES.items():
+        if name in given and given[name] not in known:
+            raise ValueError(f"{name} is {given[name]!r}; it must be one of: {', '.join(known)}.")
+    check_form(given["loss"])
+    make_stages(given["solver_options"])
+    if not isinstance(given["min_dist"], numbers.Real):
+        raise ValueError(f"min_dist is {given['min_dist']!r}; it must be a number between 0 and spread.")
+    if ("a" in given) != ("b" in given):
+        raise ValueError(f"a is {settings['a']} and b is {settings['b']}: give both, or neither.")
+    for name in ("early_stopping", "solver_options"):
+        if given[name] and given["solver"] != "fast":
+            raise ValueError(f"{name} needs solver='fast'; solver is {given['solver']!r}.")
+    for name, most in (("set_op_mix_ratio", 1), ("local_connectivity", math.inf)):
+        if not isinstance(given[name], numbers.Real) or not 0 <= given[name] <= most:
+            raise ValueError(f"{name} is {given[name]!r}; it must be a number from 0 to {most}.")
+    if not isinstance(given["validation_fraction"], numbers.Real) or not 0 < given["validation_fraction"] < 1:
+        raise ValueError(f"validation_fraction is {given['validation_fraction']!r}; it must be between 0 and 1.")
+
+
+# %% [markdown]
+# ## The steps of `fit`
+#
+# The first step is the graph. It is given, or built from the rows. If there are labels, it is combined with them.
+
+# %%
+#| export
+def build_graph(settings, X, y, rng: np.random.Generator) -> sparse.csr_matrix:
+    """Build the graph of an estimator's rows.
+
+    Parameters
+    ----------
+    settings : ParametricUMAP
+    X : ndarray or CSR matrix
+    y : array-like, shape (n_rows,), or None
+        Classes; -1 = unknown.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix, shape (n_rows, n_rows)
+        Membership strengths.
+    """
+    if settings.precomputed_graph is not None:
+        graph = check_graph(settings.precomputed_graph, X.shape[0])
+    else:
+        flat = X if sparse.issparse(X) else X.reshape(len(X), -1)
+        names = ("n_neighbors", "metric", "metric_kwds", "precomputed_knn", "n_jobs")
+        graph = fuzzy_graph(
+            flat.astype(np.float32, copy=False),
+            union=FuzzyUnion(settings.set_op_mix_ratio, settings.local_connectivity),
+            random_state=None if settings.random_state is None else rng,
+            **{name: getattr(settings, name) for name in names},
+        )
+    return graph if y is None else intersect_labels(graph, y)
+
+
+# %% [markdown]
+# The next steps are the loss and the networks. The weights of the decoder come from a copy of the generator, so the embedding is the same with and
+# without a decoder.
+
+# %%
+#| export
+def build_loss(settings) -> UMAPLoss:
+    """Build the loss of an estimator; a and b are as given, or fitted to `min_dist` and `spread`."""
+    a, b = find_ab(settings.min_dist, settings.spread) if settings.a is None else (float(settings.a), float(settings.b))
+    return UMAPLoss(a, b, settings.loss, settings.repulsion_strength, settings.negative_sample_rate)
+
+
+def build_networks(settings, rows: Rows, rng: np.random.Generator) -> tuple:
+    """Build the networks of an estimator.
+
+    Parameters
+    ----------
+    settings : ParametricUMAP
+    rows : Rows
+        Training rows; they give the shape of a row, and a decoder must be able to reach their values.
+    rng : numpy.random.Generator
+        Draws the initial weights.
+
+    Returns
+    -------
+    tuple
+        The encoder, and the decoder or `None`.
+    """
+    encoder = build_encoder(settings.encoder, rows.shape, settings.n_components, rng)
+    if settings.decoder is None:
+        return encoder, None
+    check_unit_range(rows.X, settings.reconstruction_loss, settings.decoder)
+    return encoder, build_decoder(settings.decoder, rows.shape, settings.n_components, copy.deepcopy(rng))
+
+
+# %% [markdown]
+# Training is last. The paper's solver trains the decoder together with the encoder. The fast solver does so only with `autoencoder_loss=True`; in
+# any case, it then trains the decoder alone, on the finished embedding.
+
+# %%
+#| export
+def train(settings, rows: Rows, graph, loss: UMAPLoss, networks: tuple, rng: np.random.Generator) -> dict:
+    """Train the networks of an estimator on the edges of a graph.
+
+    Parameters
+    ----------
+    settings : ParametricUMAP
+    rows : Rows
+    graph : scipy.sparse.csr_matrix
+    loss : UMAPLoss
+    networks : tuple
+        Encoder, and decoder or `None`; trained in place.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict
+        History, see `training.fit_encoder`.
+    """
+    encoder, decoder = networks
+    size = settings.batch_size or (1000 if settings.solver == "paper" else None)
+    options = TrainingOptions(
+        settings.n_training_epochs, size and min(len(rows), size), settings.learning_rate, settings.edge_sampling, verbose=settings.verbose
+    )
+    decoding = decoder and Decoding(decoder, settings.reconstruction_loss, settings.parametric_reconstruction_loss_weight, settings.autoencoder_loss)
+    edges = pruned_edges(graph, settings.n_epochs)
+    if settings.solver == "paper":
+        history = fit_encoder(rows, edges, encoder, loss, decoding, options, rng)
+    else:
+        if settings.early_stopping:
+            options = options._replace(early_stopping=StoppingRule(settings.validation_fraction, settings.n_iter_no_change))
+        learned = {"centered": False} if isinstance(settings.encoder, keras.Model) else {}  # its first layer was made for rows that are not centered
+        stages = make_stages({"parallel": settings.random_state is None} | learned | (settings.solver_options or {}))
+        history = fit_encoder_fast(rows, edges, encoder, loss, decoding if settings.autoencoder_loss else None, options, stages, rng)
+    if any(network is not None and network.losses for network in networks):
+        history["notes"].append("regularizers of the networks' layers do not count: the loss is that of UMAP, and of the reconstruction")
+    return history
+
+
+def finish_decoder(estimator, embedding, rows: Rows, rng: np.random.Generator) -> dict:
+    """Train the decoder alone, on the finished embedding.
+
+    Nothing is done without a decoder, and with `solver="paper"` unless `n_decoder_epochs` is set.
+
+    Parameters
+    ----------
+    estimator : ParametricUMAP
+        With trained networks.
+    embedding : ndarray, shape (n_rows, n_components)
+    rows : Rows
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict
+        "decoder": its loss; empty if nothing is done.
+    """
+    if estimator.decoder_ is None or estimator.solver == "paper" and estimator.n_decoder_epochs is None:
+        return {}
+    options = TrainingOptions(estimator.n_decoder_epochs, verbose=estimator.verbose)
+    history = fit_decoder(embedding, rows, estimator.decoder_, estimator.reconstruction_loss, options, rng)
+    return {"decoder": history["reconstruction"]}
+
+
+# %% [markdown]
+# ## The estimator
+#
+# `fit` runs these steps, one after the other. `transform` is one forward pass. `inverse_transform` decodes points of the embedding, and exists only
+# for an estimator that was fitted with a decoder.
+
+# %%
+#| export
+_ARCHIVE = Archive("pumap ParametricUMAP 1", ("embedding",), ("encoder", "decoder"))
+
+
+def _has_decoder(estimator) -> bool:
+    check_is_fitted(estimator)
+    if estimator.decoder_ is None:
+        raise AttributeError("This ParametricUMAP was fitted without a decoder: set decoder='mlp' (or another) and fit again.")
+    return True
+
+
+class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Settings):
+    r"""Embed rows with a neural network that is trained on the UMAP loss.
+
+    `fit` builds the fuzzy graph of the rows and trains an encoder on its edges. `transform` embeds any rows in one forward pass.
+    The loss of a pair at distance :math:`d` in the embedding, with :math:`q = 1 / (1 + a d^{2b})`, is :math:`-\log q` for an edge
+    and :math:`-\log(1 - q)` for a negative pair [1]_.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Dimensions of the embedding.
+    n_neighbors : int, default=15
+        Size of a neighborhood, the row itself included. Larger values show more of the global structure.
+    min_dist : float, default=0.1
+        Distance in the embedding below which neighbors are not pulled together any more. Between 0 and `spread`.
+    spread : float, default=1.0
+        Scale of the distances in the embedding.
+    metric : str or callable, default="euclidean"
+        A name that umap-learn knows, or a numba function of two rows.
+    metric_kwds : dict or None, default=None
+        Keyword arguments of the metric.
+    encoder : str, keras.Model or callable, default="mlp"
+        "mlp", "conv28", "conv32", "song" or "munit"; a Keras model, which is copied; or a function (shape of a row, n_components) -> model.
+    decoder : str, keras.Model, callable or None, default=None
+        As for `encoder`; a function gets the same arguments and returns a model from embeddings to rows. With a decoder, the estimator has
+        `inverse_transform`. `None` = no decoder.
+    dims : tuple of int or None, default=None
+        Shape of a row as the networks take it, such as (28, 28, 1). `None` = as in `X`.
+    solver : {"fast", "paper"}, default="fast"
+        Training loop: "paper" follows the original code step for step.
+    n_training_epochs : float or None, default=None
+        Epochs over the edges, each repeated by its strength; may be a fraction. `None` = 5 ("paper"), or 1.5 and at least 3,000 steps
+        ("fast"; 0.25 for convolutions).
+    batch_size : int or None, default=None
+        Edges in a batch. `None` = 1,000 ("fast" with convolutions: 500), and no more than rows.
+    learning_rate : float or None, default=None
+        Learning rate of Adam. `None` = 1e-3 ("paper"), or 5e-3 falling to zero ("fast"; with convolutions 5e-4 after a layout, 2e-3 without).
+    negative_sample_rate : int, default=5
+        Negative pairs for each edge.
+    repulsion_strength : float, default=1.0
+        Weight of the repulsion.
+    loss : {"paper", "exact", "umap-learn-0.5.12"}, default="paper"
+        Form of the cross entropy: clipped as in the paper's code, exact, or as umap-learn computes it.
+    a : float or None, default=None
+        Parameter of the similarity curve. `None` = fitted to `min_dist` and `spread`. Give `a` and `b`, or neither.
+    b : float or None, default=None
+        Parameter of the similarity curve; goes with `a`.
+    edge_sampling : {"weighted", "paper"} or None, default=None
+        Draw edges by their strength, or in the paper's scheme of repeats. `None` = "weighted" for the fast solver, else "paper".
+    early_stopping : bool, default=False
+        Hold out rows, and stop when their loss no longer falls. For the fast solver.
+    validation_fraction : float, default=0.1
+        Share of the rows that is held out for early stopping.
+    n_iter_no_change : int, default=10
+        Hundredths of the run without a lower held-out loss after which training stops.
+    solver_options : dict or None, default=None
+        Changes to `fast_solver.Stages`, such as ``{"layout_passes": 0}``.
+    n_epochs : int or None, default=None
+        Edges weaker than max / n_epochs are left out, as in umap-learn. `None` = 500 up to 10,000 rows, else 200.
+    set_op_mix_ratio : float, default=1.0
+        1 = fuzzy union of the two directions of an edge, 0 = intersection.
+    local_connectivity : float, default=1.0
+        Neighbors that count as fully connected.
+    precomputed_knn : tuple of ndarray or None, default=None
+        Indices and distances, each of shape (n_rows, >= n_neighbors), each row first among its neighbors. `None` = search.
+    precomputed_graph : sparse matrix or None, default=None
+        Membership strengths of shape (n_rows, n_rows), in place of a search.
+    autoencoder_loss : bool, default=False
+        Let the reconstruction loss change the encoder, too.
+    n_decoder_epochs : float or None, default=None
+        Epochs over the rows for the decoder alone, on the finished embedding. `None` = 5 and at least 3,000 steps ("fast"; 1,000 for
+        convolutions), or none ("paper").
+    reconstruction_loss : {"binary_crossentropy", "mse"}, default="binary_crossentropy"
+        Loss of the decoder; the first needs data in [0, 1].
+    parametric_reconstruction_loss_weight : float, default=1.0
+        Weight of the reconstruction loss relative to the UMAP loss.
+    n_jobs : int or None, default=None
+        Threads of the neighbor search. `None` = one with a `random_state`, else all.
+    random_state : int, RandomState, Generator or None, default=None
+        One seed gives one embedding, on a CPU. `None` = a different one each time.
+    verbose : bool, default=False
+        Show progress bars.
+
+    Attributes
+    ----------
+    embedding_ : ndarray, float32, shape (n_rows, n_components)
+        Embedding of the training rows.
+    encoder_ : keras.Model
+        The trained encoder.
+    decoder_ : keras.Model or None
+        The trained decoder.
+    graph_ : scipy.sparse.csr_matrix, shape (n_rows, n_rows)
+        Membership strengths. Not saved.
+    history_ : dict
+        Lists "step", "seconds", "loss", "attraction", "repulsion" (also "reconstruction", "decoder" and "held_out" where they apply), means over
+        spans of steps, and "notes".
+    a_ : float
+        Parameter of the similarity curve.
+    b_ : float
+        Parameter of the similarity curve.
+    n_features_in_ : int
+        Features of a row.
+
+    See Also
+    --------
+    pumap.semisupervised.SemiSupervisedClassifier : classify with few labels and the UMAP loss.
+
+    References
+    ----------
+    .. [1] Sainburg, McInnes, Gentner (2021). Parametric UMAP embeddings for representation and semisupervised learning. Neural
+       Computation 33(11).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from pumap import ParametricUMAP
+    >>> X = load_digits().data / 16
+    >>> model = ParametricUMAP(n_training_epochs=0.1, random_state=0).fit(X[:500])
+    >>> model.embedding_.shape, model.transform(X[500:510]).shape
+    ((500, 2), (10, 2))
+    """
+
+    def fit(self, X, y=None):
+        """Fit the graph and the network.
+
+        Parameters
+        ----------
+        X : array-like, data frame or CSR matrix, shape (n_rows, n_features) or (n_rows, height, width, channels)
+            Rows. Values are used as they are: scale them.
+        y : array-like, shape (n_rows,), or None
+            Classes; -1 = unknown. Edges between rows of different classes are weakened.
+
+        Returns
+        -------
+        ParametricUMAP
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For settings or data that are not valid.
+        """
+        self.__dict__.pop("embedding_", None)  # a fit that fails leaves an estimator that is not fitted
+        _check_settings(self.get_params(deep=False))
+        X = check_input(self, X, reset=True)
+        rng, rows, loss = random_generator(self.random_state), Rows(X, self._input_shape), build_loss(self)
+        self.a_, self.b_ = loss.a, loss.b
+        self.encoder_, self.decoder_ = build_networks(self, rows, rng)
+        self.graph_ = build_graph(self, X, y, rng)
+        self.history_ = train(self, rows, self.graph_, loss, (self.encoder_, self.decoder_), rng)
+        embedding = encode(self.encoder_, rows)
+        self.history_ |= finish_decoder(self, embedding, rows, rng)
+        self.embedding_ = embedding
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "embedding_")
+
+    def fit_transform(self, X, y=None):
+        """Fit, and return the embedding of the rows.
+
+        Parameters
+        ----------
+        X : as in `fit`
+        y : as in `fit`
+
+        Returns
+        -------
+        ndarray, float32, shape (n_rows, n_components)
+        """
+        return self.fit(X, y).embedding_
+
+    def transform(self, X):
+        """Embed rows in one forward pass.
+
+        Parameters
+        ----------
+        X : array-like, data frame or CSR matrix
+            Rows of the fitted shape, one or a million.
+
+        Returns
+        -------
+        ndarray, float32, shape (n_rows, n_components)
+
+        Raises
+        ------
+        ValueError
+            For rows of another shape, NaN or infinity.
+        """
+        check_is_fitted(self)
+        return encode(self.encoder_, Rows(check_input(self, X, reset=False), self._input_shape))
+
+    @available_if(_has_decoder)
+    def inverse_transform(self, X):
+        """Decode points of the embedding into rows.
+
+        Parameters
+        ----------
+        X : array-like, shape (n_rows, n_components)
+
+        Returns
+        -------
+        ndarray, float32
+            Rows of the fitted shape.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator was fitted without a decoder.
+        ValueError
+            For points with another number of coordinates than the embedding.
+        """
+        points, width = check_array(X, dtype=np.float32), self.embedding_.shape[1]
+        if points.shape[1] != width:
+            raise ValueError(f"Points have {points.shape[1]} coordinates, but the embedding has {width}.")
+        return encode(self.decoder_, Rows(points)).reshape(len(points), *self._row_shape)
+
+    def save(self, path) -> None:
+        """Save the fitted estimator to one file, all or nothing.
+
+        Parameters
+        ----------
+        path : path-like
+            Training data and graph are not saved. Settings that are objects are named in a warning.
+        """
+        write_archive(self, path, _ARCHIVE)
+
+    @classmethod
+    def load(cls, path):
+        """Load an estimator that `save` wrote, on any backend.
+
+        Parameters
+        ----------
+        path : path-like
+
+        Returns
+        -------
+        ParametricUMAP
+            Fitted, without `graph_`.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or was not written by `save`.
+        """
+        return read_archive(cls, path, _ARCHIVE)
+
+    @property
+    def _n_features_out(self):
+        return self.embedding_.shape[1]  # as fitted; `n_components` may have changed since
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+# %% [markdown]
+# ## A first embedding
+#
+# The rows are handwritten digits of 8 x 8 pixels. The model is trained on 1,200 of them, and 300 are held out.
+
+# %%
+X, y = load_digits(return_X_y=True)
+X = X.astype("float32") / 16
+X_train, X_new, y_train, y_new = X[:1200], X[1200:1500], y[:1200], y[1200:1500]
+
+model = ParametricUMAP(n_training_epochs=2, batch_size=256, random_state=0).fit(X_train)
+
+fig, axes = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained")
+for ax, z, labels, title in ((axes[0], model.embedding_, y_train, "fitted"), (axes[1], model.transform(X_new), y_new, "new rows")):
+    ax.scatter(*z.T, c=labels, cmap="tab10", s=6)
+    ax.set(title=title)
+    ax.set_axis_off()
+
+# %% [markdown]
+# The held-out digits fall among training digits of the same class. Two metrics confirm it: the trustworthiness of the embedding, and the accuracy of
+# the nearest neighbor for held-out digits (`10_metrics`).
+
+# %%
+assert trustworthiness(X_train, model.embedding_, n_neighbors=5) > 0.96
+assert KNeighborsClassifier(1).fit(model.embedding_, y_train).score(model.transform(X_new), y_new) > 0.85
+assert_array_equal(model.transform(X_train), model.embedding_)
+assert model.embedding_.shape == (1200, 2) and model.embedding_.dtype == np.float32
+
+# %% [markdown]
+# ## Rows of every kind
+#
+# The same rows as lists, doubles, a sparse matrix, images or bytes give the same embedding.
+
+# %%
+quick = dict(n_training_epochs=0.1, random_state=0)
+rows = X_train[:200]
+z = ParametricUMAP(**quick).fit_transform(rows)
+for same in (rows.tolist(), rows.astype("float64"), sparse.csr_matrix(rows), rows.reshape(200, 8, 8, 1)):
+    assert_allclose(ParametricUMAP(**quick).fit_transform(same), z, atol=1e-3)
+gray = (rows * 16).astype("uint8")
+assert_allclose(ParametricUMAP(**quick).fit_transform(gray), ParametricUMAP(**quick).fit_transform(gray.astype("float32")))
+
+# %% [markdown]
+# With a data frame, `set_output` returns a data frame with the same index.
+
+# %%
+frame = pd.DataFrame(rows, columns=[f"pixel{i}" for i in range(64)], index=range(1000, 1200))
+out = ParametricUMAP(**quick).set_output(transform="pandas").fit_transform(frame)
+assert list(out.columns) == ["parametricumap0", "parametricumap1"] and list(out.index) == list(frame.index)
+
+# %% [markdown]
+# The estimator works in pipelines and can be cloned. Fitting again with the same seed gives the same embedding.
+
+# %%
+pipeline = make_pipeline(MinMaxScaler(), ParametricUMAP(**quick))
+assert pipeline.fit_transform(rows).shape == (200, 2)
+twin = clone(ParametricUMAP(n_neighbors=7, **quick))
+assert twin.n_neighbors == 7
+first = twin.fit_transform(rows)
+assert_array_equal(twin.fit(rows).embedding_, first)
+
+# %% [markdown]
+# Precomputed neighbors or a precomputed graph replace the neighbor search.
+
+# %%
+from pumap.graph import nearest_neighbors
+
+knn = nearest_neighbors(rows, 15)
+assert_allclose(ParametricUMAP(precomputed_knn=knn, **quick).fit_transform(rows), z, atol=1e-3)
+graph = fuzzy_graph(rows)
+assert_allclose(ParametricUMAP(precomputed_graph=graph, **quick).fit_transform(rows), z, atol=1e-3)
+
+# %% [markdown]
+# Labels weaken the edges between classes.
+
+# %%
+supervised = ParametricUMAP(**quick).fit(rows, y_train[:200])
+
+
+def share_between_classes(graph):
+    coo = graph.tocoo()
+    return coo.data[y_train[coo.row] != y_train[coo.col]].sum() / coo.data.sum()
+
+
+assert share_between_classes(supervised.graph_) < share_between_classes(graph) / 5
+
+# %% [markdown]
+# ## Reconstruction
+#
+# With a decoder, `inverse_transform` reconstructs rows from points of the embedding. The embedding is the same as without a decoder. It differs
+# with `autoencoder_loss=True`, which trains both networks jointly.
+
+# %%
+autoencoder = ParametricUMAP(decoder="mlp", n_training_epochs=2, batch_size=256, random_state=0).fit(X_train)
+decoded = autoencoder.inverse_transform(autoencoder.transform(X_new))
+fig, axes = plt.subplots(2, 8, figsize=(8, 2.2))
+for column in range(8):
+    for ax, image in zip(axes[:, column], (X_new[column], decoded[column])):
+        ax.imshow(image.reshape(8, 8), cmap="gray_r")
+        ax.set_axis_off()
+assert ((decoded - X_new) ** 2).mean() < 0.8 * ((X_train.mean(axis=0) - X_new) ** 2).mean()
+assert_array_equal(autoencoder.embedding_, model.embedding_)
+assert not hasattr(model, "inverse_transform")
+
+# %% [markdown]
+# ## Saving
+#
+# `save` writes one file: settings and history as JSON, networks in Keras' own format, the embedding as a NumPy array. Training data and graph are
+# not saved. `00_core` defines the format.
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    autoencoder.save(f"{folder}/digits.pumap")
+    loaded = ParametricUMAP.load(f"{folder}/digits.pumap")
+assert_array_equal(loaded.transform(X_new), autoencoder.transform(X_new))
+assert_array_equal(loaded.inverse_transform(X_new[:5, :2]), autoencoder.inverse_transform(X_new[:5, :2]))
+assert loaded.get_params() == autoencoder.get_params() and loaded.history_ == autoencoder.history_
+
+# %% [markdown]
+# A pickled estimator keeps everything, including the graph.
+
+# %%
+unpickled = pickle.loads(pickle.dumps(model))
+assert_array_equal(unpickled.transform(X_new), model.transform(X_new))
+assert (unpickled.graph_ != model.graph_).nnz == 0
+
+
+# %% [markdown]
+# ## Errors
+#
+# Each error message is short and names the setting or the values that are wrong.
+
+# %%
+def message(call):
+    try:
+        call()
+    except (ValueError, AttributeError) as error:
+        return str(error)
+    raise AssertionError("no error")
+
+
+rows = X_train[:50]
+assert "NaN" in message(lambda: ParametricUMAP().fit(np.where(rows > 0.9, np.nan, rows)))
+assert "infinity" in message(lambda: ParametricUMAP().fit(np.where(rows > 0.9, np.inf, rows)))
+assert "at least 16" in message(lambda: ParametricUMAP().fit(rows[:10]))
+assert "1 sample" in message(lambda: ParametricUMAP().fit(rows[:1]))
+assert "0 sample" in message(lambda: ParametricUMAP().fit(rows[:0]))
+assert "are the same" in message(lambda: ParametricUMAP().fit(np.ones((50, 3))))
+assert "string" in message(lambda: ParametricUMAP().fit([["a", "b"]] * 50))
+assert "min_dist" in message(lambda: ParametricUMAP(min_dist=2.0).fit(rows))
+assert "y has shape (7,)" in message(lambda: ParametricUMAP().fit(rows, np.arange(7)))
+assert "output" in message(lambda: ParametricUMAP(n_components=3, encoder=model.encoder_).fit(rows))
+assert "solver" in message(lambda: ParametricUMAP(solver="magic").fit(rows))
+assert "not fitted" in message(lambda: ParametricUMAP().transform(rows))
+assert "64 features" in message(lambda: model.transform(rows[:, :10]))
+assert "between 0 and 1" in message(lambda: ParametricUMAP(decoder="mlp").fit(rows * 16))
+assert "product is 64" in message(lambda: ParametricUMAP(dims=(8, 8, None)).fit(rows))
+
+# %% [markdown]
+# The error for a misspelled parameter suggests the right one.
+
+# %%
+try:
+    ParametricUMAP(n_neighbours=3)
+except TypeError as error:
+    print(error)
