@@ -30,7 +30,8 @@ def peak():
     return 1024 * int(next(line.split()[1] for line in lines if line.startswith("VmHWM")))
 """  # for the code of a fresh process
 tells_its_peak = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak memory of a process is read from /proc, which only Linux has")
-FIRST, LAST = ("test_sync", "test_house", "test_layers"), ("test_notebooks",)
+FIRST, LAST = ("test_backends", "test_notebooks"), ("test_house", "test_layers", "test_sync", "test_docs")
+QUICK = ("test_house", "test_layers", "test_docs", "test_metrics", "test_estimator", "test_scorecard")  # modules of `-m quick`, less their slow tests
 
 
 def source_notebooks():
@@ -72,10 +73,22 @@ def permissions_count():
         assert libc.capset(version, sets) == 0
 
 
+def pytest_configure(config):
+    for line in (
+        "quick: what `make test ARGS='-m quick'` runs before a commit (set by conftest.py)",
+        "slow: takes more than some seconds",
+        "backend: runs under each backend, see test_backends.py",
+    ):
+        config.addinivalue_line("markers", line)
+
+
 def pytest_collection_modifyitems(items):
-    "What is quick and tells most comes first; the notebooks, one process each, come last."
+    "Long tests come first, so that no worker is left with one at the end. Quick ones get their mark."
     places = {**{name: -1 for name in FIRST}, **{name: 1 for name in LAST}}
     items.sort(key=lambda item: places.get(item.module.__name__, 0))
+    for item in items:
+        if item.module.__name__ in QUICK and not item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.quick)
 
 
 def pytest_make_parametrize_id(val):

@@ -12,7 +12,8 @@ from sklearn.manifold import trustworthiness
 from pumap import ParametricUMAP
 from pumap.graph import Edges, fuzzy_graph, weighted_batches
 from pumap.networks import build_decoder, build_encoder
-from pumap.training import JIT_STEPS, dense_forward, encode, fast_optimizer, first_dense_layer, principal_coordinates, to_coordinates
+from pumap.fast_solver import _XLA_STEPS, first_dense_layer, principal_coordinates, to_coordinates
+from pumap.training import Rows, _dense_forward, encode, linear_decay_adam
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +22,18 @@ def digits():
     return X[:500].astype("float32") / 16, y[:500]
 
 
+@pytest.mark.backend
 def test_the_default_is_the_fast_solver_and_repeats_under_xla(digits):
-    once, twice = (ParametricUMAP(random_state=3).fit(digits[0]) for _ in range(2))
-    assert once.solver == "fast" and once.history_["step"][-1] >= JIT_STEPS
+    X = digits[0][:200]
+    once, twice = (ParametricUMAP(random_state=3).fit(X) for _ in range(2))
+    assert once.solver == "fast" and once.history_["step"][-1] >= _XLA_STEPS
     np.testing.assert_array_equal(once.embedding_, twice.embedding_)
-    assert trustworthiness(digits[0], once.embedding_, n_neighbors=5) > 0.97
+    assert trustworthiness(X, once.embedding_, n_neighbors=5) > 0.97
     assert once.history_["notes"] == []
 
 
 def test_more_effort_does_not_make_it_worse(digits):
-    losses = [ParametricUMAP(n_training_epochs=passes, random_state=0).fit(digits[0]).history_["loss"][-1] for passes in (1, 4, 16)]
+    losses = [ParametricUMAP(n_training_epochs=passes, random_state=0).fit(digits[0]).history_["loss"][-1] for passes in (1, 4, 12)]
     assert losses[0] > losses[1] > 0.99 * losses[2] and losses[0] > losses[2]  # the last is near what the network can reach
 
 
@@ -48,8 +51,9 @@ def test_the_sampler_takes_sixteen_bytes_an_edge():
         tracemalloc.stop()
 
 
+@pytest.mark.backend
 def test_the_learning_rate_falls_to_zero():
-    optimizer = fast_optimizer(2e-3, n_steps=100)
+    optimizer = linear_decay_adam(2e-3, n_steps=100)
     weight = keras.Variable([1.0])
     rates = []
     for _ in range(100):
@@ -64,10 +68,11 @@ def test_repulsion_strength_drives_points_apart(digits):
 
 
 def test_64_dimensions(digits):
-    model = ParametricUMAP(n_components=64, n_training_epochs=20, random_state=0).fit(digits[0])
+    model = ParametricUMAP(n_components=64, n_training_epochs=8, random_state=0).fit(digits[0])
     assert model.embedding_.shape == (500, 64) and trustworthiness(digits[0], model.embedding_, n_neighbors=5) > 0.95
 
 
+@pytest.mark.backend
 def test_images_start_from_a_layout_and_keep_their_first_layer():
     X = np.random.default_rng(0).random((60, 28, 28, 1), dtype=np.float32)
     model = ParametricUMAP(encoder="conv28", n_training_epochs=0.05, batch_size=20, random_state=0).fit(X)
@@ -76,6 +81,7 @@ def test_images_start_from_a_layout_and_keep_their_first_layer():
     assert len(off.history_["notes"]) == 1
 
 
+@pytest.mark.backend
 def test_an_encoder_that_is_no_chain_is_trained_on_the_rows(digits):
     x = keras.Input((64,))
     own = keras.Model(x, keras.layers.Dense(2)(keras.layers.Concatenate()([x, keras.layers.Dense(8, activation="relu")(x)])))
@@ -88,13 +94,12 @@ def test_an_encoder_that_is_no_chain_is_trained_on_the_rows(digits):
 @pytest.mark.parametrize("decoder", [None, "mlp"])
 def test_an_embedding_that_starts_as_one_point_spreads(scale, decoder):
     """Rows close together start close together in the embedding, where a cap on the repulsion would leave them."""
-    X, _ = make_moons(300, noise=0.05, random_state=0)
+    X, _ = make_moons(150, noise=0.05, random_state=0)
     X = ((X - X.min(axis=0)) / np.ptp(X, axis=0) * scale).astype("float32")
-    for seed in (0, 1):
-        jointly = dict(decoder=decoder, autoencoder_loss=decoder is not None)
-        model = ParametricUMAP(**jointly, n_training_epochs=40, random_state=seed, solver_options={"n_coordinates": 0}).fit(X)
-        assert model.history_["loss"][-1] < 1  # all in one point: 7.7
-        assert model.embedding_.std() > 1
+    jointly = dict(decoder=decoder, autoencoder_loss=decoder is not None)
+    model = ParametricUMAP(**jointly, n_training_epochs=20, random_state=0, solver_options={"n_coordinates": 0}).fit(X)
+    assert model.history_["loss"][-1] < 1  # all in one point: 7.7
+    assert model.embedding_.std() > 1
 
 
 @pytest.mark.parametrize("settings", [dict(solver="paper"), dict(solver_options={"n_coordinates": 0}), dict(decoder="mlp", reconstruction_loss="mse", solver="paper")])
@@ -110,6 +115,7 @@ def test_an_embedding_that_stays_one_point_is_told(settings):
         assert model.embedding_.std(axis=0).max() > 0.5 and not any("scale the data" in note for note in model.history_["notes"])
 
 
+@pytest.mark.backend
 def test_rows_held_out_end_a_run(digits):
     settings = dict(n_training_epochs=500, early_stopping=True, n_iter_no_change=2, random_state=0)
     model = ParametricUMAP(**settings).fit(digits[0])
@@ -122,7 +128,7 @@ def test_rows_held_out_end_a_run(digits):
     "settings, word",
     [
         (dict(solver_options={"warm": 1}), "not a stage"),
-        (dict(solver_options={"n_coordinates": 0.5}), "a whole number of at least 0"),
+        (dict(solver_options={"n_coordinates": 0.5}), "an integer of at least 0"),
         (dict(solver_options={"layout_passes": "many"}), "None, or a number of at least 0"),
         (dict(solver_options={"capped_until": float("nan")}), "a number from 0 to 1"),
         (dict(solver="paper", solver_options={"n_coordinates": 0}), "solver_options needs"),
@@ -139,9 +145,9 @@ def test_settings_that_cannot_be(digits, settings, word):
 def test_wide_rows_find_their_axes_by_random_projection():
     rng = np.random.default_rng(0)
     X = (rng.normal(size=(300, 5)) @ rng.normal(size=(5, 2500))).astype("float32")
-    coordinates = principal_coordinates(X, n_coordinates=20, random_state=0)
+    coordinates = principal_coordinates(Rows(X), n_coordinates=20, random_state=0)
     assert coordinates.basis.shape == (2500, 5)  # no axis along which nothing varies
-    np.testing.assert_allclose(to_coordinates(X, coordinates) @ coordinates.inverse + coordinates.mean, X, atol=1e-2)
+    np.testing.assert_allclose(to_coordinates(Rows(X), coordinates) @ coordinates.inverse + coordinates.mean, X, atol=1e-2)
 
 
 def relu(x):
@@ -149,15 +155,16 @@ def relu(x):
     return -x
 
 
+@pytest.mark.backend
 def test_numpy_and_keras_agree_on_every_chain(digits):
     for model in (build_encoder("mlp", (8, 8), 2, 0), build_decoder("mlp", (8, 8), 2, 0)):
         x = np.random.default_rng(0).random((300, *model.input_shape[1:]), dtype=np.float32)
-        np.testing.assert_allclose(dense_forward(model)(x), model(x), atol=1e-5)
+        np.testing.assert_allclose(_dense_forward(model)(x), keras.ops.convert_to_numpy(model(x)), atol=1e-5)
     for activation in (keras.layers.LeakyReLU(), relu):
         own = keras.Sequential([keras.Input((64,)), keras.layers.Dense(4, activation=activation), keras.layers.Dense(2)])
-        np.testing.assert_allclose(encode(own, digits[0], (64,)), own(digits[0]), atol=1e-5)
+        np.testing.assert_allclose(encode(own, Rows(digits[0])), keras.ops.convert_to_numpy(own(digits[0])), atol=1e-5)
     normed = keras.Sequential([keras.Input((64,)), keras.layers.Dense(4), keras.layers.BatchNormalization(), keras.layers.Dense(2)])
-    assert dense_forward(normed) is None and encode(normed, digits[0], (64,)).shape == (500, 2)
+    assert _dense_forward(normed) is None and encode(normed, Rows(digits[0])).shape == (500, 2)
 
 
 def test_an_offset_of_the_rows_changes_nothing():
@@ -181,7 +188,7 @@ def test_rows_that_the_axes_miss_are_not_put_on_one_point():
     topic = np.repeat(np.arange(300), 4)
     X = sparse.csr_matrix((np.ones(len(topic) * 5), (np.repeat(np.arange(len(topic)), 5), (topic[:, None] * 5 + np.arange(5)).ravel())), shape=(len(topic), 1500))
     model = ParametricUMAP(n_training_epochs=0.5, n_neighbors=4, random_state=0, solver_options={"n_coordinates": 20}).fit(X)
-    assert any("miss" in note for note in model.history_["notes"])
+    assert any("orthogonal" in note for note in model.history_["notes"])
     assert len(np.unique(model.embedding_.round(3), axis=0)) > 250
 
 

@@ -1,52 +1,74 @@
-"""Every notebook runs from its first cell to its last at its default parameters, in a process of its own, within its time."""
+"""Every notebook runs from its first cell to its last at its default parameters, within its time.
+
+Notebooks share the process that tests them, so that TensorFlow is imported and umap-learn compiled once. What a notebook leaves behind
+(settings of matplotlib, warnings, the environment, its namespace) is put back."""
 
 import os
-import shutil
-import signal
-import subprocess
 import sys
-from pathlib import Path
+import warnings
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
 import pytest
 from conftest import ROOT, name_of, source_notebooks
 
-LIMITS = {  # seconds, several times what two free cores need: a limit for what hangs, not a measure of speed
-    "nbs": 180,
-    "nbs/paper": 300,
-    "nbs/tutorials": 300,
-    "nbs/benchmarks": 300,
-}
-LIMITS_OF_ONE = {}  # a notebook's path: a limit of its own
+SECONDS = 300  # several times what two free cores need: a limit for what hangs, not a measure of speed
+BACKEND_FREE = ("nbs/02_losses", "nbs/04_backend", "nbs/05_training")  # run under each backend, too
+NOTEBOOKS = [
+    pytest.param(path, id=name_of(path), marks=[pytest.mark.backend] if name_of(path).removesuffix(".ipynb") in BACKEND_FREE else [])
+    for path in source_notebooks()
+]
 
 
-def limit(path):
-    "Seconds, and more of them on a machine that is busy with other work."
-    busy = max(1, os.getloadavg()[0] / (os.cpu_count() or 1)) if hasattr(os, "getloadavg") else 1
-    return round(busy * LIMITS_OF_ONE.get(name_of(path), LIMITS[name_of(path.parent)]))
+@contextmanager
+def lent_process():
+    "Puts back what a notebook changes of its process."
+    import keras
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    main, folder, path = sys.modules["__main__"], os.getcwd(), list(sys.path)
+    with ExitStack() as kept:
+        kept.enter_context(patch.dict(os.environ))
+        kept.enter_context(mpl.rc_context())
+        kept.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            plt.close("all")
+            sys.modules["__main__"], sys.path[:] = main, path
+            os.chdir(folder)
+            keras.utils.clear_session(free_memory=True)
 
 
-@pytest.mark.parametrize("path", source_notebooks(), ids=name_of)
-def test_notebook_runs(path):
-    tool = Path(sys.executable).parent / "nbdev_test"
-    command = [str(tool) if tool.exists() else shutil.which("nbdev_test") or "nbdev_test"]
-    command += ["--path", name_of(path), "--n_workers", "0", "--do_print"]
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-        env=os.environ | {"PYTHONWARNINGS": "ignore"},
-    )
-    seconds = limit(path)
-    try:
-        output, _ = process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-        pytest.fail(f"{name_of(path)} was not done after {seconds} s. It said:\n{output[-3000:]}", pytrace=False)
-    if process.returncode != 0 or "Success." not in output:
-        pytest.fail(f"{name_of(path)} failed:\n{output[-6000:]}", pytrace=False)
+@pytest.fixture(scope="session")
+def results(tmp_path_factory):
+    "One folder for the records of all notebooks of this process: Figures 4 to 9 and 13 ask for the same cells."
+    return tmp_path_factory.mktemp("results")
+
+
+def with_parameters(notebook, **values):
+    "The notebook with a cell behind its parameters, as papermill has it."
+    at = next((i for i, cell in enumerate(notebook.cells) if "parameters" in cell.get("metadata", {}).get("tags", ())), None)
+    if at is not None and all(f"\n{name} = " in notebook.cells[at].source for name in values):
+        from execnb.nbio import mk_cell
+
+        notebook.cells.insert(at + 1, mk_cell("\n".join(f"{name} = {value!r}" for name, value in values.items())))
+    return notebook
+
+
+@pytest.mark.timeout(SECONDS)
+@pytest.mark.parametrize("path", NOTEBOOKS)
+def test_notebook_runs(path, results):
+    from execnb.nbio import read_nb
+    from execnb.shell import CaptureShell
+
+    with lent_process():
+        sys.path.insert(0, str(ROOT))
+        os.chdir(path.parent)
+        shell = CaptureShell(path)
+        try:
+            shell.run_all(with_parameters(read_nb(path), results_dir=str(results)), exc_stop=True)
+        except Exception:
+            pytest.fail(f"{name_of(path)} failed:\n{shell.prettytb(fname=path)[-6000:]}", pytrace=False)

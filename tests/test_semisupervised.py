@@ -1,4 +1,4 @@
-"""What the notebook of the semi-supervised classifier cannot check about itself: scikit-learn's checks, other processes, bad labels, broken files."""
+"""Checks that the notebook of the semi-supervised classifier cannot make: scikit-learn's own, other processes, bad labels, broken files."""
 
 import json
 import subprocess
@@ -15,12 +15,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pumap import semisupervised
-from pumap.semisupervised import AUGMENTATIONS, SemiSupervisedClassifier, augmentation, encode_labels, joint_network
-from pumap.training import row_function
+from pumap.graph import Edges
+from pumap.semisupervised import AUGMENTATIONS, SemiSupervisedClassifier, augmentation, encode_labels, joint_network, row_function
 
 QUICK = dict(n_neighbors=5, n_steps=10, batch_size=50, random_state=0)
 
-# scikit-learn's checks fit as few as ten rows: a small neighbourhood and a short training keep them quick.
+# scikit-learn's checks fit as few as ten rows: a small neighborhood and a short training keep them quick.
 EXCEPTIONS = {
     "check_estimators_nan_inf": "its labels are floats (0.0, 1.0); float labels are refused, since a NaN or 0.5 among them would be a slip",
     "check_classifiers_classes": "it takes -1 for a class; here -1 marks a row without a label",
@@ -72,6 +72,7 @@ def test_a_fresh_process_predicts_alike(fitted, moons, tmp_path):
     np.testing.assert_array_equal(out["y"], fitted.predict(moons[0]))
 
 
+@pytest.mark.backend
 def test_words_survive_the_file(moons, tmp_path):
     X, y = moons
     words = np.array(["left", "right", -1], dtype=object)[y]
@@ -84,7 +85,7 @@ def test_words_survive_the_file(moons, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["cut", "text", "other zip"])
-def test_a_damaged_file_is_told(fitted, tmp_path, damage):
+def test_a_damaged_file_raises(fitted, tmp_path, damage):
     path = tmp_path / "model.pumap"
     fitted.save(path)
     if damage == "cut":
@@ -98,7 +99,7 @@ def test_a_damaged_file_is_told(fitted, tmp_path, damage):
         SemiSupervisedClassifier.load(path)
 
 
-def test_a_file_of_the_other_estimator_is_told(moons, tmp_path):
+def test_a_file_of_the_other_estimator_raises(moons, tmp_path):
     from pumap import ParametricUMAP
 
     ParametricUMAP(n_neighbors=5, n_training_epochs=0.05, random_state=0).fit(moons[0]).save(tmp_path / "model.pumap")
@@ -119,13 +120,13 @@ def test_a_file_of_the_other_estimator_is_told(moons, tmp_path):
         ([0, 1] * 99 + [-2, 1], "-2"),
         (["a", "b"] * 99 + [None, "a"], "None"),
         (["a", "b"] * 99 + [float("nan"), "a"], "nan"),
-        (np.array(["a", "b"] * 99 + [float("nan"), "a"]), "the word 'nan'"),
+        (np.array(["a", "b"] * 99 + [float("nan"), "a"]), "the string 'nan'"),
         (np.array(["a", 1] * 100, dtype=object), "not both"),
         (None, "y is None"),
         (np.zeros((200, 2), int), "1d"),
     ],
 )
-def test_bad_labels_are_told(moons, labels, words):
+def test_bad_labels_raise(moons, labels, words):
     model = SemiSupervisedClassifier(**QUICK)
     with pytest.raises(ValueError, match=words):
         model.fit(moons[0], np.array(labels, dtype=object) if isinstance(labels, list) and None in labels else labels)
@@ -149,12 +150,12 @@ def test_bad_labels_are_told(moons, labels, words):
         (dict(augment=lambda rows: rows[:3]), r"shape \(3, 2\)"),
         (dict(encoder="transformer"), "transformer"),
         (dict(validation_fraction=1.5), "validation_fraction"),
-        (dict(stop_on="labelled", validation_fraction=0.97), "keeps back 19 of 20"),
+        (dict(stop_on="labeled", validation_fraction=0.97), "keeps back 19 of 20"),
         (dict(head_layers=64), "head_layers is 64"),
         (dict(head_layers=(0,)), "head_layers"),
     ],
 )
-def test_bad_settings_are_told(moons, settings, words):
+def test_bad_settings_raise(moons, settings, words):
     with pytest.raises(ValueError, match=words):
         SemiSupervisedClassifier(**QUICK | settings).fit(*moons)
 
@@ -191,11 +192,12 @@ def test_a_failed_fit_leaves_nothing_fitted(moons):
         model.predict(moons[0])
 
 
+@pytest.mark.backend
 def test_the_best_weights_of_a_validation_are_used():
     X, y = load_digits(return_X_y=True)
     X = X[:300].astype("float32") / 16
     model = SemiSupervisedClassifier(**QUICK | dict(n_steps=60, n_rounds=12, patience=2)).fit(X, y[:300])
-    kept = np.setdiff1d(np.arange(300), model.labelled_)
+    kept = np.setdiff1d(np.arange(300), model.labeled_)
     accuracy = model.history_["validation_accuracy"]
     assert len(kept) == 60 and model.score(X[kept], y[kept]) == max(accuracy)
     assert len(accuracy) == 12 or max(accuracy[-2:]) < max(accuracy)  # ended early only after two rounds that were no better
@@ -204,9 +206,9 @@ def test_the_best_weights_of_a_validation_are_used():
 def test_what_is_kept_back_is_not_in_the_graph():
     X, y = load_digits(return_X_y=True)
     X, y = X[:300].astype("float32") / 16, y[:300]
-    shared = dict(QUICK, stop_on="labelled", labels_in_graph=True)
+    shared = dict(QUICK, stop_on="labeled", labels_in_graph=True)
     model = SemiSupervisedClassifier(**shared).fit(X, y)
-    kept = np.setdiff1d(np.arange(300), model.labelled_)
+    kept = np.setdiff1d(np.arange(300), model.labeled_)
     other = y.copy()
     other[kept] = np.roll(y[kept], 1)
     again = SemiSupervisedClassifier(**QUICK, labels_in_graph=True, stop_on="never").fit(X, np.where(np.isin(np.arange(300), kept), -1, other))
@@ -214,16 +216,16 @@ def test_what_is_kept_back_is_not_in_the_graph():
 
 
 def test_no_setting_is_forgotten(moons, monkeypatch):
-    "Each setting changes what the training loop is given: the labels, the edges, the network or its own settings. Nothing is trained."
+    "Each setting changes an argument of the training loop: the labels, the edges, the network, the loss or the options. Nothing is trained."
     X, calls = moons[0], []
     y = np.where(np.arange(200) < 60, moons[1][0] + np.arange(200) % 2, -1)  # thirty labels of each of two classes
     y -= y[y >= 0].min() * (y >= 0)
 
-    def loop(X, learn, targets, edges, model, a, b, input_shape, random_state, validation=None, rebuild=None, **settings):
-        drawn = edges and (len(edges.weight), edges.weight.sum(dtype=float))
+    def loop(rows, labeled, edges, model, loss, options, validation, random_state):
+        drawn = (len(edges.weight), edges.weight.sum(dtype=float)) if isinstance(edges, Edges) else callable(edges)
         network = [output.shape for output in model.outputs], model.count_params(), sorted({type(layer).__name__ for layer in model.layers})
-        watched = validation and (validation.patience, len(settings))
-        calls.append((len(learn), targets.sum(axis=0).tolist(), targets.max(), drawn, a, b, network, input_shape, watched, rebuild is None, sorted(settings.items(), key=str)))
+        targets = labeled.targets.sum(axis=0).tolist(), labeled.targets.max()
+        calls.append((len(labeled.indices), targets, drawn, network, loss, rows.shape, validation and validation.patience, options))
         return {}
 
     def call(validation=None, **settings):
@@ -237,7 +239,7 @@ def test_no_setting_is_forgotten(moons, monkeypatch):
         "encoder": ("mlp", {}), "n_components": (3, {}), "n_shared": (8, {}), "head_layers": ((5,), {}), "weight_norm": (True, {"n_shared": 8}), "dims": ((1, 2), {}),
         "umap_weight": (2.0, {}), "graph": ("learned", {}), "labels_in_graph": (True, {}), "augment": (np.negative, {}), "n_neighbors": (7, {}), "metric": ("manhattan", {}),
         "metric_kwds": ({"p": 3}, {"metric": "minkowski"}), "min_dist": (0.5, {}), "spread": (2.0, {}), "n_steps": (7, {}), "n_label_steps": (3, learned), "n_rounds": (3, {}),
-        "batch_size": (50, {}), "labelled_batch_size": (5, {}), "label_smoothing": (0.2, {}), "learning_rate": (0.1, {}), "negative_sample_rate": (3, {}),
+        "batch_size": (50, {}), "labeled_batch_size": (5, {}), "label_smoothing": (0.2, {}), "learning_rate": (0.1, {}), "negative_sample_rate": (3, {}),
         "repulsion_strength": (2.0, {}), "edge_sampling": ("weighted", {}), "loss": ("exact", {}), "n_epochs": (2, {}), "stop_on": ("never", {}),
         "validation_fraction": (0.4, {}), "patience": (3, {}), "verbose": (True, {}),
     }  # fmt: skip
@@ -246,7 +248,7 @@ def test_no_setting_is_forgotten(moons, monkeypatch):
     for name, (value, rest) in changes.items():
         if repr(rest) not in without:
             without[repr(rest)] = call(**rest)
-        assert call(**rest, **{name: value}) != without[repr(rest)], f"{name} counts for nothing"
+        assert call(**rest, **{name: value}) != without[repr(rest)], f"{name} has no effect"
 
 
 def test_the_learned_graph_is_rebuilt_from_what_was_learned(moons, monkeypatch):
@@ -259,6 +261,7 @@ def test_the_learned_graph_is_rebuilt_from_what_was_learned(moons, monkeypatch):
     assert model.graph_.shape == (200, 200)
 
 
+@pytest.mark.backend
 def test_augmentation_and_a_users_network(moons):
     def noise(rows):
         return rows + 0.01
@@ -290,7 +293,7 @@ def test_the_papers_configuration_takes_steps_and_survives_the_file(tmp_path):
     X = np.kron(X[:40].reshape(-1, 8, 8, 1) / 16, np.ones((1, 2, 2, 1))).astype("float32")  # 16 x 16: the original's network, small images
     y = np.where(np.arange(40) < 20, y[:40], -1)
     shared = PAPER_Y | dict(graph="learned", labels_in_graph=True, label_smoothing=0.2, augment="mnist", n_neighbors=5)
-    model = SemiSupervisedClassifier(**shared, n_steps=3, n_label_steps=1, n_rounds=2, batch_size=6, labelled_batch_size=6, random_state=0).fit(X, y)
+    model = SemiSupervisedClassifier(**shared, n_steps=3, n_label_steps=1, n_rounds=2, batch_size=6, labeled_batch_size=6, random_state=0).fit(X, y)
     assert model.transform(X[:5]).shape == (5, 1024)
     assert np.isfinite(model.history_["umap"]).all() and min(model.history_["classification"]) > 0.866  # what label smoothing leaves at best
     model.save(tmp_path / "model.pumap")
@@ -303,19 +306,20 @@ def test_the_file_is_as_it_was_and_older_ones_load(fitted, moons, tmp_path):
     path, older = tmp_path / "model.pumap", tmp_path / "older.pumap"
     fitted.save(path)
     with zipfile.ZipFile(path) as new, zipfile.ZipFile(older, "w") as old:
-        assert sorted(new.namelist()) == ["about.json", "classes.npy", "labelled.npy", "network.keras"]
+        assert sorted(new.namelist()) == ["about.json", "classes.npy", "labeled.npy", "network.keras"]
         about = json.loads(new.read("about.json"))
         assert about["format"] == "pumap SemiSupervisedClassifier 1"
         assert sorted(about["fitted"]) == sorted(["a_", "b_", "n_features_in_", "_row_shape", "_input_shape", "history_", "feature_names_in_"])
         for name in ("weight_norm", "label_smoothing"):  # settings that came later
             about["settings"].pop(name)
         old.writestr("about.json", json.dumps(about))
-        for name in ("classes.npy", "labelled.npy", "network.keras"):
+        for name in ("classes.npy", "labeled.npy", "network.keras"):
             old.writestr(name, new.read(name))
     np.testing.assert_array_equal(SemiSupervisedClassifier.load(older).predict_proba(moons[0]), fitted.predict_proba(moons[0]))
 
 
 @pytest.mark.parametrize("name", AUGMENTATIONS)
+@pytest.mark.backend
 def test_a_compiled_augmentation_draws_what_the_layer_draws(name):
     images = np.random.default_rng(0).random((6, 12, 12, 3), dtype=np.float32)
     layer, function = augmentation(name, random_state=3), row_function(augmentation(name, random_state=3))
@@ -332,7 +336,7 @@ def test_an_augmentation_survives_keras(name):
     assert (np.asarray(layer(images)) != np.asarray(augmentation(name, random_state=3)(images))).any()  # the next draw is another one
 
 
-def test_values_out_of_range_are_told():
+def test_values_out_of_range_raise():
     X, y = load_digits(return_X_y=True)
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         SemiSupervisedClassifier(augment="fmnist", dims=(8, 8, 1), **QUICK).fit(X[:100], y[:100])

@@ -21,13 +21,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import permissions_count
+from conftest import ROOT, permissions_count
 from numpy.testing import assert_array_equal
 
-from pumap import datasets
-from pumap.datasets import DataDamaged, DataNotFound, Entry, describe, fetch, load, names, read_idx, songs, take
+from pumap.paper import datasets
+from pumap.paper.datasets import DataDamaged, DataNotFound, Entry, describe, fetch, load, names, read_idx, songs, take
 
-ROOT = Path(__file__).parent.parent
 FILES = tuple(file for file, _ in datasets.MNIST.files)
 
 
@@ -106,7 +105,7 @@ def tiny(monkeypatch, tmp_path):
         shape=(5, 4, 1),
         label_names=("a", "b", "c"),
         citation="none",
-        licence="none",
+        license="none",
         url="http://127.0.0.1:9/one/",
         files=tuple(DIGESTS.items()),
         sha256=hashlib.sha256(b"".join(CONTENTS.values())).hexdigest(),
@@ -413,7 +412,7 @@ def test_second_mirror(online, server):
     assert load("tiny").source == f"{server.url}/two"
 
 
-def spoilt(body):
+def spoiled(body):
     return {
         "wrong bytes": b"<html>moved</html>",
         "another file": gzip.compress(CONTENTS[FILES[2]]),
@@ -442,7 +441,7 @@ def spoilt(body):
 def test_bad_answers_leave_nothing_behind(online, server, tmp_path, what, error, words):
     hand_out(server)
     path = f"/one/{FILES[1]}.gz"
-    server.answers[path] = spoilt(server.answers[path])[what]
+    server.answers[path] = spoiled(server.answers[path])[what]
     with pytest.raises(error, match=words) as caught:
         load("tiny")
     text = one_sentence(caught)
@@ -539,7 +538,7 @@ def test_without_pooch(tiny, tmp_path):
     code = f"""
 import sys
 sys.modules["pooch"] = None
-from pumap import datasets
+from pumap.paper import datasets
 datasets.load("digits")
 print(datasets.find("mnist", {str(tmp_path / "given")!r}))
 try:
@@ -667,7 +666,7 @@ STAND_INS = {"cifar10_jpeg": "cifar10", "finches": "cassins", "worm_neurons": "r
 
 
 def test_stand_ins_are_named():
-    from pumap.experiments import STAND_INS as used
+    from pumap.paper.experiments import STAND_INS as used
 
     assert {name: entry.stand_in_for for name, entry in datasets.DATASETS.items() if entry.stand_in_for} == STAND_INS
     assert used == {original: name for name, original in STAND_INS.items()}

@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT
 from test_cli import ALL, House
 
-from pumap import cli
-from pumap import experiments as ex
+from pumap.paper import cli
+from pumap.paper import experiments as ex
 
 PLUGIN = importlib.util.find_spec("snakemake_executor_plugin_slurm") is not None
 NEEDS_PLUGIN = pytest.mark.skipif(not PLUGIN, reason="needs snakemake-executor-plugin-slurm: pip install 'pumap[slurm]'")

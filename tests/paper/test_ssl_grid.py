@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from pumap import cli, datasets, import_quietly
-from pumap import experiments as ex
-from pumap import scorecard as sc
+from pumap import import_quietly
+from pumap.paper import cli, datasets
+from pumap.paper import experiments as ex
+from pumap.paper import scorecard as sc
 
 CELL = ex.SSLCell("cifar10", "umap_euclidean", 4)
 
@@ -43,7 +44,7 @@ def test_a_dry_run_tells_the_original_sizes(tmp_path, capsys):
         line = lines[f"{dataset}-aug_umap_learned-labels1024-seed0"]
         for words in (
             f"train={train} test=10000", f"n_steps={steps}", f"augment={augment}", "encoder=cnn13", "n_shared=256", "head_layers=[256, 256]", "n_components=1024",
-            "min_dist=0.001", "n_neighbors=15", "batch_size=128", "labelled_batch_size=128", "label_smoothing=0.2", "stop_on=given", "graph=learned",
+            "min_dist=0.001", "n_neighbors=15", "batch_size=128", "labeled_batch_size=128", "label_smoothing=0.2", "stop_on=given", "graph=learned",
         ):  # fmt: skip
             assert words in line
         assert "umap_weight=0" in lines[f"{dataset}-baseline-labelsfull-seed0"] and "graph" not in lines[f"{dataset}-baseline-labelsfull-seed0"]
@@ -95,7 +96,7 @@ def made_up(shape, n=40):
 def few_steps(monkeypatch):
     "The paper's networks and settings, for one step on a few rows."
     grid = ex.SSL_GRIDS["paper"]
-    short = {"n_steps": 1, "n_label_steps": 1, "n_rounds": 1, "batch_size": 4, "labelled_batch_size": 4}
+    short = {"n_steps": 1, "n_label_steps": 1, "n_rounds": 1, "batch_size": 4, "labeled_batch_size": 4}
     monkeypatch.setitem(ex.SSL_GRIDS, "paper", dataclasses.replace(grid, settings=grid.settings | short, of_dataset={}))
     monkeypatch.setitem(ex.SSL_PROTOCOL, "n_neighbors", 5)
 
@@ -154,7 +155,7 @@ def test_the_hash_follows_the_grid_of_the_cell(monkeypatch):
 
 def test_records_are_kept_and_broken_ones_told(tmp_path):
     path = ex.record_path(CELL, "laptop", tmp_path)
-    ex.write_record(record_of(CELL), path, embedding=np.zeros((5, 2)), y=np.zeros(5), predicted=np.arange(5), labelled=np.zeros(5, bool))
+    ex.write_record(record_of(CELL), path, embedding=np.zeros((5, 2)), y=np.zeros(5), predicted=np.arange(5), labeled=np.zeros(5, bool))
     assert ex.cell_state(CELL, "laptop", tmp_path) == "done"
     assert ex.read_last_layer(ex.read_record(path), tmp_path)["predicted"].tolist() == [0, 1, 2, 3, 4]
     ex.write_record(record_of(CELL, metrics={}), path)

@@ -5,9 +5,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pumap import cli
-from pumap import experiments as ex
-from pumap import scorecard as sc
+from pumap.paper import cli
+from pumap.paper import experiments as ex
+from pumap.paper import scorecard as sc
 
 
 def measured(dataset, method, dim, **metrics):
@@ -63,7 +63,7 @@ def test_text_cannot_become_a_tag(card):
     assert '<script>alert("1 < 2")</script> $body ${title}' in " ".join(root.itertext())
 
 
-def test_within_is_told_by_a_sign_and_not_by_colour_alone(card):
+def test_within_is_told_by_a_sign_and_not_by_color_alone(card):
     cells = {cell.text: cell.get("class") for cell in tree(sc.scorecard_html(card)).iter("td") if cell.get("class") in ("yes", "no", "open")}
     assert cells == {"✓ yes": "yes", "✗ no": "no", "–": "open"}
 

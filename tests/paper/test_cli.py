@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 from conftest import ROOT, permissions_count
 
-from pumap import cli, datasets, import_uncollected
-from pumap import experiments as ex
+from pumap import import_uncollected
+from pumap.paper import cli, datasets
+from pumap.paper import experiments as ex
 
 RECORD = dict.fromkeys(ex.RECORD_KEYS) | {"metrics": {"trustworthiness": 0.5}}
-COMMAND = [sys.executable, "-c", "from pumap.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from pumap.paper.cli import main; main()"]
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_data_for_programs(pumap, tmp_path):
     code, out, _ = pumap("data", "--json", "--data", tmp_path)
     rows = {row["name"]: row for row in json.loads(out)}
     assert code == 0 and {"digits", "moons", "mnist", "fmnist"} <= set(rows)
-    assert rows["digits"]["here"] is True and all({"title", "source", "sha256", "url", "licence"} <= set(row) for row in rows.values())
+    assert rows["digits"]["here"] is True and all({"title", "source", "sha256", "url", "license"} <= set(row) for row in rows.values())
     code, out, _ = pumap("data", "digits", "--json")
     assert code == 0 and [row["name"] for row in json.loads(out)] == ["digits"]
 
@@ -129,7 +130,7 @@ def test_answers_need_nothing_heavy(arguments, tmp_path):
         shutil.copytree(ROOT / "figures" / "laptop" / "records", tmp_path / "records")
     code = f"""
 import sys
-from pumap.cli import main
+from pumap.paper.cli import main
 try: main({arguments + results!r})
 except SystemExit as ended: assert not ended.code
 print(sorted({{m.split('.')[0] for m in sys.modules}} & set({heavy!r})), file=sys.stderr)
@@ -385,7 +386,7 @@ class House:
         for name in ("pumap", "nbs"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "_text"))
         (folder / "pumap" / "baselines.py").write_text(FAKE_BASELINES)
-        with open(folder / "pumap" / "experiments.py", "a") as module:
+        with open(folder / "pumap" / "paper" / "experiments.py", "a") as module:
             module.write(FEW_CELLS.replace("MORE", more))
         cell = folder / "nbs" / "paper" / "cell_embedding.ipynb"
         source = json.loads(cell.read_text())
@@ -435,7 +436,7 @@ class House:
 
 
 LAST_CELL = """from pathlib import Path
-from pumap import experiments as ex
+from pumap.paper import experiments as ex
 reasons = {}
 records = ex.collect(ex.cells_for("fig04", profile), profile, results_dir, data_dir, reasons=reasons)
 Path(save_to, "fig04.txt").write_text(f"{len(records)} {sorted(set(c.dataset for c in reasons))}")"""
@@ -505,7 +506,7 @@ def test_an_interruption_is_one_line(house):
 def test_data_that_cannot_be_had(tmp_path):
     "One warning and the rest is drawn; with --strict an error before anything runs."
     house = House(tmp_path / "house", more='(Block(("mnist",), ("pca",), (2,)),)')
-    module = house.folder / "pumap" / "datasets.py"
+    module = house.folder / "pumap" / "paper" / "datasets.py"
     module.write_text(module.read_text() + ABSENT)
     code, _, err = house.run("run", "fig04", "-p", "smoke", "--strict")
     assert code == 1 and err == "error: mnist is left out: mnist cannot be had here\n" and not house.records()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from pumap.graph import LANES, _dtw_coordinates, dtw_bound, dtw_cost, dtw_envelopes, dtw_lanes, dtw_metric, dtw_neighbors, fuzzy_graph
+from pumap.graph import fuzzy_graph
+from pumap.paper.songs import LANES, _dtw_coordinates, dtw_bound, dtw_cost, dtw_envelopes, dtw_lanes, dtw_metric, dtw_neighbors
 
 
 def textbook(a, b, band):
