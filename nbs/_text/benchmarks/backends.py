@@ -37,6 +37,7 @@ import pandas as pd
 from IPython.display import Markdown
 from scipy import sparse
 
+from pumap.core import write_atomic
 from pumap.graph import find_ab, fuzzy_graph
 from pumap.metrics import trustworthiness
 from pumap.paper import experiments as ex
@@ -70,7 +71,7 @@ print(", ".join(BACKENDS), "on", os.cpu_count(), "cores;", ex.versions())
 
 # %%
 FIT = """
-import json, resource, sys, time
+import json, sys, time
 start = time.perf_counter()
 import numpy as np
 from scipy import sparse
@@ -91,7 +92,8 @@ done = time.perf_counter()
 np.save(job["z"], encode(encoder, Rows(X, shape)))
 (first_step, first), (last_step, last) = times[0], times[-1]
 rate = (last_step - first_step) / (last - first) if last_step > first_step else None
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+status = open("/proc/self/status").read().split()  # getrusage would count the peak of the process that started this one
+peak = int(status[status.index("VmHWM:") + 1]) / 1024
 print(json.dumps({"import": imported, "first step": first - start, "steps": last_step, "steps per second": rate, "fit": done - start, "peak MiB": peak}))
 """
 
@@ -169,4 +171,4 @@ Markdown(figures.to_markdown(means, 4))
 # %%
 if save_to:
     for frame, name in ((runs, "benchmark_backends"), (table, "benchmark_backends_table"), (means, "benchmark_backends_quality")):
-        ex.write_atomic(Path(save_to) / f"{name}.csv", frame.to_csv(index=False).encode())
+        write_atomic(Path(save_to) / f"{name}.csv", frame.to_csv(index=False).encode())
