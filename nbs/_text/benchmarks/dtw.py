@@ -17,7 +17,7 @@
 # %% [markdown]
 # # Dynamic time warping
 #
-# > Exact neighbors among songs: the search with bounds beside the recursion for every pair.
+# > Exact neighbors among songs: the search with bounds, compared with the recursion for every pair.
 #
 # The paper needed most of an hour on 32 threads for the graph of 24,984 syllables. `dtw_neighbors` leaves out what cannot be a neighbor ([paper/00_songs](../paper/00_songs.ipynb) tells how). How much is that worth on songs, and does it find the same neighbors? What is compared is processor time over all threads, of two compiled functions that share the rows among as many threads.
 
