@@ -8,14 +8,14 @@ __all__ = ['TOLERANCE', 'RELATIVE_TOLERANCE', 'SPREAD_SHARE', 'NOTHING', 'MEASUR
            'HIGHEST_UMAP', 'UMAP_PAIR', 'OTHERS_64', 'ACCURACIES', 'GRAY', 'DECODER', 'AE', 'UMAP_AE', 'UMAP_ALONE',
            'RULES', 'IN_PAPER', 'DEVIATIONS', 'COLUMNS', 'SKILL_HEADS', 'COLUMN_HEADS', 'CHANGED', 'PAGE', 'published',
            'rule_text', 'tolerance', 'records_of', 'of_grid', 'summarize', 'measured_on', 'table_rows',
-           'published_accuracies', 'ssl_rows', 'spearman', 'rank_agreement', 'skill_of_column', 'skill', 'Mean', 'told',
-           'within_class_spread', 'neighbor_agreement', 'with_pictures', 'mean_of', 'Family', 'above', 'descending',
-           'close', 'verdict', 'means_of', 'Rule', 'Follows', 'gains', 'gain_text', 'mean_gain', 'at_each', 'shrinks',
-           'Gain', 'Own', 'claim_of_speed', 'cohens_h', 'attribute_changes', 'FromTable', 'answer_of', 'kept_tables',
-           'judged_claims', 'claims_text', 'published_records', 'errata', 'conditions', 'scorecard', 'changed_rules',
-           'scorecard_text', 'row_text', 'clustered_text', 'skill_lines', 'column_lines', 'scorecard_markdown',
-           'made_with_text', 'html_table', 'html_numbers', 'html_skill', 'html_conditions', 'pictures_of',
-           'scorecard_html']
+           'published_accuracies', 'ssl_rows', 'spearman', 'rank_agreement', 'skill_of_column', 'skill', 'Mean',
+           'numbers_text', 'within_class_spread', 'neighbor_agreement', 'with_pictures', 'mean_of', 'Family', 'above',
+           'descending', 'close', 'verdict', 'means_of', 'Rule', 'Follows', 'gains', 'gain_text', 'mean_gain',
+           'at_each', 'shrinks', 'Gain', 'Own', 'claim_of_speed', 'cohens_h', 'attribute_changes', 'FromTable',
+           'answer_of', 'kept_tables', 'judged_claims', 'claims_text', 'published_records', 'changed_rules', 'errata',
+           'conditions', 'scorecard', 'scorecard_text', 'row_text', 'clustered_text', 'skill_lines', 'column_lines',
+           'skill_text', 'scorecard_markdown', 'made_with_text', 'html_table', 'html_numbers', 'html_skill',
+           'html_conditions', 'pictures_of', 'scorecard_html']
 
 # %% ../../nbs/paper/03_scorecard.ipynb #7037818b
 import csv
@@ -432,7 +432,7 @@ class Mean(float):
         return super().__format__(spec) + ("" if self.sd is None else f" ± {self.sd:{spec.lstrip('+')}}")
 
 
-def told(*numbers: tuple, digits: int = 4) -> str:
+def numbers_text(*numbers: tuple, digits: int = 4) -> str:
     """Format numbers as evidence.
 
     Parameters
@@ -748,7 +748,7 @@ class Rule:
                     continue
                 if metric == "reconstruction_mse" and min(numbers) < 1e-8:
                     continue  # PCA only rotates the data: nothing is lost and nothing compared
-                evidence = told(*zip((family.name for family in self.families), numbers), digits=5 if metric == "reconstruction_mse" else 4)
+                evidence = numbers_text(*zip((family.name for family in self.families), numbers), digits=5 if metric == "reconstruction_mse" else 4)
                 found[dataset if len(metrics) == 1 else f"{dataset}, {metric}"] = (bool(self.holds(*numbers)), evidence)
         if self.whole and len(found) < len(self.only) * len(metrics):
             return None
@@ -1009,7 +1009,7 @@ def _conforms(records):
     found = {}
     for (dataset, n), by_seed in values.items():
         predicted, true = (Mean({seed: pair[k] for seed, pair in by_seed.items()}) for k in (0, 1))
-        found[f"{dataset}, {n} labels"] = (predicted >= 0.8 and above(predicted, true), told(("predicted", predicted), ("true", true)))
+        found[f"{dataset}, {n} labels"] = (predicted >= 0.8 and above(predicted, true), numbers_text(("predicted", predicted), ("true", true)))
     return verdict(found)
 
 # %% ../../nbs/paper/03_scorecard.ipynb #b47a3d1f
@@ -1154,7 +1154,7 @@ def _moons(lines):
     if not moons:
         return None
     joint, alone = (Mean({line["seed"]: line[column] for line in moons}) for column in ("joint", "labels alone"))
-    return joint >= 0.93 and joint - alone >= 0.08, told(("joint", joint), ("labels alone", alone))
+    return joint >= 0.93 and joint - alone >= 0.08, numbers_text(("joint", joint), ("labels alone", alone))
 
 # %% ../../nbs/paper/03_scorecard.ipynb #c1c68f27
 @dataclass(frozen=True)
@@ -1364,6 +1364,23 @@ def published_records() -> list:
         found[SSLCell(line["dataset"], line["method"], line["n_labels"])] = {"accuracy": line["accuracy"]}
     return [{"cell": asdict(cell), "metrics": metrics, "data": {"title": cell.dataset, "stand_in_for": None}} for cell, metrics in found.items()]
 
+# %% ../../nbs/paper/03_scorecard.ipynb #e26c90d0
+def changed_rules(claims: list) -> list:
+    """List the claims whose rule was changed after a verdict.
+
+    Parameters
+    ----------
+    claims : list of dict
+        From `judged_claims`, of the profile `laptop`.
+
+    Returns
+    -------
+    list of dict
+        id, measured_before, held_before, measured_as, holds. The earlier verdict is on the `laptop` records of the time.
+    """
+    before = {line["id"]: line["held_before"] == "yes" for line in published("claims") if line["measured_before"]}
+    return [{"held_before": before[c["id"]]} | {key: c[key] for key in ("id", "measured_before", "measured_as", "holds")} for c in claims if c["id"] in before]
+
 # %% ../../nbs/paper/03_scorecard.ipynb #b68703a3
 def errata() -> list:
     """List the known errors of the paper.
@@ -1425,23 +1442,6 @@ def scorecard(profile_name: str, results_dir=None) -> dict:
     cells = [row for number in range(2, 9) for row in table_rows(number, records, profile_name)]
     changed = changed_rules(claims) if profile_name == "laptop" else []
     return {"profile": profile_name, "cells": cells, "skill": skill(cells), "claims": claims, "changed": changed, "errata": errata(), "conditions": conditions(records)}
-
-
-def changed_rules(claims: list) -> list:
-    """List the claims whose rule was changed after a verdict.
-
-    Parameters
-    ----------
-    claims : list of dict
-        From `judged_claims`, of the profile `laptop`.
-
-    Returns
-    -------
-    list of dict
-        id, measured_before, held_before, measured_as, holds. The earlier verdict is on the `laptop` records of the time.
-    """
-    before = {line["id"]: line["held_before"] == "yes" for line in published("claims") if line["measured_before"]}
-    return [{"held_before": before[c["id"]]} | {key: c[key] for key in ("id", "measured_before", "measured_as", "holds")} for c in claims if c["id"] in before]
 
 # %% ../../nbs/paper/03_scorecard.ipynb #b6740e39
 def scorecard_text(value, no: str = "no") -> str:
@@ -1560,6 +1560,24 @@ def column_lines(found: dict) -> list:
         [str(c["table"]), c["metric"], c["dataset"], place(c), str(c["numbers"]), _signed(c["spearman"]), p_text(c["p"]), _signed(c["skill"]), *(scorecard_text(c.get(key)) for key in ("within", "within_scaled"))]
         for c in found["columns"]
     ]
+
+
+def skill_text(found: dict) -> str:
+    """Summarize `skill` in two sentences.
+
+    Parameters
+    ----------
+    found : dict
+        From `skill`, with an overall total.
+
+    Returns
+    -------
+    str
+        Counts with their baselines, skill and rank correlation.
+    """
+    total = found["overall"]
+    counts = [f"{total['within' + scaled]} of {total['numbers']} numbers {name} (shuffled: {total['shuffled' + scaled]:.0f}, column medians: {total['median' + scaled]})" for scaled, name in (("", "within tolerance"), ("_scaled", "within the scaled one"))]
+    return f"{'; '.join(counts)}. Skill {_signed(total['skill'])}, mean rank correlation {_signed(total['spearman'])} over {total['columns']} columns, {total['significant']} with p <= 0.05."
 
 
 def _signed(value):

@@ -348,7 +348,7 @@ def ssl_rows(records: list, profile_name: str) -> list:
 # %% [markdown]
 # ## Skill
 #
-# A count of numbers within tolerance does not show whether the methods are told apart. Two baselines that know nothing about the methods show what a count is worth: the paper's values shuffled among the methods, and the median of each column.
+# A count of numbers within tolerance does not show whether the methods are distinguished. Two baselines that know nothing about the methods show what a count is worth: the paper's values shuffled among the methods, and the median of each column.
 # Rank agreement and a skill score need no tolerance. A *column* is one table, data set and dimension; its entries are the methods.
 
 # %%
@@ -568,7 +568,7 @@ class Mean(float):
         return super().__format__(spec) + ("" if self.sd is None else f" ± {self.sd:{spec.lstrip('+')}}")
 
 
-def told(*numbers: tuple, digits: int = 4) -> str:
+def numbers_text(*numbers: tuple, digits: int = 4) -> str:
     """Format numbers as evidence.
 
     Parameters
@@ -590,8 +590,8 @@ def told(*numbers: tuple, digits: int = 4) -> str:
 
 # %%
 three, one = Mean({0: 0.94, 1: 0.95, 2: 0.96}), Mean({0: 0.9})
-assert told(("UMAP", three)) == "UMAP 0.9500 ± 0.0100 (3 seeds)" and told(("PCA", one)) == "PCA 0.9000"
-assert told(("UMAP", three), ("PCA", one)) == "UMAP 0.9500 ± 0.0100, PCA 0.9000 (1 to 3 seeds)"
+assert numbers_text(("UMAP", three)) == "UMAP 0.9500 ± 0.0100 (3 seeds)" and numbers_text(("PCA", one)) == "PCA 0.9000"
+assert numbers_text(("UMAP", three), ("PCA", one)) == "UMAP 0.9500 ± 0.0100, PCA 0.9000 (1 to 3 seeds)"
 
 
 # %% [markdown]
@@ -758,7 +758,7 @@ class Family:
 
 # %%
 two = {"umap": Mean({0: 0.93, 1: 0.91}), "pumap": Mean({0: 0.95})}
-assert told(("UMAP", Family("UMAP", UMAP_FAMILY).value(two))) == "UMAP 0.9350"  # both have seed 0 only
+assert numbers_text(("UMAP", Family("UMAP", UMAP_FAMILY).value(two))) == "UMAP 0.9350"  # both have seed 0 only
 assert Family("lowest", UMAP_FAMILY, min).value(two) == 0.92 and Family("all", UMAP_FAMILY, needed=3).value(two) is None
 
 # %% [markdown]
@@ -949,7 +949,7 @@ class Rule:
                     continue
                 if metric == "reconstruction_mse" and min(numbers) < 1e-8:
                     continue  # PCA only rotates the data: nothing is lost and nothing compared
-                evidence = told(*zip((family.name for family in self.families), numbers), digits=5 if metric == "reconstruction_mse" else 4)
+                evidence = numbers_text(*zip((family.name for family in self.families), numbers), digits=5 if metric == "reconstruction_mse" else 4)
                 found[dataset if len(metrics) == 1 else f"{dataset}, {metric}"] = (bool(self.holds(*numbers)), evidence)
         if self.whole and len(found) < len(self.only) * len(metrics):
             return None
@@ -1269,7 +1269,7 @@ def _conforms(records):
     found = {}
     for (dataset, n), by_seed in values.items():
         predicted, true = (Mean({seed: pair[k] for seed, pair in by_seed.items()}) for k in (0, 1))
-        found[f"{dataset}, {n} labels"] = (predicted >= 0.8 and above(predicted, true), told(("predicted", predicted), ("true", true)))
+        found[f"{dataset}, {n} labels"] = (predicted >= 0.8 and above(predicted, true), numbers_text(("predicted", predicted), ("true", true)))
     return verdict(found)
 
 
@@ -1461,7 +1461,7 @@ def _moons(lines):
     if not moons:
         return None
     joint, alone = (Mean({line["seed"]: line[column] for line in moons}) for column in ("joint", "labels alone"))
-    return joint >= 0.93 and joint - alone >= 0.08, told(("joint", joint), ("labels alone", alone))
+    return joint >= 0.93 and joint - alone >= 0.08, numbers_text(("joint", joint), ("labels alone", alone))
 
 
 # %%
@@ -1782,10 +1782,77 @@ def published_records() -> list:
 
 
 # %%
+#| export
+def changed_rules(claims: list) -> list:
+    """List the claims whose rule was changed after a verdict.
+
+    Parameters
+    ----------
+    claims : list of dict
+        From `judged_claims`, of the profile `laptop`.
+
+    Returns
+    -------
+    list of dict
+        id, measured_before, held_before, measured_as, holds. The earlier verdict is on the `laptop` records of the time.
+    """
+    before = {line["id"]: line["held_before"] == "yes" for line in published("claims") if line["measured_before"]}
+    return [{"held_before": before[c["id"]]} | {key: c[key] for key in ("id", "measured_before", "measured_as", "holds")} for c in claims if c["id"] in before]
+
+
+# %%
 in_paper = {claim["id"]: claim for claim in judged_claims(published_records())}
 for claim_id, claim in in_paper.items():
     if claim["holds"] is False:
         print(f"{claim_id}: {claim['text']}\n  {claim['evidence']}")
+
+# %% [markdown]
+# Six claims fail on the paper's own numbers:
+#
+# | claim | why |
+# |---|---|
+# | C01 | On Retina, UMAP/AE is 0.032 below UMAP; the rule allows 0.03. |
+# | C06 | Below 0.5 on CIFAR10 and MNIST in 2-D and on song in 64-D. |
+# | C07 | On Retina, PCA's silhouette is above t-SNE's (E15). |
+# | C08 | On CIFAR10, parametric t-SNE's silhouette is above the UMAP methods' (E16). |
+# | C09 | Below 0.6 on CIFAR10, on Retina, and on MNIST in 64-D. |
+# | C24 | On Fashion-MNIST, augmentation alone is better at 256 and 1,024 labels (E28). |
+#
+# Claims about pictures and measured times have no table in the paper.
+
+# %%
+assert [claim_id for claim_id, claim in in_paper.items() if claim["holds"] is False] == ["C01", "C06", "C07", "C08", "C09", "C24"]
+undecided = {rule.id for rule in RULES if isinstance(rule, FromTable)} | {"C30", "C31"}
+assert {claim_id for claim_id, claim in in_paper.items() if claim["holds"] is None} == undecided
+
+# %% [markdown]
+# ### Rules that were changed after a verdict
+#
+# Five rules were changed when their verdicts on the `laptop` records were known, because a reviewer found them too weak. Three claims were added, and one was dropped. The new rules were committed before they were evaluated, and none was adjusted afterwards.
+# The records were known, though: earlier evidence and tables already held the numbers that decide C06, C24 and C29.
+#
+# | claim | change of the rule | laptop: before | after | paper: before | after |
+# |---|---|---|---|---|---|
+# | C06 | per data set, not pooled | holds | **fails** (2 of 5) | holds | **fails** (2 of 5) |
+# | C09 | per data set, not pooled | holds | holds (4 of 5) | holds | **fails** (2 of 5) |
+# | C17 | ties are not below | holds | holds (3 of 4, 3 of 4) | holds | holds |
+# | C20 | effect size in both directions | holds | **fails** (2 and 3 of 40 attributes) | - | - |
+# | C24 | at each number of labels | holds | holds | holds | **fails** |
+# | C28 | dropped | held | - | - | - |
+# | C29 | new: similar embedding times of UMAP and t-SNE | - | **fails** (1 of 3) | - | - |
+# | C30 | new: the sentence on Figure 17 | - | **fails** (5 of 6) | - | - |
+# | C31 | new: more spread clusters in t-SNE | - | **fails** (4 of 5) | - | - |
+#
+# - C06 and C09 could also count 2-D and 64-D apart. Our verdicts stay the same; the paper's own numbers would then pass C06.
+# - C20: the classifier's answer moves in the right direction for 39 of 40 attributes, but its median effect is h = 0.02.
+# - C24: four of the six differences are of a single seed and below 0.005.
+# - C28 compared two settings (15 and 90), so it held by definition. The time of the neighbor search is in no record.
+# - The tie rule applies to all claims about an order. It changes the count of C17 and C18, and no other verdict.
+
+# %%
+assert [line["id"] for line in published("claims") if line["measured_before"]] == ["C06", "C09", "C17", "C20", "C24"]
+apart = [{"id": "C06", "holds": False, "measured_before": "pooled", "measured_as": "apart"}]
+assert changed_rules(apart) == [{"id": "C06", "measured_before": "pooled", "held_before": True, "measured_as": "apart", "holds": False}]
 
 
 # %% [markdown]
@@ -1867,23 +1934,6 @@ def scorecard(profile_name: str, results_dir=None) -> dict:
     cells = [row for number in range(2, 9) for row in table_rows(number, records, profile_name)]
     changed = changed_rules(claims) if profile_name == "laptop" else []
     return {"profile": profile_name, "cells": cells, "skill": skill(cells), "claims": claims, "changed": changed, "errata": errata(), "conditions": conditions(records)}
-
-
-def changed_rules(claims: list) -> list:
-    """List the claims whose rule was changed after a verdict.
-
-    Parameters
-    ----------
-    claims : list of dict
-        From `judged_claims`, of the profile `laptop`.
-
-    Returns
-    -------
-    list of dict
-        id, measured_before, held_before, measured_as, holds. The earlier verdict is on the `laptop` records of the time.
-    """
-    before = {line["id"]: line["held_before"] == "yes" for line in published("claims") if line["measured_before"]}
-    return [{"held_before": before[c["id"]]} | {key: c[key] for key in ("id", "measured_before", "measured_as", "holds")} for c in claims if c["id"] in before]
 
 
 # %% [markdown]
@@ -2018,6 +2068,24 @@ def column_lines(found: dict) -> list:
     ]
 
 
+def skill_text(found: dict) -> str:
+    """Summarize `skill` in two sentences.
+
+    Parameters
+    ----------
+    found : dict
+        From `skill`, with an overall total.
+
+    Returns
+    -------
+    str
+        Counts with their baselines, skill and rank correlation.
+    """
+    total = found["overall"]
+    counts = [f"{total['within' + scaled]} of {total['numbers']} numbers {name} (shuffled: {total['shuffled' + scaled]:.0f}, column medians: {total['median' + scaled]})" for scaled, name in (("", "within tolerance"), ("_scaled", "within the scaled one"))]
+    return f"{'; '.join(counts)}. Skill {_signed(total['skill'])}, mean rank correlation {_signed(total['spearman'])} over {total['columns']} columns, {total['significant']} with p <= 0.05."
+
+
 def _signed(value):
     return "" if value is None else f"{value:+.2f}"
 
@@ -2079,6 +2147,11 @@ def made_with_text(card: dict) -> str:
     memory = f", each with a peak of {min(peaks):,.0f} to {max(peaks):,.0f} MiB" if peaks else ""
     return f"Cells: {len(made['cells'])}, in {made['hours']:.2f} hours together{memory}, on: {', '.join(made['devices']) or 'nothing yet'}. {used}"
 
+
+# %%
+print(skill_text(found := skill(both)))
+assert skill_text(found).startswith("4 of 6 numbers within tolerance (shuffled: 1, column medians: 2); ") and "Skill +0.80, mean rank correlation +1.00 over 2 columns, 0 with p <= 0.05." in skill_text(found)
+assert skill_lines(found)[-1][:5] == ["2-7", "all", "2", "6", "4"] and column_lines(found)[0][:6] == ["5", "silhouette", "a", "2", "3", "+1.00"]
 
 # %%
 with tempfile.TemporaryDirectory() as folder:
