@@ -234,6 +234,19 @@ def test_the_readme_names_the_claims_that_do_not_hold():
     assert sorted(re.findall(r"C\d\d", " ".join(re.findall(r"^\| (C\d.*?): ", readme, re.M)))) == ids[False]
 
 
+def test_the_readme_tells_the_skill_and_the_changed_rules():
+    card = json.loads((ROOT / "figures" / "laptop" / "scorecard.json").read_text(encoding="utf-8"))
+    readme, total = (ROOT / "README.md").read_text(encoding="utf-8"), card["skill"]["overall"]
+    assert f"The paper has {total['numbers']} numbers" in readme
+    for name, end in (("within tolerance", ""), ("within the scaled tolerance", "_scaled")):
+        told = re.search(rf"^\| {name}[^|]*\|(.*)\|$", readme, re.M)[1].split("|")
+        assert [float(value) for value in told] == [round(total[key + end]) for key in ("within", "shuffled", "median")], name
+    assert re.search(rf"^\| skill \| \{total['skill']:+.2f} ", readme, re.M) and re.search(rf"^\| mean rank correlation over {total['columns']} columns \| \{total['spearman']:+.2f} ", readme, re.M)
+    assert re.search(rf"^\| columns with p <= 0.05 \| {total['significant']} ", readme, re.M)
+    told = re.findall(r"^\| (C\d\d) \| [^|]* \| (yes|no) \| (yes|no) \|$", readme, re.M)
+    assert told == [(c["id"], *("yes" if c[key] else "no" for key in ("held_before", "holds"))) for c in card["changed"]]
+
+
 def test_the_readme_tells_the_commands_of_the_pictures():
     "A picture in figures/laptop that was drawn with stand-ins is not to be had without them."
     commands = re.findall(r"\(nbs/paper/(\w+)\.ipynb\)[^|]* \| `pumap run [\w ]+ --profile laptop( --stand-ins)?`", (ROOT / "README.md").read_text(encoding="utf-8"))

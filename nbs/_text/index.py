@@ -209,7 +209,21 @@ assert (again.transform(X[1500:]) == z_new).all()
 # have been made: in 2-D all methods on all seven data sets (with stand-ins where the scorecard says so), three seeds each on MNIST, Fashion-MNIST and single cells; in 64-D all that the paper has, on its five data sets. Figures 4 to 9 and 13 and
 # Tables 2 to 7 are drawn from them.
 #
-# Of the 172 numbers that the paper has for these two data sets in Tables 2 to 7, 141 are within the scorecard's limits: 0.02 for trustworthiness, 0.05 for other scores, a tenth of the paper's value for errors of reconstructions. Outside are ten of the 90 trustworthinesses and neighbor accuracies: in 2-D, the trustworthiness of AE, parametric t-SNE, UMAP/AE and VAE on MNIST (by 0.026 to 0.039) and AE's accuracies on both; in 64-D, AE and VAE's nearest neighbor on Fashion-MNIST.
+# The paper has 172 numbers for these two data sets in Tables 2 to 7. A count of numbers within tolerance says little alone: shuffling the paper's values among the methods, or predicting each by the median of its column, also gives a count. The scaled tolerance is half the interquartile range of a column, never more than the fixed one.
+# Skill is 1 - our error / error of the column median, as a mean over the columns; Spearman's correlation is over the methods of a column. The rules are in [rules.csv](paper/published/rules.csv), all columns in the scorecard.
+#
+# | Tables 2 to 7, MNIST and Fashion-MNIST | ours | paper's values shuffled | column medians |
+# |---|---|---|---|
+# | within tolerance (0.02 trustworthiness, 0.05 other scores, 10% squared error) | 141 | 84 | 107 |
+# | within the scaled tolerance | 115 | 53 | 77 |
+# | skill | +0.56 | - | 0 |
+# | mean rank correlation over 24 columns | +0.74 | 0 | - |
+# | columns with p <= 0.05 | 17 | - | - |
+#
+# Skill is lowest for reconstruction error (+0.29 in Table 7). There is no rank agreement for kNN accuracy on MNIST in 64-D (0.00 and +0.07 for k = 1 and 5), where all methods of the paper are between 0.945 and 0.979.
+# In Table 8 the ranks agree at four labels per class (0.94 and 0.89) but not at 64 and all labels (-0.77 to +0.49), and skill is negative (-1.59).
+#
+# Outside the fixed tolerance are ten of the 90 trustworthinesses and neighbor accuracies: in 2-D, the trustworthiness of AE, parametric t-SNE, UMAP/AE and VAE on MNIST (by 0.026 to 0.039) and AE's accuracies on both; in 64-D, AE and VAE's nearest neighbor on Fashion-MNIST.
 # Of the other 21, 19 are of networks that were trained for a sixth of the paper's passes or fewer: errors of AE, VAE and UMAP/AE, and the silhouettes and clusters of these and of P. UMAP. Those of P. UMAP and UMAP/AE on MNIST are 0.09 to 0.12 below the paper's; with the MLP and 1.5 passes the silhouettes in 64-D come within 0.04 of them ([benchmarks/gaps](benchmarks/gaps.ipynb)). The last two are t-SNE's clusters on MNIST, of which more below, and UMAP's way back on Fashion-MNIST, which has a smaller error than the paper's.
 #
 # Of the accuracies the largest difference is that of AE in 2-D, trained for 5 passes in place of 50: its nearest neighbor is 0.08 below the paper's on MNIST, 0.06 on Fashion-MNIST (means of three seeds). The short training explains it on MNIST: with seed 0, twenty passes reach 0.783, which is 0.018 above the paper; on Fashion-MNIST it explains at least half: ten passes go half the way.
@@ -221,21 +235,38 @@ assert (again.transform(X[1500:]) == z_new).all()
 # What the UMAP loss adds to augmentation on CIFAR10 does not show at this size: the differences are within the noise of the seeds. In so short a training augmentation helps with four labels per class (on CIFAR10 within the noise) and costs with all 10,000 of them: the accuracy is then
 # 0.956 with it and 0.980 without on MNIST, 0.802 and 0.856 on Fashion-MNIST, 0.484 and 0.541 on CIFAR10 (one seed). In the paper augmentation alone never costs more than 0.0002.
 #
-# The scorecard also takes 28 sentences of the paper as claims, each with a rule of ours that measures it (`measured_as` in the scorecard), and asks whether the rule is met here.
+# The scorecard also evaluates 30 claims of the paper, each by a rule of ours ([claims.csv](paper/published/claims.csv)).
 #
-# Of the scorecard's 28 claims 21 hold, 7 do not, and 0 wait for cells that have not been run. Those that do not, and why:
+# Of the scorecard's 30 claims 18 hold, 12 do not, and 0 wait for cells that have not been run. Those that do not, and why:
 #
 # | claims | why not here |
 # |---|---|
+# | C06: kNN accuracy reflects trustworthiness | Spearman's correlation over the methods is below 0.5 on MNIST (-0.57) and single cells in 64-D, and on songs. The rule holds on 2 of 5 data sets, as it does for the paper's own tables. |
+# | C20: features of faces are linear | The classifier's answer moves with the vector for 39 of 40 attributes, but by a small effect or more (Cohen's h of 0.2) in both directions for 2 and 3 only. The median effect is 0.02. |
+# | C29: similar embedding times of UMAP and t-SNE | With these libraries on two cores, t-SNE takes 19 to 21 times as long as UMAP on images. On single cells UMAP takes 3.4 times as long. The rule allows 5. |
+# | C30: the learned graph conforms to the classifier's decisions | It holds in 5 of 6 cases. On CIFAR10 with 64 labels per class 0.79 of the neighbors share the predicted class (0.30 the true one); the rule requires 0.8. |
+# | C31: clusters are more spread out in t-SNE | It holds on 4 of 5 data sets. On single cells t-SNE has 0.53, and UMAP and P. UMAP 0.57 ± 0.06. |
 # | C13, C14, C16: speed beside UMAP and PCA | The paper has a GPU. On this CPU a convolutional network takes 118 to 129 times as long as PCA to embed rows and 277 to 282 times to reconstruct them, where ten times is allowed; UMAP takes 5 and 7 times as long as the network, t-SNE 98 and 138 times, where a hundred is asked. Such a network multiplies 5.4 million numbers to embed a row and 36 million to reconstruct it; even at the full speed of the machine's matrix product that is 87 and 78 times PCA's time ([benchmarks/inference](benchmarks/inference.ipynb), a run of its own, in which the ratios were 145 and 104). With the MLP, C13 and C14 hold on each data set, C16 on two of three. |
 # | C04: neighbors of UMAP and t-SNE beside PCA, AE and VAE | On songs alone: on those of Bengalese finches, which stand in, the last three find a neighbor of the right kind for 0.88 on average, which is 0.097 below the others (0.078 with five neighbors: these have 0.98), where the rule asks for 0.1. AE has 0.95, VAE 0.94, PCA 0.75; on the paper's songs 0.87, 0.73 and 0.63. (A later run in the authors' own notebooks has 0.91 for VAE.) |
 # | C08: silhouette in 64-D | Holds on MNIST, Fashion-MNIST and songs. On CIFAR10 parametric t-SNE's is above that of the UMAP methods, as in the paper's own table. On single cells PCA has a silhouette of 0.06 (0.42 on the paper's, for which these neurons of worms stand in), that of parametric t-SNE is 0.13, more than the 0.05 above PCA's that the rule allows. |
 # | C25: augmentation and the UMAP loss on CIFAR10 | With an eighth of the filters and a quarter of the pixels no difference is larger than the noise. Whether the claim or the size is at fault is not known; more steps or a wider network can be tried with the `changes` of [cell_ssl](paper/cell_ssl.ipynb). |
 # | C26: the learned graph without augmentation | Where the graph is that of the classifier's own layer in place of the pixels', it adds 0.0052 on average; the rule asks for at most half of what it adds beside augmentation, which is 0.0053. Both are small beside the deviations over the seeds, which go up to 0.04. |
 #
-# The same rules, put to the paper's own tables where it has some, find that 17 of 20 claims hold there; C01, C07 and C08 do not, each for one data set.
+# Applied to the paper's own tables, the rules find that 14 of 20 claims hold there. C01, C07 and C08 fail on one data set each, C24 on Fashion-MNIST at 256 and 1,024 labels, and C06 and C09 on three data sets each.
 #
-# Some claims that hold rest, in part, on differences that are no larger than their deviations over three seeds: C07 on single cells, C18 on Fashion-MNIST, C24 on MNIST, C27 on MNIST and CIFAR10. C20 rests on changes of 0.015 to 0.027 in the probability that a classifier gives an attribute.
+# Five rules were changed after their verdicts were known. The new rules were committed before they were evaluated, though some of the numbers were known ([03_scorecard](paper/03_scorecard.ipynb)).
+#
+# | claim | change of the rule | held before | holds now |
+# |---|---|---|---|
+# | C06 | per data set, not pooled | yes | no |
+# | C09 | per data set, not pooled | yes | yes |
+# | C17 | ties are not below | yes | yes |
+# | C20 | effect size in both directions | yes | no |
+# | C24 | at each number of labels, not only the fewest | yes | yes |
+#
+# C28 (UMAP needs fewer neighbors than t-SNE) was dropped, since its rule only compared two settings. C29 to C31 are new.
+#
+# Some claims that hold rest, in part, on differences that are no larger than their deviations over three seeds: C07 on single cells, C24 and C27 on MNIST, C27 on CIFAR10. C18 holds on three data sets; the other two are ties.
 #
 # Two hold since parametric UMAP takes smaller steps at a higher rate of learning on songs, and UMAP/AE on CIFAR10: four times as many in the same passes ([benchmarks/gaps](benchmarks/gaps.ipynb)).
 #

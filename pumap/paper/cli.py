@@ -180,6 +180,8 @@ def report(profile: ProfileOption = "quick", as_json: JsonOption = False, result
     for claim in card["claims"]:
         if claim["holds"] is not None:
             console.print(f"{claim['id']} {'holds' if claim['holds'] else 'DOES NOT HOLD'}: {claim['text']} ({claim['evidence']})", highlight=False)
+    if card["skill"]["overall"]:
+        console.print(sc.skill_text(card["skill"]), highlight=False)
     open_claims = sum(claim["holds"] is None for claim in card["claims"])
     measured = sum(row["ours"] is not None for row in card["cells"])
     console.print(f"{measured} of {len(card['cells'])} numbers measured, {open_claims} claims not measured, {len(card['errata'])} errors of the paper known: {ex.portable(folder)}/scorecard.md and .html", highlight=False)

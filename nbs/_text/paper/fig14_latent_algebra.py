@@ -477,7 +477,7 @@ fig
 # %% [markdown]
 # ## What it says
 #
-# Claim C20 of the paper: features of faces are linear in the embedding, with the UMAP loss alone and with the autoencoder's loss. We take it to hold if the answer of the judge follows for more than half of the attributes, and for more than with shuffled annotations, for both networks. How far it follows is another matter: the mean changes stand beside the counts.
+# Claim C20 of the paper says that features of faces are linear in the embedding, with the UMAP loss alone and with the autoencoder's loss. The direction of a change is weak evidence, so the rule requires an effect size in both directions.
 
 # %%
 if moves is not None:
