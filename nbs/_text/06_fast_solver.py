@@ -219,14 +219,6 @@ def _enough_whitening(variance, whitening, most=10.0):
     return max(whitening, 1 - math.log(most) / math.log(ratio)) if whitening and ratio > most else whitening
 
 
-# %% [markdown]
-# A column of large numbers, such as incomes, has most of the variance. The other columns keep a tenth of its standard deviation.
-
-# %%
-uneven = np.random.default_rng(0).normal(size=(300, 2)) * [50_000, 10]
-assert_allclose(to_coordinates(Rows(uneven), principal_coordinates(Rows(uneven))).std(axis=0).round(1), [1.4, 0.1])
-
-
 # %%
 #| export
 def to_coordinates(rows: Rows, coordinates: Coordinates) -> np.ndarray:
@@ -246,6 +238,14 @@ def _row_blocks(rows, n_values=4_000_000):
     "Slices of rows that are small when made dense: at most 16 MB."
     size = max(1, min(4096, n_values // rows.shape[0]))
     return [slice(start, min(start + size, len(rows))) for start in range(0, len(rows), size)]
+
+
+# %% [markdown]
+# A column of large numbers, such as incomes, has most of the variance. The other columns keep a tenth of its standard deviation.
+
+# %%
+uneven = np.random.default_rng(0).normal(size=(300, 2)) * [50_000, 10]
+assert_allclose(to_coordinates(Rows(uneven), principal_coordinates(Rows(uneven))).std(axis=0).round(1), [1.4, 0.1])
 
 
 # %% [markdown]
