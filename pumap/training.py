@@ -36,6 +36,8 @@ class Rows:
         Data of any dtype; a memory-mapped array works as well.
     shape : tuple of int or None
         Shape of one row, as the network takes it. `None` = as in `X`.
+    scale : float, default=1.0
+        Factor on all values.
 
     Examples
     --------
@@ -46,8 +48,8 @@ class Rows:
     (10, (2, 8, 8, 1), 'float32')
     """
 
-    def __init__(self, X, shape: tuple | None = None):
-        self.X = X
+    def __init__(self, X, shape: tuple | None = None, scale: float = 1.0):
+        self.X, self.scale = X, np.float32(scale)
         self.shape = tuple(X.shape[1:] if shape is None else shape)
 
     def __len__(self):
@@ -58,12 +60,13 @@ class Rows:
         leading = () if isinstance(which, slice) else np.shape(which)
         rows = self.X[which if isinstance(which, slice) else np.ravel(which)]
         rows = rows.toarray() if sparse.issparse(rows) else rows
-        return np.asarray(rows, dtype=np.float32).reshape(*(leading or (-1,)), *self.shape)
+        rows = np.asarray(rows, dtype=np.float32).reshape(*(leading or (-1,)), *self.shape)
+        return rows if self.scale == 1 else rows * self.scale
 
     @property
     def flat(self):
         """The same rows as vectors."""
-        return Rows(self.X, (math.prod(self.shape),))
+        return Rows(self.X, (math.prod(self.shape),), self.scale)
 
 # %% ../nbs/05_training.ipynb #ef11cfe4
 _ACTIVATIONS = {

@@ -38,6 +38,7 @@ from pumap.training import StoppingRule, encode, fit_encoder, held_out_loss
 import contextlib
 import math
 import numbers
+import warnings
 from typing import NamedTuple
 
 import keras
@@ -125,6 +126,9 @@ assert ablation["fast solver"] < ablation["no principal coordinates"] < ablation
 # The coordinates of a row are $x' = (x - m)\,V$, where $m$ is the mean row. The columns of $V$ are the principal axes, scaled by $\lambda^{-1/4}$,
 # where $\lambda$ is the variance along an axis. This is half of a whitening: `whitening=0` keeps the variances, and 1 makes them equal. The axes are
 # computed from a sample of the rows.
+#
+# Two kinds of data would leave all but one axis without a say. Rows that are far from all others are left out of the sample. If one axis has far more
+# variance than the tenth, the whitening is increased until their ratio (of standard deviations) is 10.
 
 # %%
 #| export
@@ -152,7 +156,7 @@ def principal_coordinates(rows: Rows, n_coordinates: int = 200, whitening: float
     n_coordinates : int
         Number of axes, at most.
     whitening : float
-        0 keeps the variance of the axes, 1 makes them equal.
+        0 keeps the variance of the axes, 1 makes them equal. Above 0, more is used if the largest axes are far larger than the others.
     random_state : None, int or Generator
         Seed of the sample.
     n_sample : int
@@ -166,25 +170,53 @@ def principal_coordinates(rows: Rows, n_coordinates: int = 200, whitening: float
     n_features = rows.shape[0]
     n_sample = min(len(rows), n_sample, max(2 * n_coordinates, 20_000_000 // n_features))
     sample = rows[np.sort(random_generator(random_state).choice(len(rows), n_sample, replace=False))]
-    mean = sample.mean(axis=0, dtype=np.float64)
-    variance, axes = _principal_axes(sample - mean.astype(np.float32), n_coordinates, random_state)
-    scale = variance ** (-whitening / 2)
+    mean, centered, unit = _without_outliers(sample)
+    variance, axes = _principal_axes(centered, n_coordinates, random_state)
+    scale = variance ** (-_enough_whitening(variance, whitening) / 2)
     scale /= np.sqrt(np.mean(variance * scale**2))
-    return Coordinates(*(part.astype(np.float32) for part in (mean, axes * scale, (axes / scale).T)))
+    return Coordinates(*(part.astype(np.float32) for part in (mean, axes * (scale / unit), (axes * (unit / scale)).T)))
+
+
+def _without_outliers(sample, most=10.0):
+    "Mean row, deviations from it divided by their largest value, and this value; without rows that are `most` times as far as the median row."
+    for _ in range(5):
+        mean = sample.mean(axis=0, dtype=np.float64)
+        centered = sample - mean.astype(np.float32)
+        unit = float(abs(centered).max())
+        centered /= np.float32(unit)
+        d2 = np.square(centered).sum(axis=1)
+        near = d2 <= most**2 * np.median(d2)
+        if near.all() or not np.median(d2):
+            break
+        sample = sample[near]
+    return mean, centered, unit
 
 
 def _principal_axes(centered, n_axes, random_state):
     "Variances and axes (as columns), largest first; approximate above 2,000 features."
     n_rows, n_features = centered.shape
     if n_features <= 2_000:
-        variance, axes = np.linalg.eigh((centered.T @ centered).astype(np.float64) / n_rows)
-        variance, axes = variance[::-1], axes[:, ::-1]
+        centered = centered.astype(np.float64)
+        variance, axes = np.linalg.eigh(centered.T @ centered / n_rows)
+        variance, axes, least = variance[::-1], axes[:, ::-1], 1e-14
     else:
         seed = int(random_generator(random_state).integers(2**31 - 1))
         _, singular, vectors = randomized_svd(centered, min(n_axes, n_rows - 1), random_state=seed)
-        variance, axes = singular.astype(np.float64) ** 2 / n_rows, vectors.T
-    kept = min(n_axes, int((variance > 1e-6 * variance[0]).sum()))
+        variance, axes, least = singular.astype(np.float64) ** 2 / n_rows, vectors.T, 1e-10
+    usable = variance[variance > least * variance[0]]
+    kept = min(n_axes, int((usable > 1e-6 * _tenth(usable)).sum()))
     return variance[:kept], axes[:, :kept]
+
+
+def _tenth(variance):
+    "The tenth largest variance, or the last one: a measure that one or two large axes do not change."
+    return variance[min(9, len(variance) - 1)]
+
+
+def _enough_whitening(variance, whitening, most=10.0):
+    "The whitening after which the first axis has at most `most` times the standard deviation of the tenth."
+    ratio = math.sqrt(variance[0] / _tenth(variance))
+    return max(whitening, 1 - math.log(most) / math.log(ratio)) if whitening and ratio > most else whitening
 
 
 # %%
@@ -209,25 +241,36 @@ def _row_blocks(rows, n_values=4_000_000):
 
 
 # %% [markdown]
-# Two checks follow. If rows are wide and sparse, the axes of a sample may miss features that only a few rows have. These rows would all have nearly
-# the same coordinates, so `_n_lost` counts them. `_is_far` checks whether the mean of the rows is far from zero, which matters for the first layer,
-# below.
+# A column of large numbers, such as incomes, has most of the variance. The other columns keep a tenth of its standard deviation.
+
+# %%
+uneven = np.random.default_rng(0).normal(size=(300, 2)) * [50_000, 10]
+assert_allclose(to_coordinates(Rows(uneven), principal_coordinates(Rows(uneven))).std(axis=0).round(1), [1.4, 0.1])
+
+
+# %% [markdown]
+# If rows are wide and sparse, the axes of a sample may miss features that only a few rows have. These rows would all have nearly the same coordinates,
+# so `_n_lost` counts them. `_pull_in` moves outliers nearer for the training: their gradients would drown those of all other rows.
 
 # %%
 #| export
-def _n_lost(rows, inside, coordinates, least=0.01):
-    "Count the rows that keep less than `least` of their squared distance from the mean."
-    rows, n_lost = rows.flat, 0
+def _n_lost(rows, inside, coordinates, least=0.01, most=10.0):
+    "Count the rows that keep less than `least` of their squared distance from the mean; outliers may."
+    rows, unit = rows.flat, abs(coordinates.inverse).max()
+    whole, kept = np.empty(len(rows)), np.empty(len(rows))
     for block in _row_blocks(rows):
-        whole = ((rows[block] - coordinates.mean) ** 2).sum(axis=1)
-        n_lost += int((((inside[block] @ coordinates.inverse) ** 2).sum(axis=1) < least * whole).sum())
-    return n_lost
+        whole[block] = np.square((rows[block] - coordinates.mean) / unit).sum(axis=1)
+        kept[block] = np.square(inside[block] @ (coordinates.inverse / unit)).sum(axis=1)
+    return int(((kept < least * whole) & (whole <= most**2 * np.median(whole))).sum())
 
 
-def _is_far(coordinates, inside, most=10.0):
-    "Whether the squared mean of the rows is more than `most` times their variance; for images on black the ratio is about 1."
-    variance = (inside.var(axis=0) * (coordinates.inverse**2).sum(axis=1)).sum()
-    return bool((coordinates.mean.astype(np.float64) ** 2).sum() > most * variance)
+def _pull_in(inside, most=10.0):
+    "Move rows that are more than `most` times as far from the origin as the median row to this distance, in place; return their indices."
+    length = np.linalg.norm(inside, axis=1)
+    limit = most * np.median(length)
+    far = np.flatnonzero(length > limit) if limit else []
+    inside[far] *= (limit / length[far])[:, None]
+    return far
 
 
 # %%
@@ -236,17 +279,22 @@ inside = to_coordinates(rows, coordinates)
 assert_allclose(inside.mean(axis=0), 0, atol=1e-3)
 assert_allclose(inside.var(axis=0).mean(), 1, rtol=1e-3)
 assert_allclose(inside @ coordinates.inverse + coordinates.mean, X, atol=1e-3)  # 64 features: nothing is lost
-assert not _n_lost(rows, inside, coordinates) and not _is_far(coordinates, inside)
-assert _is_far(coordinates._replace(mean=coordinates.mean + 2), inside)
+assert not _n_lost(rows, inside, coordinates) and not len(_pull_in(inside))
+
+wrong = X.copy()
+wrong[7] = -9999
+assert_allclose(principal_coordinates(Rows(wrong), random_state=0).mean, np.delete(X, 7, axis=0).mean(axis=0), atol=1e-5)
+far = to_coordinates(Rows(wrong), coordinates)
+assert _pull_in(far).tolist() == [7] and abs(far[7]).max() < 100
 
 
 # %% [markdown]
-# The inner encoder takes these coordinates. It has a first layer of its own and shares all other layers with the encoder. At the start, both compute
-# the same function. `fold` writes the trained first layer back into the encoder, exactly.
+# The inner encoder takes these coordinates. It has a first layer of its own and shares all other layers with the encoder. `fold` writes the trained
+# first layer back into the encoder, exactly.
 #
-# There is one exception. If the mean of the rows is far from zero, a random first layer adds the same large number to a unit for all rows. With ReLU,
-# some units are then linear for all rows, and the others are zero for all rows. In this case, `centered=True` leaves the shift out of the
-# inner layer: a fresh encoder starts as if its rows were centered. `fold` puts the mean into the bias.
+# An encoder that was given as a model starts as the same function. Random weights are for centered values around 1, so a fresh encoder starts as if
+# its rows were so: the shift by their mean is left out, and the kernel is scaled until the standard deviation of the first layer's output (before its
+# activation) is between 0.2 and 2. Rows with other units or another origin therefore train as well.
 
 # %%
 #| export
@@ -274,7 +322,7 @@ def first_dense_layer(encoder):
     return layer, encoder.layers[at + 1 :]
 
 
-def encoder_inside(layer, behind: list, coordinates: Coordinates, centered: bool = False):
+def encoder_inside(layer, behind: list, coordinates: Coordinates, inside=None):
     """Build the inner encoder, which takes principal coordinates.
 
     Parameters
@@ -284,8 +332,8 @@ def encoder_inside(layer, behind: list, coordinates: Coordinates, centered: bool
     behind : list of keras.Layer
         The layers after it, which both encoders share.
     coordinates : Coordinates
-    centered : bool
-        Treat `layer` as a layer for centered rows: leave the shift by their mean out.
+    inside : ndarray, shape (n_rows, n_coordinates), or None
+        Coordinates of rows, if the layer is random and may be scaled to suit them. `None` keeps the function of the encoder.
 
     Returns
     -------
@@ -297,7 +345,13 @@ def encoder_inside(layer, behind: list, coordinates: Coordinates, centered: bool
     inner = keras.layers.Dense(layer.units, activation=layer.activation, kernel_initializer="zeros")  # draws nothing
     model = keras.Sequential([keras.Input((len(coordinates.inverse),)), inner, *behind])
     kernel, bias = (weight.astype(np.float64) for weight in layer.get_weights())
-    inner.set_weights([coordinates.inverse @ kernel, bias if centered else bias + coordinates.mean @ kernel])
+    if inside is None:
+        bias = bias + coordinates.mean @ kernel
+    kernel = coordinates.inverse @ kernel
+    if inside is not None:
+        spread = (inside[:1_000] @ kernel).std()
+        kernel *= np.clip(spread, 0.2, 2) / spread
+    inner.set_weights([kernel, bias])
 
     def fold():
         kernel, bias = (weight.astype(np.float64) for weight in inner.get_weights())
@@ -317,10 +371,102 @@ fold()
 assert_allclose(encode(encoder, rows), encode(inner, Rows(inside)), atol=1e-3)  # and after folding
 assert "dense layer" in first_dense_layer(build_encoder("conv28", (784,), 2))
 
+# %% [markdown]
+# A fresh encoder starts the same for rows in other units and with another origin.
+
+# %%
+other = Rows(1_000 * X + 5_000)
+there = principal_coordinates(other, random_state=0)
+starts = [
+    encoder_inside(*first_dense_layer(build_encoder("mlp", (64,), 2, random_state=0)), c, to_coordinates(r, c))[0].layers[0].get_weights()[0].std()
+    for r, c in ((rows, coordinates), (other, there))
+]
+assert 0.1 < starts[0] / starts[1] < 1
+
+
+# %% [markdown]
+# Other encoders take the rows themselves. If their values are far from 1, such as bytes or counts, the rows are divided by their typical size, and the
+# kernel of the first layer is divided by it at the end. Both are exact, for dense layers and convolutions.
+
+# %%
+#| export
+def _typical_size(rows, n_sample=1_000):
+    "Root mean square of the values in some rows."
+    sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), n_sample)).astype(int)].astype(np.float64)
+    return float(np.sqrt(np.square(sample).mean()))
+
+
+def _with_first_layer(encoder, fresh, size):
+    "The same network with a first layer for rows divided by `size`, and `fold()`; `None` if the first layer does not allow it."
+    layers = [layer for layer in getattr(encoder, "layers", []) if not isinstance(layer, keras.layers.InputLayer)] if isinstance(encoder, keras.Sequential) else []
+    at = next((i for i, layer in enumerate(layers) if layer.weights), None)
+    layer = None if at is None else layers[at]
+    shaping = (keras.layers.Flatten, keras.layers.Reshape, keras.layers.ZeroPadding2D)
+    if type(layer) not in (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D) or not all(isinstance(before, shaping) for before in layers[:at]):
+        return None
+    if not layer.trainable or layer.kernel_regularizer or layer.kernel_constraint:
+        return None
+    inner = type(layer).from_config(layer.get_config() | {"kernel_initializer": "zeros"})  # draws nothing
+    model = keras.Sequential([keras.Input(encoder.input_shape[1:]), *layers[:at], inner, *layers[at + 1 :]])
+    kernel, *bias = layer.get_weights()
+    inner.set_weights([kernel if fresh else kernel * size, *bias])
+
+    def fold():
+        kernel, *bias = inner.get_weights()
+        layer.set_weights([kernel / size, *bias])
+
+    return model, fold
+
+
+@contextlib.contextmanager
+def in_unit_scale(rows: Rows, encoder, stages, notes: list):
+    """Replace rows far from 1 by rows around 1, and the encoder by one for such rows; fold its first layer back at the end.
+
+    Parameters
+    ----------
+    rows : Rows
+    encoder : keras.Model
+    stages : Stages
+    notes : list of str
+        A note is added if the first layer does not allow it.
+
+    Yields
+    ------
+    Rows, keras.Model, callable
+        The rows and network to train, and a function that brings the encoder up to date.
+
+    Warns
+    -----
+    UserWarning
+        If the values are far from 1 and the first layer does not allow it.
+    """
+    size = _typical_size(rows)
+    if 0.03 <= size <= 3 or not size:
+        yield rows, encoder, lambda: None
+        return
+    scaled = _with_first_layer(encoder, stages.fresh, size)
+    if scaled is None:
+        notes.append(f"The rows have values around {size:.2g}, which trains badly with this encoder: scale them to values around 1.")
+        warnings.warn(notes[-1])
+        yield rows, encoder, lambda: None
+        return
+    model, fold = scaled
+    yield Rows(rows.X, rows.shape, 1 / size), model, fold
+    fold()
+
+
+# %%
+bytes_ = Rows(np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1), dtype="uint8"))
+encoder = build_encoder("conv28", (28, 28, 1), 2, random_state=0)
+with in_unit_scale(bytes_, encoder, fast_solver.Stages(), []) as (scaled, network, _):
+    assert_allclose(_typical_size(scaled), 1, rtol=0.01)
+    inner = encode(network, scaled)
+assert_allclose(encode(encoder, bytes_), inner, atol=1e-4)  # folded
+
 
 # %% [markdown]
 # For the solver, this part is a context manager. It yields rows, a network and `fold`, and calls `fold` at the end. If principal coordinates cannot
-# be used, it yields the rows and the encoder themselves, and adds a note with the reason.
+# be used, it yields the rows in unit scale, and adds a note with the reason.
 
 # %%
 #| export
@@ -335,7 +481,7 @@ def in_principal_coordinates(rows: Rows, encoder, stages, rng, notes: list):
     stages : Stages
     rng : numpy.random.Generator
     notes : list of str
-        A note is added if principal coordinates cannot be used.
+        Notes are added about outliers, or if principal coordinates cannot be used.
 
     Yields
     ------
@@ -347,15 +493,18 @@ def in_principal_coordinates(rows: Rows, encoder, stages, rng, notes: list):
         coordinates = principal_coordinates(rows, stages.n_coordinates, random_state=rng)
         inside = to_coordinates(rows, coordinates)
         n_lost = _n_lost(rows, inside, coordinates)
-        if n_lost <= len(inside) / 1_000:  # one row in a thousand may be an outlier
-            centered = _is_far(coordinates, inside) if stages.centered is None else stages.centered
-            inner, fold = encoder_inside(*first, coordinates, centered)
+        if n_lost <= len(inside) / 1_000:
+            far = _pull_in(inside)
+            if len(far):
+                notes.append(f"outliers: {len(far):,}, the first is row {far[0]}; they are over 10 times as far from the mean as the median row, and train nearer to it")
+            inner, fold = encoder_inside(*first, coordinates, inside if stages.fresh else None)
             yield Rows(inside), inner, fold
             return fold()
         first = f"{n_lost:,} rows are nearly orthogonal to the {coordinates.basis.shape[1]} principal axes of a sample"
     if stages.n_coordinates:
         notes.append(f"no principal coordinates: {first}")
-    yield rows, encoder, lambda: None
+    with in_unit_scale(rows, encoder, stages, notes) as inside:
+        yield inside
 
 
 # %% [markdown]
@@ -619,8 +768,8 @@ class Stages(NamedTuple):
     ----------
     n_coordinates : int
         Principal coordinates for the first layer; 0 trains it on the rows themselves.
-    centered : bool or None
-        Treat the first layer as a layer for centered rows. `None` = if the mean of the rows is far from zero.
+    fresh : bool
+        The encoder's weights are random: its first layer is scaled to suit the rows.
     layout_passes : float or None
         Epochs over the rows, at most, in which to learn umap-learn's layout. `None` = 30 where encodings are expensive, else 0.
     normalize : bool
@@ -632,7 +781,7 @@ class Stages(NamedTuple):
     """
 
     n_coordinates: int = 200
-    centered: bool | None = None
+    fresh: bool = True
     layout_passes: float | None = None
     normalize: bool = True
     parallel: bool = False
@@ -675,8 +824,9 @@ for wrong, words in (({"speed": 2}, "'speed' is not a stage"), ({"n_coordinates"
         raise AssertionError("no error")
 
 # %% [markdown]
-# The effort of a fit is counted in encodings: two for an edge, one for a row of the regression. The default is 1.5 epochs (0.25 if encodings are
-# expensive), and at least 3,000 steps. With a layout, the regression takes up to 80% of the effort, or up to 50% if a decoder is trained jointly.
+# The effort of a fit is counted in encodings: two for an edge, one for a row of the regression. A batch has a tenth as many edges as there are rows, but
+# at least 125 and at most 1,000 (500 if encodings are expensive): few rows need many small steps rather than large ones. The default is 1.5 epochs
+# (0.25 if encodings are expensive), and at least 3,000 steps. With a layout, the regression takes up to 80% of the effort, or up to 50% if a decoder is trained jointly.
 
 # %%
 #| export
@@ -737,7 +887,7 @@ class _Plan(NamedTuple):
 
 def _make_plan(encoder, edges, n_rows, options, stages, with_decoder) -> _Plan:
     cheap = is_dense(encoder)
-    batch_size = options.batch_size or min(n_rows, 1000 if cheap else 500)
+    batch_size = options.batch_size or min(n_rows, int(np.clip(n_rows / 10, 125, 1000 if cheap else 500)))
     if options.n_training_epochs is None:
         n_steps = max(LEAST_STEPS, edge_steps(1.5 if cheap else 0.25, edges, batch_size))
     else:
@@ -750,7 +900,7 @@ def _make_plan(encoder, edges, n_rows, options, stages, with_decoder) -> _Plan:
 
 # %%
 plan = _make_plan(build_encoder("mlp", (64,), 2), edges, 600, TrainingOptions(), Stages(), with_decoder=False)
-assert plan == (600, 5e-3, 0, 3000)  # dense layers: no layout
+assert plan == (125, 5e-3, 0, 3000)  # dense layers: no layout
 plan = _make_plan(build_encoder("conv28", (784,), 2), edges, 600, TrainingOptions(batch_size=100), Stages(), with_decoder=False)
 assert plan.layout_steps == 36 and plan.umap_steps == 2910 and plan.learning_rate == 5e-4
 
@@ -788,8 +938,9 @@ def fit_encoder_fast(
     decoding : Decoding or None
         A decoder that is trained jointly, in place.
     options : TrainingOptions
-        Defaults for dense layers: 1.5 epochs, 1,000 edges in a batch, a learning rate of 5e-3. Defaults for other networks: 0.25 epochs,
-        500 edges, 5e-4 after a layout and 2e-3 without. Both take at least 3,000 steps. Edges are drawn by their strength.
+        Defaults for dense layers: 1.5 epochs, a learning rate of 5e-3. Defaults for other networks: 0.25 epochs, 5e-4 after a layout and
+        2e-3 without. Both take at least 3,000 steps. A batch has a tenth as many edges as there are rows, between 125 and 1,000 (500 for
+        networks with other layers than dense ones). Edges are drawn by their strength.
     stages : Stages
     random_state : None, int or Generator
 

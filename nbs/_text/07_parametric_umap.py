@@ -268,7 +268,7 @@ def train(settings, rows: Rows, graph, loss: UMAPLoss, networks: tuple, rng: np.
     else:
         if settings.early_stopping:
             options = options._replace(early_stopping=StoppingRule(settings.validation_fraction, settings.n_iter_no_change))
-        learned = {"centered": False} if isinstance(settings.encoder, keras.Model) else {}  # its first layer was made for rows that are not centered
+        learned = {"fresh": False} if isinstance(settings.encoder, keras.Model) else {}
         stages = make_stages({"parallel": settings.random_state is None} | learned | (settings.solver_options or {}))
         history = fit_encoder_fast(rows, edges, encoder, loss, decoding if settings.autoencoder_loss else None, options, stages, rng)
     if any(network is not None and network.losses for network in networks):
@@ -353,7 +353,8 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         Epochs over the edges, each repeated by its strength; may be a fraction. `None` = 5 ("paper"), or 1.5 and at least 3,000 steps
         ("fast"; 0.25 for convolutions).
     batch_size : int or None, default=None
-        Edges in a batch. `None` = 1,000 ("fast" with convolutions: 500), and no more than rows.
+        Edges in a batch, no more than rows. `None` = 1,000 ("paper"), or a tenth of the rows, between 125 and 1,000 ("fast"; 500 for
+        convolutions).
     learning_rate : float or None, default=None
         Learning rate of Adam. `None` = 1e-3 ("paper"), or 5e-3 falling to zero ("fast"; with convolutions 5e-4 after a layout, 2e-3 without).
     negative_sample_rate : int, default=5

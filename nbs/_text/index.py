@@ -142,6 +142,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | [scaling](benchmarks/scaling.ipynb) | seconds and bytes per row, up to a million rows |
 # | [dtw](benchmarks/dtw.ipynb) | exact nearest neighbors under dynamic time warping, compared with computing every pair |
 # | [ssl_step](benchmarks/ssl_step.ipynb) | time that the UMAP loss adds to a training step of a classifier |
+# | [small_data](benchmarks/small_data.ipynb) | small data sets: seconds and held-out quality, compared with umap-learn |
 # | [backends](benchmarks/backends.ipynb), [gpu](benchmarks/gpu.ipynb) | TensorFlow, JAX and PyTorch: time, memory and quality; both solvers on a GPU |
 # | [gaps](benchmarks/gaps.ipynb) | numbers far from the paper's: possible causes, one at a time |
 #
