@@ -311,7 +311,7 @@ def _standardized(X, sigma=None):
     if sigma is None:
         squares = X.multiply(X).mean(axis=0) if sparse.issparse(X) else np.square(X, dtype=np.float64).mean(axis=0)
         mean = X.mean(axis=0) if sparse.issparse(X) else X.mean(axis=0, dtype=np.float64)
-        sigma = np.asarray(squares - np.square(mean)).ravel() if sparse.issparse(X) else X.var(axis=0, ddof=1, dtype=np.float64)
+        sigma = np.asarray(squares - np.square(mean)).ravel() * X.shape[0] / (X.shape[0] - 1) if sparse.issparse(X) else X.var(axis=0, ddof=1, dtype=np.float64)
     sigma = np.asarray(sigma, dtype=np.float64).ravel()
     if sigma.shape != (X.shape[1],) or not (sigma >= 0).all():
         raise ValueError(f"The variances of 'seuclidean' have shape {sigma.shape}; give {X.shape[1]} numbers of at least 0.")
@@ -424,50 +424,7 @@ def _nearest_of(X, rows: slice, near, k: int) -> tuple:
     order = np.hstack([np.zeros((len(order), 1), order.dtype), order])
     return np.take_along_axis(near, order, axis=1), np.take_along_axis(d, order, axis=1)
 
-# %% ../nbs/01_graph.ipynb #07ba2019
-_SCIKIT_LEARN = {
-    **{name: "manhattan" for name in ("manhattan", "l1", "taxicab")},
-    **{name: "chebyshev" for name in ("chebyshev", "linfinity", "linfty", "linf")},
-    **{name: name for name in ("minkowski", "canberra", "braycurtis", "hamming", "jaccard", "dice")},
-}
-_BOOLEAN = ("jaccard", "dice")
-
-
-def _pairwise_neighbors(X, k: int, name: str, metric_kwds: dict, function) -> tuple:
-    "Exact neighbors by any metric."
-    if sparse.issparse(X) and _SCIKIT_LEARN.get(name) != "manhattan":
-        X = X.toarray()
-    theirs = X != 0 if name in _BOOLEAN else X
-    parts = []
-    for rows in _blocks(X.shape[0]):
-        block = None
-        if name in _SCIKIT_LEARN:
-            block = pairwise_distances(theirs[rows], theirs, metric=_SCIKIT_LEARN[name], **metric_kwds)
-        if block is None or np.isnan(block).any():  # scipy divides zero by zero
-            block = _pairs()(X[rows], X, function)
-        block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = 0
-        if np.isnan(block).any():
-            raise ValueError(f"metric {name!r} is not a number between some rows: choose another, or leave out rows it is not defined for.")
-        parts.append(_smallest(block, rows, k))
-    return tuple(np.concatenate(part) for part in zip(*parts))
-
-
-@functools.cache
-def _pairs():
-    "The compiled function that computes the distances between two sets of rows."
-    import numba
-
-    @numba.njit(parallel=True)
-    def pairs(A, X, function):
-        distances = np.empty((len(A), len(X)), np.float32)
-        for i in numba.prange(len(A)):
-            for j in range(len(X)):
-                distances[i, j] = function(A[i], X[j])
-        return distances
-
-    return pairs
-
-# %% ../nbs/01_graph.ipynb #c3a567bd
+# %% ../nbs/01_graph.ipynb #005932cc
 def _distance(x, y):  # compiled with `function` among its globals
     return function(x, y)  # noqa: F821
 
@@ -487,7 +444,53 @@ def _c_function(distance):
     except RuntimeError:  # no folder that can be written
         return numba.cfunc(signature)(source)
 
+# %% ../nbs/01_graph.ipynb #07ba2019
+_SCIKIT_LEARN = {
+    **{name: "manhattan" for name in ("manhattan", "l1", "taxicab")},
+    **{name: "chebyshev" for name in ("chebyshev", "linfinity", "linfty", "linf")},
+    **{name: name for name in ("minkowski", "canberra", "braycurtis", "hamming", "jaccard", "dice")},
+}
+_BOOLEAN = ("jaccard", "dice")
 
+
+def _pairwise_neighbors(X, k: int, name: str, metric_kwds: dict, function) -> tuple:
+    "Exact neighbors by any metric."
+    if sparse.issparse(X) and _SCIKIT_LEARN.get(name) != "manhattan":
+        X = X.toarray()
+    theirs, distance, parts = X != 0 if name in _BOOLEAN else X, None, []
+    for rows in _blocks(X.shape[0]):
+        block = None
+        if name in _SCIKIT_LEARN:
+            block = pairwise_distances(theirs[rows], theirs, metric=_SCIKIT_LEARN[name], **metric_kwds)
+        if block is None or np.isnan(block).any():  # scipy divides zero by zero
+            distance = distance or _c_function(function)
+            X = np.ascontiguousarray(X, dtype=np.float32)
+            block = _pairs()(X[rows], X, distance)
+        block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = 0
+        if np.isnan(block).any():
+            raise ValueError(f"metric {name!r} is not a number between some rows: choose another, or leave out rows it is not defined for.")
+        parts.append(_smallest(block, rows, k))
+    return tuple(np.concatenate(part) for part in zip(*parts))
+
+
+@functools.cache
+def _pairs():
+    "The compiled function that computes the distances between two sets of rows."
+    import numba
+
+    def pairs(A, X, distance):
+        distances = np.empty((len(A), len(X)), np.float32)
+        for i in numba.prange(len(A)):
+            for j in range(len(X)):
+                distances[i, j] = distance(A[i], X[j])
+        return distances
+
+    try:
+        return numba.njit(parallel=True, cache=True)(pairs)
+    except RuntimeError:  # no folder that can be written
+        return numba.njit(parallel=True)(pairs)
+
+# %% ../nbs/01_graph.ipynb #c3a567bd
 @contextlib.contextmanager
 def cached_search():
     """Let pynndescent find its compiled functions on disk.
@@ -744,7 +747,7 @@ def check_knn(precomputed_knn, n_rows: int, n_neighbors: int) -> tuple:
     if (distances.min(axis=1) > 0).all():
         raise ValueError("precomputed_knn must begin with each row itself, at distance 0: put the row in front of its neighbors.")
     other = indices != np.arange(n_rows)[:, None]
-    order = np.lexsort((other, distances), axis=1)[:, :n_neighbors]
+    order = np.lexsort((indices, other, distances), axis=1)[:, :n_neighbors]  # equal distances: the row itself, then by number
     return tuple(np.ascontiguousarray(np.take_along_axis(part, order, axis=1), dtype) for part, dtype in ((indices, np.int32), (distances, np.float32)))
 
 # %% ../nbs/01_graph.ipynb #184af9da
