@@ -22,7 +22,7 @@ from sklearn.utils.extmath import randomized_svd
 
 from .backend import training_step
 from .core import random_generator
-from .graph import Edges, default_n_epochs, edge_batches, keep_compiled
+from .graph import Edges, default_n_epochs, edge_batches, numba_threads, umap_functions
 from .losses import UMAPLoss, reconstruction_loss, rolled_cross_entropy, squared_distance
 from pumap.training import (
     LEAST_STEPS,
@@ -350,19 +350,17 @@ def graph_layout(rows: Rows, edges: Edges, n_components: int, loss: UMAPLoss, ra
     -------
     ndarray, float32, shape (n_rows, n_components)
     """
-    import umap.umap_
-
-    keep_compiled(umap.layouts, umap.umap_)
     rng, n_rows = random_generator(random_state), len(rows)
     start = rng.normal(scale=1e-2, size=(n_rows, n_components)).astype(np.float32)
     leading = to_coordinates(rows, principal_coordinates(rows, n_components, 0.0, rng))
     start[:, : leading.shape[1]] += 10 * leading / abs(leading).max()
     graph = sparse.coo_matrix((edges.weight, (edges.head, edges.tail)), shape=(n_rows, n_rows))
     seed = np.random.RandomState(rng.integers(2**31 - 1))
-    layout, _ = umap.umap_.simplicial_set_embedding(
-        None, graph, n_components, 1.0, loss.a, loss.b, loss.repulsion_strength, loss.negative_sample_rate, default_n_epochs(n_rows), start,
-        seed, "euclidean", {}, densmap=False, densmap_kwds={}, output_dens=False, parallel=parallel,
-    )  # fmt: skip
+    with numba_threads():
+        layout, _ = umap_functions().simplicial_set_embedding(
+            None, graph, n_components, 1.0, loss.a, loss.b, loss.repulsion_strength, loss.negative_sample_rate, default_n_epochs(n_rows), start,
+            seed, "euclidean", {}, densmap=False, densmap_kwds={}, output_dens=False, parallel=parallel,
+        )  # fmt: skip
     return np.asarray(layout, dtype=np.float32)
 
 # %% ../nbs/06_fast_solver.ipynb #218361b7

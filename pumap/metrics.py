@@ -16,6 +16,8 @@ from sklearn import config_context
 from sklearn.metrics import normalized_mutual_info_score, pairwise_distances_chunked, silhouette_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
+from .core import check_labels
+
 # %% ../nbs/10_metrics.ipynb #05859955
 def _rows(a, name):
     "An array or sparse matrix of shape (n, ...) as flat rows of the same dtype; errors call it `name`."
@@ -33,15 +35,11 @@ def _rows(a, name):
 
 # %% ../nbs/10_metrics.ipynb #99e56bb2
 def _labels(y, name, n, rows_name):
-    "Labels of n rows as an array; errors call the labels `name` and the rows `rows_name`."
-    y = np.asarray(y)
-    if y.shape != (n,):
-        raise ValueError(f"{name} has shape {y.shape}, but {rows_name} has {n} rows; give one label per row, shape ({n},).")
-    # NumPy turns NaN among strings into the string "nan".
-    lost = not np.isfinite(y).all() if y.dtype.kind == "f" else any(value is None or str(value) in ("nan", "<NA>") for value in y.tolist())
-    if lost:
-        raise ValueError(f"{name} holds NaN, None or infinite values; remove the rows without a label.")
-    return y
+    "Labels of n rows as an array; errors call the labels `name` and the rows `rows_name`. -1 is a class, such as the noise of a clustering."
+    if np.shape(y)[:1] != (n,):
+        raise ValueError(f"{name} has shape {np.shape(y)}, but {rows_name} has {n} rows; give one label per row, shape ({n},).")
+    codes, classes = check_labels(y, n, name, unknown=False)
+    return classes[codes]
 
 
 def _check_count(value, name):

@@ -20,11 +20,11 @@ from scipy import sparse
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import assert_all_finite, column_or_1d
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from .backend import compiled, training_step
-from .core import Archive, check_graph, check_input, check_numbers, explain_unknown_parameters, random_generator, read_archive, write_archive
+from .core import Archive, check_graph, check_input, check_labels, check_numbers, explain_unknown_parameters, random_generator, read_archive, write_archive
 from .graph import Edges, edge_batches, find_ab, fuzzy_graph, intersect_labels, pruned_edges
 from .losses import UMAPLoss, check_form, umap_cross_entropy
 from .networks import WeightNormDense, build_encoder, cnn13_encoder, cnn13_narrow_encoder, mlp_norm_encoder, seeded_initializers
@@ -37,7 +37,7 @@ def encode_labels(y, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     y : array-like, shape (n_rows,)
-        Integers from 0 on, booleans or strings; -1 (among strings also "-1") = no label.
+        As `core.check_labels` takes them; -1 = no label.
     n_rows : int
         Number of rows; `y` must have as many elements.
 
@@ -62,43 +62,12 @@ def encode_labels(y, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
     """
     if y is None:
         raise ValueError("SemiSupervisedClassifier requires y to be passed, but the target y is None: give labels, with -1 where there is none.")
-    if isinstance(y, (list, tuple)) and any(isinstance(value, str) for value in y):
-        y = np.array(y, dtype=object)  # NumPy would turn NaN and None into strings
-    y = column_or_1d(y.to_numpy() if hasattr(y, "to_numpy") else y, warn=True)  # scikit-learn would turn pandas' integers into floats
-    if len(y) != n_rows:
-        raise ValueError(f"y has {len(y)} labels for {n_rows} rows; give each row one, -1 if it is not known.")
-    if y.dtype.kind == "f":
-        if np.isnan(y).any():
-            raise ValueError("Input y contains NaN; a row without a label has -1: with pandas, y.fillna(-1).astype(int).")
-        assert_all_finite(y, input_name="y")
-        raise ValueError(f"Unknown label type: y holds floats ({y.dtype}); classes must be integers (y.astype(int)) or strings, and -1 = no label.")
-    unlabeled = np.array([_is_unlabeled(value) for value in y.tolist()])
-    labels = y[~unlabeled].tolist()
-    _check_labels(labels)
-    classes, numbers_of = np.unique(labels, return_inverse=True)
+    codes, classes = check_labels(y, n_rows)
+    if len(classes) == 0:
+        raise ValueError("No row has a label (all are -1); label at least one row of each of two classes.")
     if len(classes) < 2:
         raise ValueError(f"All labeled rows are of one class, {classes.tolist()[0]!r}; label rows of at least two classes.")
-    codes = np.full(n_rows, -1)
-    codes[~unlabeled] = numbers_of
     return codes, classes
-
-
-def _is_unlabeled(value):
-    return value == "-1" if isinstance(value, str) else isinstance(value, numbers.Real) and not isinstance(value, bool) and value == -1
-
-
-def _check_labels(labels):
-    if not labels:
-        raise ValueError("No row has a label (all are -1); label at least one row of each of two classes.")
-    integers = [isinstance(value, numbers.Integral) for value in labels]
-    strings = [isinstance(value, str) for value in labels]
-    if not (all(integers) or all(strings)):
-        odd = next(v for v, is_integer, is_string in zip(labels, integers, strings) if not (is_integer if any(integers) else is_string))
-        raise ValueError(f"Unknown label type: y holds {odd!r} among other labels; give integers or strings, not both, and -1 for no label.")
-    if "nan" in labels:
-        raise ValueError("y holds the string 'nan', which NumPy makes of NaN among strings; give -1 for rows without a label.")
-    if all(integers) and min(labels) < 0:
-        raise ValueError(f"y holds the label {min(labels)}; give integers from 0 on, and -1 for rows without a label.")
 
 # %% ../nbs/08_semisupervised.ipynb #25fe02f3
 _ENCODERS = {"mlp_norm": mlp_norm_encoder, "cnn13": cnn13_encoder, "cnn13_narrow": cnn13_narrow_encoder}  # in addition to `networks.build_encoder`'s

@@ -206,12 +206,51 @@ except TypeError as error:
 else:
     raise AssertionError("no error")
 
-
 # %% [markdown]
 # ## Checking rows
 #
 # scikit-learn validates the rows; images keep their shape. `dims` is the shape of a row as the network takes it, with as many values as the row
 # has. `fit` stores the shape of a row, and `transform` raises an error for rows of another shape.
+
+# %% [markdown]
+# Graph and networks compute in float32, with seven digits. Times in seconds since 1970 need ten. Such columns are moved by an offset near their median
+# before float64 is cast, which leaves distances as they are. `transform` moves new rows by the same offset.
+
+# %%
+#| export
+_MOVABLE = ("euclidean", "l2", "sqeuclidean", "manhattan", "l1", "taxicab", "chebyshev", "linfinity", "linfty", "linf", "minkowski", "wminkowski",
+            "weighted_minkowski", "seuclidean", "standardised_euclidean", "mahalanobis", "precomputed")  # fmt: skip
+
+
+def float32_offset(X):
+    """Find an offset for columns that float32 cannot resolve.
+
+    Parameters
+    ----------
+    X : ndarray, float64, shape (n_rows, ...)
+
+    Returns
+    -------
+    ndarray, float64, shape (...), or None
+        Zero but for columns whose values are more than 10,000 times larger than they differ. `None` = there are none.
+    """
+    import numpy as np
+
+    some = X[:: max(1, len(X) // 1000)]
+    low, offset, high = np.percentile(some, (10, 50, 90), axis=0)
+    differ = np.where(high > low, high - low, some.max(axis=0) - some.min(axis=0))
+    fine = (differ == 0) | (abs(offset) <= 1e4 * differ)
+    return None if fine.all() else np.where(fine, 0, offset)
+
+
+# %%
+times = 1.7e9 + 2.0 * np.arange(300)
+offset = float32_offset(np.stack([times, times / 1e9 - 1.7], axis=1))
+assert len(np.unique(times.astype("float32"))) == 6 and len(np.unique((times - offset[0]).astype("float32"))) == 300 and offset[1] == 0
+
+
+# %% [markdown]
+# `check_input` puts this together.
 
 # %%
 #| export
@@ -221,8 +260,9 @@ def check_input(estimator, X, reset: bool):
     Parameters
     ----------
     estimator : estimator with a `dims` parameter
-        Its `_row_shape` and `_input_shape` are set if `reset`.
+        Its `_row_shape`, `_input_shape` and `_offset` are set if `reset`.
     X : array-like or CSR matrix, shape (n_rows, n_features) or (n_rows, ...)
+        It is not changed.
     reset : bool
         `True` in `fit`, `False` afterwards.
 
@@ -234,11 +274,17 @@ def check_input(estimator, X, reset: bool):
     ------
     ValueError
         For NaN, infinity, `dims` that do not fit, or rows of another shape than the fitted ones.
+
+    Warns
+    -----
+    UserWarning
+        If float32 cannot tell rows apart, and the metric does not allow to move them.
     """
     import numpy as np
+    from scipy import sparse
     from sklearn.utils.validation import validate_data
 
-    X = validate_data(estimator, X, reset=reset, accept_sparse="csr", allow_nd=True, dtype=[np.float32, np.uint8])
+    X = validate_data(estimator, X, reset=reset, accept_sparse="csr", allow_nd=True, dtype=[np.float64, np.float32, np.uint8])
     shape = tuple(int(n) for n in X.shape[1:])
     if reset:
         estimator._row_shape = shape
@@ -246,9 +292,30 @@ def check_input(estimator, X, reset: bool):
         positive = all(isinstance(n, int) and n > 0 for n in estimator._input_shape)
         if not positive or math.prod(estimator._input_shape) != math.prod(shape):
             raise ValueError(f"dims is {estimator.dims!r}; for rows of shape {shape} it must be positive integers whose product is {math.prod(shape)}.")
+        estimator._offset = _offset_of(X, getattr(estimator, "metric", "euclidean"))
     elif shape != estimator._row_shape:
         raise ValueError(f"Rows have shape {shape}, but {type(estimator).__name__} was fitted on rows of shape {estimator._row_shape}.")
+    if getattr(estimator, "_offset", None) is not None:
+        X = X - np.reshape(estimator._offset, shape)
+    if X.dtype != np.float64:
+        return X
+    with np.errstate(over="ignore"):
+        X = X.astype(np.float32)
+    if not np.isfinite(X.data if sparse.issparse(X) else X).all():
+        raise ValueError("Input X contains infinity or a value too large for dtype('float32'): scale the rows.")
     return X
+
+
+def _offset_of(X, metric):
+    "The offset of float64 rows as nested lists, for JSON; None = none, or the metric depends on it."
+    import numpy as np
+    from scipy import sparse
+
+    offset = None if sparse.issparse(X) or X.dtype != np.float64 else float32_offset(X)
+    if offset is not None and metric not in _MOVABLE:
+        warnings.warn(f"float32 cannot tell rows apart in {np.count_nonzero(offset)} features, whose values are large and nearly equal: subtract their means.", stacklevel=4)
+        return None
+    return None if offset is None else offset.tolist()
 
 
 # %%
@@ -319,9 +386,108 @@ assert "ends in a sigmoid" in str(caught[0].message)
 
 
 # %% [markdown]
+# ## Checking labels
+#
+# Everything in pumap that takes labels takes the same ones: integers, booleans, whole floats or strings. A row without a label has -1. Among strings it
+# may also be `"-1"`, because `np.array(["cat", "dog", -1])` turns it into a string.
+
+# %%
+#| export
+def check_labels(y, n_rows: int, name: str = "y", unknown: bool = True) -> tuple:
+    """Number the classes of labels.
+
+    Parameters
+    ----------
+    y : array-like, shape (n_rows,)
+        Integers from 0 on, booleans, whole floats or strings; -1 (among strings also "-1") = no label.
+    n_rows : int
+    name : str, default="y"
+        Name of the labels, for the errors.
+    unknown : bool, default=True
+        If `False`, -1 is a class like the others.
+
+    Returns
+    -------
+    codes : ndarray, int64, shape (n_rows,)
+        Numbers of classes, from 0; -1 = no label.
+    classes : ndarray, shape (n_classes,)
+        Labels of the classes, sorted.
+
+    Raises
+    ------
+    ValueError
+        For another number of labels, missing values, or values that are not classes.
+
+    Warns
+    -----
+    sklearn.exceptions.DataConversionWarning
+        For a column of shape (n_rows, 1).
+
+    Examples
+    --------
+    >>> from pumap.core import check_labels
+    >>> codes, classes = check_labels(["dog", -1, "cat", "dog"], 4)
+    >>> codes.tolist(), classes.tolist()
+    ([1, -1, 0, 1], ['cat', 'dog'])
+    """
+    import numpy as np
+    from sklearn.utils.validation import column_or_1d
+
+    if isinstance(y, (list, tuple)) and any(isinstance(value, str) for value in y):
+        y = np.array(y, dtype=object)  # NumPy would turn NaN and None into strings
+    y = y.to_numpy() if hasattr(y, "to_numpy") else np.asarray(y)  # scikit-learn would turn pandas' integers into floats
+    if y.ndim not in (1, 2) or y.ndim == 2 and y.shape[1] != 1:
+        raise ValueError(f"{name} has shape {y.shape}; it must be 1d, one label per row.")
+    y = column_or_1d(y, warn=True)
+    if len(y) != n_rows:
+        raise ValueError(f"{name} has {len(y)} labels for {n_rows} rows; give each row one{', -1 if it is not known' if unknown else ''}.")
+    values = y.tolist() if y.dtype.kind != "M" else [str(value) for value in y]
+    if any(value is None or value != value or str(value) in ("nan", "NaT", "<NA>") for value in values):  # among strings NaN is "nan"
+        advice = "a row whose class is unknown has -1: with pandas, y.fillna(-1)." if unknown else "remove the rows without a label."
+        raise ValueError(f"Input {name} contains NaN, None or the string 'nan'; {advice}")
+    known = [not (unknown and _is_unlabeled(value)) for value in values]
+    _check_classes([value for value, is_known in zip(values, known) if is_known], y.dtype, name, unknown)
+    classes, numbers_of = np.unique(np.array([value for value, is_known in zip(values, known) if is_known]), return_inverse=True)
+    codes = np.full(n_rows, -1)
+    codes[known] = numbers_of
+    return codes, classes
+
+
+def _is_unlabeled(value) -> bool:
+    return value == "-1" if isinstance(value, str) else isinstance(value, numbers.Real) and not isinstance(value, bool) and value == -1
+
+
+def _check_classes(labels: list, dtype, name: str, unknown: bool) -> None:
+    "Raise a `ValueError` for labels that are not classes of one kind."
+    if dtype.kind == "M" or not all(isinstance(value, (str, numbers.Real)) for value in labels):
+        odd = next((value for value in labels if not isinstance(value, (str, numbers.Real))), labels[0])
+        raise ValueError(f"Unknown label type: {name} holds {odd!r} ({dtype}); give integers or strings, for instance {name}.astype(str).")
+    strings = [isinstance(value, str) for value in labels]
+    if any(strings) and not all(strings):
+        odd = next(value for value, is_string in zip(labels, strings) if not is_string)
+        raise ValueError(f"Unknown label type: {name} holds {odd!r} among strings; give integers or strings, not both.")
+    if any(strings):
+        return
+    for value in labels:
+        if value != value // 1 or abs(value) == math.inf:
+            raise ValueError(f"Unknown label type: {name} holds {value!r}, a continuous value; labels must be classes: integers or strings.")
+        if value < -1 or unknown and value < 0:
+            raise ValueError(f"{name} holds the label {value!r}; give integers from 0 on, and -1 for rows without a label.")
+
+
+# %%
+for labels in (["cat", "dog", -1], [3.0, 7.0, -1.0], np.array([3, 7, -1]), np.array(["3", "7", "-1"])):
+    assert check_labels(labels, 3)[0].tolist() == [0, 1, -1]
+assert check_labels([0, -1, 0], 3, unknown=False)[0].tolist() == [1, 0, 1]
+for wrong, words in (([0.5, 1.0], "continuous"), ([0, -2], "label -2"), ([0, None], "None"), (["a", 1], "not both"), ([0], "1 labels for 2 rows")):
+    assert words in error_of(check_labels, wrong, 2)
+
+
+# %% [markdown]
 # ## Checking graphs
 #
-# A graph may be given in place of a neighbor search: a sparse matrix with a positive membership strength for each edge (see `01_graph`).
+# A graph may be given in place of a neighbor search: a sparse matrix with a membership strength for each edge (see `01_graph`). UMAP's graphs are
+# symmetric. Strengths in one direction are combined as UMAP does, by the fuzzy union; this also completes a graph that lists each edge once.
 
 # %%
 #| export
@@ -331,7 +497,7 @@ def check_graph(graph, n_rows: int, name: str = "precomputed_graph"):
     Parameters
     ----------
     graph : sparse matrix, shape (n_rows, n_rows)
-        Membership strengths; it is not changed.
+        Membership strengths in (0, 1]; it is not changed.
     n_rows : int
     name : str
         Name of the setting, for the error.
@@ -339,12 +505,12 @@ def check_graph(graph, n_rows: int, name: str = "precomputed_graph"):
     Returns
     -------
     scipy.sparse.csr_matrix, float32
-        A copy without explicit zeros.
+        A copy without explicit zeros. A graph that is not symmetric is replaced by its fuzzy union w_ij + w_ji - w_ij * w_ji.
 
     Raises
     ------
     ValueError
-        For another type or shape, no edges, or values that are not positive and finite.
+        For another type or shape, no edges, or values outside (0, 1].
     """
     import numpy as np
     from scipy import sparse
@@ -357,6 +523,13 @@ def check_graph(graph, n_rows: int, name: str = "precomputed_graph"):
     graph.eliminate_zeros()
     if not (graph.nnz and np.isfinite(graph.data).all() and graph.data.min() > 0):
         raise ValueError(f"{name} must have membership strengths that are positive numbers, and at least one of them.")
+    if graph.data.max() > 1 + 1e-5:
+        raise ValueError(
+            f"{name} has strengths up to {graph.data.max():.4g}; they must be at most 1. Scale them; if they are distances, make the graph with "
+            "fuzzy_graph(distances, metric='precomputed')."
+        )
+    if abs(graph - graph.T).max() > 1e-4:
+        graph = sparse.csr_matrix(graph + graph.T - graph.multiply(graph.T), dtype=np.float32)
     return graph
 
 
@@ -364,6 +537,7 @@ def check_graph(graph, n_rows: int, name: str = "precomputed_graph"):
 assert check_graph(sparse.eye(3), 3).nnz == 3
 assert "of shape (4, 4)" in error_of(check_graph, sparse.eye(3), 4)
 assert "positive numbers" in error_of(check_graph, -sparse.eye(3), 3)
+assert "distances" in error_of(check_graph, 2 * sparse.eye(3), 3)
 
 
 # %% [markdown]
@@ -502,7 +676,7 @@ class Archive(NamedTuple):
     networks: tuple
 
 
-_FITTED = ("a_", "b_", "n_features_in_", "_row_shape", "_input_shape", "history_")
+_FITTED = ("a_", "b_", "n_features_in_", "_row_shape", "_input_shape", "_offset", "history_")
 
 
 def write_archive(estimator, path, archive: Archive) -> None:

@@ -25,7 +25,6 @@
 # %%
 #| hide
 import matplotlib.pyplot as plt
-import umap.layouts
 from matplotlib.collections import LineCollection
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq
@@ -34,16 +33,28 @@ from sklearn.neighbors import NearestNeighbors
 
 # %%
 #| export
+import atexit
+import contextlib
+import functools
+import importlib
 import inspect
+import numbers
+import re
+import shutil
+import sys
+import tempfile
+import threading
+import types
 import warnings
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 import numpy as np
+import scipy.sparse.linalg
 from scipy import sparse
+from scipy.stats import rankdata
 from sklearn.metrics import pairwise_distances
-from sklearn.utils.multiclass import type_of_target
 
-from pumap.core import check_numbers, random_generator
+from pumap.core import check_labels, check_numbers, random_generator
 
 
 # %% [markdown]
@@ -154,122 +165,123 @@ for rows, words in ((X[:15], "at least 16"), (np.ones((50, 3)), "the same")):
     else:
         raise AssertionError("no error")
 
-
 # %% [markdown]
-# ## Metrics
+# ## Use umap-learn's functions
 #
-# A metric is a name that umap-learn or pynndescent knows, or a function of two rows. The discrete metrics of umap-learn compare labels, not rows,
-# and are left out.
+# Importing any part of umap-learn also imports its `parametric_umap`, and with it TensorFlow, even for a user of JAX. `umap_functions` imports the
+# rest without it. It is imported later, when somebody asks for it. An import that was interrupted leaves half of its modules behind, and the next
+# attempt would fail. They are removed, so that the import can be repeated.
 
 # %%
 #| export
-def known_metrics() -> list:
-    """List the names of the metrics for rows of numbers, sorted.
+_NUMBA = threading.RLock()  # numba's default threads abort the process if two Python threads use them at once
+
+
+@contextlib.contextmanager
+def numba_threads(n_threads: int | None = None):
+    """Run parallel numba code in one Python thread at a time.
+
+    Parameters
+    ----------
+    n_threads : int or None, default=None
+        Threads of numba meanwhile. `None` = as set.
+    """
+    import numba
+
+    with _NUMBA:
+        before = numba.get_num_threads()
+        numba.set_num_threads(n_threads or before)
+        try:
+            yield
+        finally:
+            numba.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def _repeatable_import():
+    "Remove the modules that a failed import left without their package."
+    before = set(sys.modules)
+    try:
+        yield
+    except BaseException:
+        for name in sorted(set(sys.modules) - before):
+            if "." in name and name.rpartition(".")[0] not in sys.modules:
+                sys.modules.pop(name, None)
+        raise
+
+
+@contextlib.contextmanager
+def _without_parametric_umap():
+    "Import `umap` without `umap.parametric_umap`; its names are then imported at their first use."
+    name, lazy = "umap.parametric_umap", ("ParametricUMAP", "load_ParametricUMAP")
+    if "umap" in sys.modules or name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # Python then raises an ImportError, which umap-learn expects
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ImportWarning)
+            yield
+    finally:
+        sys.modules.pop(name, None)
+    package = sys.modules["umap"]
+    for attribute in lazy:
+        vars(package).pop(attribute, None)  # a stand-in that raises an error
+
+    def __getattr__(attribute):
+        if attribute in lazy:
+            return getattr(importlib.import_module(name), attribute)
+        raise AttributeError(f"module 'umap' has no attribute {attribute!r}")
+
+    package.__getattr__ = __getattr__
+
+
+# %% [markdown]
+# numba caches compiled functions on disk. Where no folder can be written, such as in a container that runs as another user, it raises an error
+# on import. Then a temporary folder is used.
+
+# %%
+#| export
+def umap_functions():
+    """Import umap-learn and pynndescent, without TensorFlow, and let numba cache what they compile.
 
     Returns
     -------
-    list of str
-
-    Examples
-    --------
-    >>> from pumap.graph import known_metrics
-    >>> "cosine" in known_metrics()
-    True
+    module
+        `umap.umap_`.
     """
-    from pynndescent.distances import named_distances as approximate
-    from umap.distances import DISCRETE_METRICS
-    from umap.distances import named_distances as exact
+    with _NUMBA, _repeatable_import(), _without_parametric_umap():
+        try:
+            import umap.umap_
+        except RuntimeError as error:
+            if "no locator available" not in str(error):
+                raise
+            import numba
 
-    return sorted((set(exact) | set(approximate)) - set(DISCRETE_METRICS))
-
-
-# %%
-assert "euclidean" in known_metrics() and "poincare" in known_metrics() and "categorical" not in known_metrics()
-
-
-# %% [markdown]
-# A metric that is a function is compiled by numba. umap-learn also accepts functions that return a distance and its gradient; the graph needs
-# only the distance. A first call with two rows shows what the function returns, and raises an error if numba cannot compile it.
-
-# %%
-#| export
-def _resolve_metric(metric, sample, metric_kwds: dict):
-    "Check a metric by calling it with two rows: a known name, or a compiled function that returns only a distance."
-    if not callable(metric):
-        if metric == "precomputed":
-            raise ValueError(
-                "metric='precomputed' is not supported: give neighbors as precomputed_knn=(indices, distances), or a graph as precomputed_graph."
-            )
-        if metric not in known_metrics():
-            raise ValueError(f"metric is {metric!r}; give a function of two rows or one of: {', '.join(known_metrics())}.")
-        return metric
-    if sparse.issparse(sample):
-        raise ValueError("metric is a function and the data are sparse: give dense rows, or the name of a metric.")
-    import numba
-
-    try:
-        function = metric if hasattr(metric, "py_func") else numba.njit(metric)
-        value = function(*sample, *metric_kwds.values())
-    except Exception as error:  # numba raises many types for the same cause
-        why = str(error).strip().removeprefix("Failed in nopython mode pipeline (step: nopython frontend)").strip() or type(error).__name__
-        name = getattr(metric, "__name__", repr(metric))
-        raise ValueError(f"metric {name!r}, compiled by numba, fails on two rows: {why.splitlines()[0]}") from error
-    return numba.njit(lambda x, y, *keywords: function(x, y, *keywords)[0]) if isinstance(value, tuple) else function
-
-
-# %%
-def manhattan_with_gradient(x, y):
-    return np.abs(x - y).sum(), np.sign(x - y)
-
-
-assert_allclose(_resolve_metric(manhattan_with_gradient, X[:2], {})(X[0], X[1]), np.abs(X[0] - X[1]).sum(), rtol=1e-6)
+            for name in [name for name in sys.modules if name.split(".")[0] in ("umap", "pynndescent") and sys.modules[name]]:
+                del sys.modules[name]
+            numba.config.CACHE_DIR = tempfile.mkdtemp(prefix="numba-cache-")
+            atexit.register(shutil.rmtree, numba.config.CACHE_DIR, ignore_errors=True)
+            import umap.umap_
+    names = ("umap.umap_", "umap.layouts", "umap.utils", *(f"pynndescent.{name}" for name in ("pynndescent_", "utils", "rp_trees", "hybrid_forest", "kernels")))
+    keep_compiled(*(sys.modules[name] for name in names if name in sys.modules))
+    return sys.modules["umap.umap_"]
 
 
 # %% [markdown]
-# The search passes keyword arguments by position, so `metric_kwds` is put into the order of the function's signature.
+# umap-learn and pynndescent leave numba's cache off for most of their functions. `keep_compiled` switches it on.
 
 # %%
 #| export
-def _keywords_in_order(metric, metric_kwds: dict) -> dict:
-    "Sort keyword arguments by the metric's signature, up to the last one that is given; defaults fill the gaps."
-    parameters = list(inspect.signature(getattr(metric, "py_func", metric)).parameters.values())[2:]
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):  # *args have no names, so the given order is kept
-        return dict(metric_kwds)
-    names = [p.name for p in parameters]
-    wrong = [name for name in metric_kwds if name not in names]
-    if wrong:
-        raise ValueError(f"metric_kwds has {wrong[0]!r}, which the metric does not take; it takes: {', '.join(names) or 'none'}.")
-    last = max((names.index(name) for name in metric_kwds), default=-1)
-    lacking = [p.name for p in parameters[: last + 1] if p.name not in metric_kwds and p.default is p.empty]
-    if lacking:
-        raise ValueError(f"metric_kwds lacks {lacking[0]!r}, which the metric needs.")
-    return {p.name: metric_kwds.get(p.name, p.default) for p in parameters[: last + 1]}
-
-
-# %%
-def weighted_minkowski(x, y, p=2.0, weight=1.0):
-    return weight * (np.abs(x - y) ** p).sum() ** (1 / p)
-
-
-assert list(_keywords_in_order(weighted_minkowski, {"weight": 3, "p": 1}).values()) == [1, 3]
-assert _keywords_in_order(weighted_minkowski, {"weight": 3}) == {"p": 2.0, "weight": 3}
-
-
-# %% [markdown]
-# ## Cache compiled functions
-#
-# For a small data set, most of the time of the first graph is numba's compile time. numba can cache compiled functions on disk, but umap-learn and
-# pynndescent leave this off for most of their functions. `keep_compiled` switches it on, so the next process starts faster.
-
-# %%
-#| export
-def keep_compiled(*modules) -> int:
+def keep_compiled(*modules, with_distance: bool = False) -> int:
     """Let numba cache the compiled functions of modules on disk.
 
     Parameters
     ----------
     *modules : module
         Modules with functions that numba compiles.
+    with_distance : bool, default=False
+        Include functions that take a distance function `dist`. Only inside `cached_search`: elsewhere their cache never hits, and grows.
 
     Returns
     -------
@@ -289,6 +301,8 @@ def keep_compiled(*modules) -> int:
     found = {id(f): f for module in modules for f in vars(module).values() if isinstance(f, CPUDispatcher) and isinstance(f._cache, NullCache)}
     kept = 0
     for function in found.values():
+        if "dist" in inspect.signature(function.py_func).parameters and not with_distance:
+            continue
         try:
             function.enable_caching()
             kept += 1
@@ -298,18 +312,504 @@ def keep_compiled(*modules) -> int:
 
 
 # %%
-keep_compiled(umap.layouts)
+umap = sys.modules[umap_functions().__package__]
 assert keep_compiled(umap.layouts) == 0  # all are cached by now
+
+# %% [markdown]
+# ## Metrics
+#
+# A metric is a name that umap-learn or pynndescent knows, or a function of two rows. A name means the same for all numbers of rows. In umap-learn it
+# does not: below 4,096 rows scikit-learn computes the distances, above pynndescent does. They differ for these names.
+#
+# | metric | umap-learn below 4,096 rows | above | here |
+# |---|---|---|---|
+# | `seuclidean`, `standardised_euclidean` | variance of the columns | two ones, and then what is behind them in memory | variance of the columns |
+# | `mahalanobis` | inverse covariance of the columns | a 2 x 2 identity, likewise | inverse covariance |
+# | `symmetric_kl` | changes the rows it compares | on copies | on copies |
+# | `russellrao` | equal rows have a positive distance | 0 for equal rows | 0 for equal rows |
+# | `cosine`, `dot`, `direct_cosine` | the first only | a row of zeros and another row: differing values | the cosine distance; 1 from a row of zeros |
+# | `true_angular` | - | one minus the angle: near rows are far | the angle divided by pi |
+#
+# Left out are the discrete metrics of umap-learn, which compare labels. So are `inner_product` (negative), `bit_hamming` and `bit_jaccard` (packed
+# bits) and `sinkhorn` (reads beyond its cost matrix). `kantorovich` and `weighted_minkowski` need their keyword.
+
+# %%
+#| export
+_LEFT_OUT = ("inner_product", "bit_hamming", "bit_jaccard", "sinkhorn")
+
+
+def known_metrics() -> list:
+    """List the names of the metrics for rows of numbers, sorted.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from pumap.graph import known_metrics
+    >>> "cosine" in known_metrics()
+    True
+    """
+    umap_functions()
+    from pynndescent.distances import named_distances as approximate
+    from umap.distances import DISCRETE_METRICS
+    from umap.distances import named_distances as exact
+
+    return sorted((set(exact) | set(approximate)) - set(DISCRETE_METRICS) - set(_LEFT_OUT))
+
+
+def _named_function(name: str):
+    "The function of two rows behind a name: pynndescent's if it has one, else umap-learn's."
+    from pynndescent.distances import named_distances as approximate
+    from umap.distances import named_distances as exact
+
+    return approximate.get(name) or exact[name]
+
+
+# %%
+assert "euclidean" in known_metrics() and "poincare" in known_metrics() and "categorical" not in known_metrics()
+
+# %% [markdown]
+# The functions take keyword arguments by position, so `metric_kwds` is put into the order of the function's signature. scikit-learn's names for the
+# parameters of named metrics are translated.
+
+# %%
+#| export
+_KEYWORDS = {"seuclidean": {"V": "sigma"}, "standardised_euclidean": {"V": "sigma"}, "mahalanobis": {"VI": "vinv"}}
+_NEEDED = {"kantorovich": "cost", "wasserstein": "cost", "wminkowski": "w", "weighted_minkowski": "w"}
+
+
+def _keywords_in_order(metric, metric_kwds: dict) -> dict:
+    "Sort keyword arguments by the metric's signature, up to the last one that is given; defaults fill the gaps."
+    parameters = list(inspect.signature(getattr(metric, "py_func", metric)).parameters.values())[2:]
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):  # *args have no names, so the given order is kept
+        return dict(metric_kwds)
+    names = [p.name for p in parameters]
+    wrong = [name for name in metric_kwds if name not in names]
+    if wrong:
+        raise ValueError(f"metric_kwds has {wrong[0]!r}, which the metric does not take; it takes: {', '.join(names) or 'none'}.")
+    last = max((names.index(name) for name in metric_kwds), default=-1)
+    lacking = [p.name for p in parameters[: last + 1] if p.name not in metric_kwds and p.default is p.empty]
+    if lacking:
+        raise ValueError(f"metric_kwds lacks {lacking[0]!r}, which the metric needs.")
+    return {p.name: metric_kwds.get(p.name, p.default) for p in parameters[: last + 1]}
+
+
+def _named_metric(name: str, metric_kwds: dict) -> tuple:
+    "Check a name and its keyword arguments; return them as the function behind the name takes them."
+    if name not in known_metrics():
+        raise ValueError(f"metric is {name!r}; give a function of two rows or one of: {', '.join(known_metrics())}.")
+    if name == "minkowski" and "w" in metric_kwds:
+        name = "weighted_minkowski"
+    translated = {_KEYWORDS.get(name, {}).get(key, key): value for key, value in metric_kwds.items()}
+    if _NEEDED.get(name, "") not in ("", *translated):
+        raise ValueError(f"metric {name!r} needs metric_kwds with {_NEEDED[name]!r}.")
+    return name, _keywords_in_order(_named_function(name), translated)
+
+
+# %%
+def weighted_minkowski(x, y, p=2.0, weight=1.0):
+    return weight * (np.abs(x - y) ** p).sum() ** (1 / p)
+
+
+assert list(_keywords_in_order(weighted_minkowski, {"weight": 3, "p": 1}).values()) == [1, 3]
+assert _keywords_in_order(weighted_minkowski, {"weight": 3}) == {"p": 2.0, "weight": 3}
+try:
+    _named_metric("minkowski", {"q": 3.0})
+except ValueError as error:
+    assert "it takes: p" in str(error)
+else:
+    raise AssertionError("no error")
+
+
+# %% [markdown]
+# A metric that is a function is compiled by numba. umap-learn also accepts functions that return a distance and its gradient; the graph needs
+# only the distance. A first call with two rows shows what the function returns. It raises an error if numba cannot compile the function, or if the
+# function changes its rows.
+
+# %%
+#| export
+def _own_metric(metric, sample, metric_kwds: dict):
+    "Compile a metric that is a function, with its keyword arguments: a function of two rows that returns only a distance."
+    if sparse.issparse(sample):
+        raise ValueError("metric is a function and the data are sparse: give dense rows, or the name of a metric.")
+    import numba
+
+    name = getattr(metric, "__name__", repr(metric))
+    rows = np.array(sample)
+    try:
+        function = metric if hasattr(metric, "py_func") else numba.njit(metric)
+        value = function(*rows, *metric_kwds.values())
+    except Exception as error:  # numba raises many types for the same cause
+        why = str(error).strip().removeprefix("Failed in nopython mode pipeline (step: nopython frontend)").strip() or type(error).__name__
+        raise ValueError(f"metric {name!r}, compiled by numba, fails on two rows: {why.splitlines()[0]}") from error
+    if not np.array_equal(rows, sample, equal_nan=True):
+        raise ValueError(f"metric {name!r} changes the rows that it compares: let it work on copies, such as x = x.copy().")
+    if isinstance(value, tuple):
+        return numba.njit(lambda x, y: function(x, y, *keywords)[0]) if (keywords := tuple(metric_kwds.values())) else numba.njit(lambda x, y: function(x, y)[0])
+    return _with_keywords(function, metric_kwds)
+
+
+def _with_keywords(function, metric_kwds: dict):
+    "A compiled function of two rows, its keyword arguments fixed."
+    import numba
+
+    keywords = tuple(np.asarray(value) if isinstance(value, list) else value for value in metric_kwds.values())
+    return numba.njit(lambda x, y: function(x, y, *keywords)) if keywords else function
+
+
+# %%
+def manhattan_with_gradient(x, y):
+    return np.abs(x - y).sum(), np.sign(x - y)
+
+
+assert_allclose(_own_metric(manhattan_with_gradient, X[:2], {})(X[0], X[1]), np.abs(X[0] - X[1]).sum(), rtol=1e-6)
+
+
+# %% [markdown]
+# ### Metrics that reduce to the Euclidean distance
+#
+# The cosine distance of two rows is half the squared Euclidean distance of the same rows scaled to length 1. Other metrics reduce to the Euclidean
+# distance in the same way: change the rows, search, and convert the distances. This gives one definition for all searches, and the fastest one.
+
+# %%
+#| export
+def _on_sphere(X):
+    "Rows scaled to length 1. A row of zeros gets a coordinate of its own, at the cosine distance 1 from all others."
+    lengths = sparse.linalg.norm(X, axis=1) if sparse.issparse(X) else np.linalg.norm(X.astype(np.float64), axis=1)
+    zero = lengths == 0
+    scale = 1 / np.where(zero, 1, lengths)
+    X = sparse.csr_matrix(X.multiply(scale[:, None])) if sparse.issparse(X) else X * scale[:, None]
+    if zero.any():
+        extra = zero[:, None].astype(np.float32)
+        X = sparse.hstack([X, extra]).tocsr() if sparse.issparse(X) else np.hstack([X, extra])
+    return X
+
+
+def _centered_rows(X):
+    X = X.astype(np.float64)
+    centered = X - X.mean(axis=1, keepdims=True)
+    return np.where(abs(centered).max(axis=1, keepdims=True) > 1e-12 * abs(X).max(axis=1, keepdims=True), centered, 0)
+
+
+def _roots(X):
+    if X.min() < 0:
+        raise ValueError(f"metric 'hellinger' needs values of at least 0; the least is {X.min():.4g}.")
+    return _on_sphere(np.sqrt(X))
+
+
+def _standardized(X, sigma=None):
+    if sigma is None:
+        squares = X.multiply(X).mean(axis=0) if sparse.issparse(X) else np.square(X, dtype=np.float64).mean(axis=0)
+        mean = X.mean(axis=0) if sparse.issparse(X) else X.mean(axis=0, dtype=np.float64)
+        sigma = np.asarray(squares - np.square(mean)).ravel() * X.shape[0] / (X.shape[0] - 1) if sparse.issparse(X) else X.var(axis=0, ddof=1, dtype=np.float64)
+    sigma = np.asarray(sigma, dtype=np.float64).ravel()
+    if sigma.shape != (X.shape[1],) or not (sigma >= 0).all():
+        raise ValueError(f"The variances of 'seuclidean' have shape {sigma.shape}; give {X.shape[1]} numbers of at least 0.")
+    scale = 1 / np.sqrt(np.where(sigma > 0, sigma, 1))  # a constant column does not count
+    return X @ sparse.diags(scale) if sparse.issparse(X) else X * scale
+
+
+def _whitened(X, vinv=None):
+    X = X.astype(np.float64) - X.mean(axis=0, dtype=np.float64)
+    if vinv is None:
+        vinv = np.linalg.pinv(np.atleast_2d(np.cov(X.T)), hermitian=True)
+    vinv = np.asarray(vinv, dtype=np.float64)
+    if vinv.shape != (X.shape[1],) * 2:
+        raise ValueError(f"The inverse covariance of 'mahalanobis' has shape {vinv.shape}; give ({X.shape[1]}, {X.shape[1]}).")
+    values, vectors = np.linalg.eigh(vinv)
+    if values[0] < -1e-6 * values[-1]:
+        raise ValueError("The inverse covariance of 'mahalanobis' must be positive semi-definite.")
+    return X @ (vectors * np.sqrt(np.maximum(values, 0)))
+
+
+# %% [markdown]
+# The table names what is done to the rows and to the distances.
+
+# %%
+#| export
+class _Reduction(NamedTuple):
+    rows: Callable
+    distances: Callable
+    keeps_sparse: bool = True
+
+
+_HALF_SQUARE = lambda d: np.square(d) / 2
+_SAME = lambda value: value
+_REDUCTIONS = {
+    **dict.fromkeys(("euclidean", "l2"), _Reduction(_SAME, _SAME)),
+    "sqeuclidean": _Reduction(_SAME, np.square),
+    **dict.fromkeys(("seuclidean", "standardised_euclidean"), _Reduction(_standardized, _SAME)),
+    "mahalanobis": _Reduction(_whitened, _SAME, False),
+    **dict.fromkeys(("cosine", "direct_cosine", "dot"), _Reduction(_on_sphere, _HALF_SQUARE)),
+    "correlation": _Reduction(lambda X: _on_sphere(_centered_rows(X)), _HALF_SQUARE, False),
+    "spearmanr": _Reduction(lambda X: _on_sphere(_centered_rows(rankdata(X, axis=1))), _HALF_SQUARE, False),
+    "true_angular": _Reduction(_on_sphere, lambda d: 2 / np.pi * np.arcsin(np.minimum(d / 2, 1))),
+    "hellinger": _Reduction(_roots, lambda d: d / np.sqrt(2)),
+}
+
+
+def _reduced(X, name: str, metric_kwds: dict):
+    "Rows whose Euclidean distances give those of a metric, and the function from one to the other; None if there are none."
+    reduction = _REDUCTIONS.get(name)
+    if reduction is None or sparse.issparse(X) and not reduction.keeps_sparse and X.shape[0] >= EXACT_BELOW:
+        return None
+    X = X if reduction.keeps_sparse or not sparse.issparse(X) else X.toarray()
+    rows = reduction.rows(X, *metric_kwds.values())
+    return (sparse.csr_matrix(rows, dtype=np.float32) if sparse.issparse(rows) else np.ascontiguousarray(rows, dtype=np.float32)), reduction.distances
+
+
+# %%
+rows, to_cosine = _reduced(X, "cosine", {})
+assert_allclose(to_cosine(pairwise_distances(rows[:9])), pairwise_distances(X[:9], metric="cosine"), atol=1e-6)
 
 # %% [markdown]
 # ## Nearest neighbors
 #
-# As in umap-learn, the search is exact for fewer than 4,096 rows. For more rows, pynndescent's approximate search finds nearly all neighbors in a
-# small part of the time.
+# ### Exact search
+#
+# The squared distances of a block of rows to all rows come from one matrix product. Only a block at a time is in memory. Of each row of the block the
+# smallest distances are kept. Row numbers break ties: the bits of a positive float sort like the float, so a distance and a column number make one
+# sortable integer.
 
 # %%
 #| export
-EXACT_BELOW = 4096  # rows; umap-learn's own limit
+_BLOCK = 2**22  # distances in memory at a time: 16 MB, or 32 MB with their columns
+
+
+def _blocks(n_rows: int):
+    "Slices of rows, such that a block of distances to all rows is small."
+    size = max(1, _BLOCK // n_rows)
+    return (slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size))
+
+
+def _smallest(distances, rows: slice, k: int) -> tuple:
+    "Columns of the k smallest values of each row, and these values. The row itself is first, whatever its distance."
+    keys = np.ascontiguousarray(np.maximum(distances, 0) + 0.0, dtype=np.float32).view(np.uint32).astype(np.uint64)
+    keys <<= np.uint64(32)
+    keys |= np.arange(distances.shape[1], dtype=np.uint64)
+    own = np.arange(rows.start, rows.stop)
+    keys[np.arange(len(own)), own] = 0
+    keys = np.sort(np.partition(keys, k - 1, axis=1)[:, :k], axis=1)
+    columns, values = (keys & np.uint64(2**32 - 1)).astype(np.int32), (keys >> np.uint64(32)).astype(np.uint32).view(np.float32)
+    columns[:, 0], values[:, 0] = own, 0
+    return columns, values
+
+
+# %% [markdown]
+# In float32 the product loses small distances between large numbers. The rows are therefore centered, a few more candidates than needed are taken, and
+# their distances are computed from differences. Where the candidates may still not contain all neighbors, the block is repeated in float64.
+
+# %%
+#| export
+def _euclidean_neighbors(X, k: int) -> tuple:
+    "Exact neighbors by the Euclidean distance, by matrix products."
+    if not sparse.issparse(X):
+        X = X - X.mean(axis=0, dtype=np.float64).astype(X.dtype)
+    n, wide = X.shape[0], min(X.shape[0], k + 8)
+    squares = np.asarray(X.multiply(X).sum(axis=1)).ravel() if sparse.issparse(X) else np.einsum("ij,ij->i", X, X, dtype=np.float64)
+    indices, distances = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+    for rows in _blocks(n):
+        near, bound = _smallest(_squared_distances(X, squares, rows, np.float32), rows, wide)
+        found, d = _nearest_of(X, rows, near, k)
+        tolerance = 4e-6 * (squares[rows] + d[:, -1] ** 2)
+        if wide < n and (d[:, -1].astype(np.float64) ** 2 + tolerance > bound[:, -1]).any():
+            near, _ = _smallest(_squared_distances(X, squares, rows, np.float64), rows, wide)
+            found, d = _nearest_of(X, rows, near, k)
+        indices[rows], distances[rows] = found, d
+    return indices, distances
+
+
+def _squared_distances(X, squares, rows: slice, dtype):
+    "Squared distances of a block of rows to all rows; with products in a dtype."
+    A = X[rows].astype(dtype)
+    products = (A @ X.T).toarray() if sparse.issparse(X) else A @ X.T.astype(dtype, copy=False)
+    products *= -2
+    products += squares.astype(dtype)
+    products += squares[rows, None].astype(dtype)
+    return products
+
+
+def _nearest_of(X, rows: slice, near, k: int) -> tuple:
+    "The k nearest of some candidates, by distances from differences; the first candidate is the row itself."
+    A, d = X[rows], np.zeros(near.shape, np.float32)
+    for j in range(1, near.shape[1]):
+        difference = X[near[:, j]] - A
+        square = difference.multiply(difference).sum(axis=1) if sparse.issparse(X) else np.einsum("ij,ij->i", difference, difference)
+        d[:, j] = np.sqrt(np.asarray(square, dtype=np.float64).ravel())
+    order = np.lexsort((near[:, 1:], d[:, 1:]), axis=1)[:, : k - 1] + 1
+    order = np.hstack([np.zeros((len(order), 1), order.dtype), order])
+    return np.take_along_axis(near, order, axis=1), np.take_along_axis(d, order, axis=1)
+
+
+# %% [markdown]
+# numba makes a type of its own for each distance function, so a function that takes one is compiled again for each. The type of a C function is its
+# signature: what takes it is compiled once for all distances, and found on disk by the next process.
+
+# %%
+#| export
+def _distance(x, y):  # compiled with `function` among its globals
+    return function(x, y)  # noqa: F821
+
+
+def _c_function(distance):
+    "A distance as a C function of two float32 rows. It is cached if it is pynndescent's or umap-learn's."
+    import numba
+    import pynndescent
+
+    module = distance.py_func.__module__
+    source = types.FunctionType(_distance.__code__, {"__name__": __name__, "function": distance}, distance.__name__)
+    source.__qualname__ = re.sub(r"\W", "_", f"{module}_{distance.__name__}_{pynndescent.__version__}")  # names the file of the cache
+    named = module in ("pynndescent.distances", "umap.distances")
+    signature = "float32(float32[::1], float32[::1])"
+    try:
+        return numba.cfunc(signature, cache=named)(source)
+    except RuntimeError:  # no folder that can be written
+        return numba.cfunc(signature)(source)
+
+
+# %% [markdown]
+# For other metrics scikit-learn computes the block where it means the same by the name. All others are computed pair by pair by the function that the
+# approximate search uses.
+
+# %%
+#| export
+_SCIKIT_LEARN = {
+    **{name: "manhattan" for name in ("manhattan", "l1", "taxicab")},
+    **{name: "chebyshev" for name in ("chebyshev", "linfinity", "linfty", "linf")},
+    **{name: name for name in ("minkowski", "canberra", "braycurtis", "hamming", "jaccard", "dice")},
+}
+_BOOLEAN = ("jaccard", "dice")
+
+
+def _pairwise_neighbors(X, k: int, name: str, metric_kwds: dict, function) -> tuple:
+    "Exact neighbors by any metric."
+    if sparse.issparse(X) and _SCIKIT_LEARN.get(name) != "manhattan":
+        X = X.toarray()
+    theirs, distance, parts = X != 0 if name in _BOOLEAN else X, None, []
+    for rows in _blocks(X.shape[0]):
+        block = None
+        if name in _SCIKIT_LEARN:
+            block = pairwise_distances(theirs[rows], theirs, metric=_SCIKIT_LEARN[name], **metric_kwds)
+        if block is None or np.isnan(block).any():  # scipy divides zero by zero
+            distance = distance or _c_function(function)
+            X = np.ascontiguousarray(X, dtype=np.float32)
+            block = _pairs()(X[rows], X, distance)
+        block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = 0
+        if np.isnan(block).any():
+            raise ValueError(f"metric {name!r} is not a number between some rows: choose another, or leave out rows it is not defined for.")
+        parts.append(_smallest(block, rows, k))
+    return tuple(np.concatenate(part) for part in zip(*parts))
+
+
+@functools.cache
+def _pairs():
+    "The compiled function that computes the distances between two sets of rows."
+    import numba
+
+    def pairs(A, X, distance):
+        distances = np.empty((len(A), len(X)), np.float32)
+        for i in numba.prange(len(A)):
+            for j in range(len(X)):
+                distances[i, j] = distance(A[i], X[j])
+        return distances
+
+    try:
+        return numba.njit(parallel=True, cache=True)(pairs)
+    except RuntimeError:  # no folder that can be written
+        return numba.njit(parallel=True)(pairs)
+
+
+# %% [markdown]
+# ### Approximate search
+#
+# pynndescent compiles for half a minute, in each process. Five of its functions take the distance as an argument. The type of a numba function contains
+# the function itself, which is a new object in each process, so a cache on disk never hits, and grows. Two functions around them ask numba for its
+# threads by an address in memory, and cannot be cached at all. Inside `cached_search` the distance is a C function, and the two run as plain Python.
+# Then the next process finds everything on disk, for all metrics.
+
+# %%
+#| export
+@contextlib.contextmanager
+def cached_search():
+    """Let pynndescent find its compiled functions on disk.
+
+    Meanwhile, no other thread can search.
+    """
+    import pynndescent.pynndescent_ as module
+
+    names = ("nn_descent", "nn_descent_internal")
+    if not all(hasattr(getattr(module, name, None), "py_func") for name in names):  # another version of pynndescent, or inside another cached_search
+        with _NUMBA:
+            yield
+        return
+    signature = inspect.signature(module.nn_descent.py_func)
+
+    def nn_descent(*args, **kwargs):
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        given.arguments["dist"] = _c_function(given.arguments["dist"])
+        return originals["nn_descent"].py_func(*given.args, **given.kwargs)
+
+    with _NUMBA:
+        keep_compiled(module, sys.modules["pynndescent.utils"], with_distance=True)
+        originals = {name: getattr(module, name) for name in names}
+        module.nn_descent, module.nn_descent_internal = nn_descent, originals["nn_descent_internal"].py_func
+        try:
+            yield
+        finally:
+            for name in names:
+                setattr(module, name, originals[name])
+
+
+# %% [markdown]
+# `n_jobs` has joblib's meaning.
+
+# %%
+#| export
+def count_threads(n_jobs: int | None, seeded: bool) -> int:
+    """Count the threads that `n_jobs` stands for.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        As in joblib: -1 = all, -2 = all but one. `None` = one if seeded, else all.
+    seeded : bool
+
+    Returns
+    -------
+    int
+        From 1 to the number of numba's threads.
+
+    Raises
+    ------
+    ValueError
+        If `n_jobs` is 0 or not an integer.
+    """
+    import numba
+
+    most = numba.config.NUMBA_NUM_THREADS
+    if n_jobs is None:
+        return 1 if seeded else most
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, numbers.Integral) or n_jobs == 0:
+        raise ValueError(f"n_jobs is {n_jobs!r}; give a number of threads, or -1 for all.")
+    return int(min(most, max(1, n_jobs if n_jobs > 0 else most + 1 + n_jobs)))
+
+
+# %%
+assert count_threads(-1, seeded=True) == count_threads(1000, seeded=True) == count_threads(None, seeded=False)
+assert count_threads(None, seeded=True) == count_threads(-1000, seeded=True) == 1
+
+# %% [markdown]
+# ### Search
+#
+# The search is exact below a number of rows, because it is then as fast.
+
+# %%
+#| export
+EXACT_BELOW = 4096  # rows, for metrics that are computed pair by pair; umap-learn's own limit
+EXACT_PRODUCTS_BELOW = 8192  # rows, for metrics that reduce to the Euclidean distance
 
 
 def nearest_neighbors(
@@ -326,35 +826,37 @@ def nearest_neighbors(
     Parameters
     ----------
     X : ndarray or CSR matrix, float32, shape (n_rows, n_features)
+        Rows; with metric="precomputed", distances of shape (n_rows, n_rows). They are not changed.
     n_neighbors : int, default=15
         Size of a neighborhood, the row itself included.
     metric : str or callable, default="euclidean"
-        One of `known_metrics`, or a function `metric(x, y, **metric_kwds)` that numba can compile.
+        One of `known_metrics`, "precomputed", or a function `metric(x, y, **metric_kwds)` that numba can compile.
     metric_kwds : dict or None, default=None
         Keyword arguments of the metric. `None` = none.
     random_state : None, int or Generator, default=None
         Seed of the approximate search.
     n_jobs : int or None, default=None
-        Threads of the approximate search, -1 = all. `None` = one thread if `random_state` is given, which makes the result repeatable, else all.
+        Threads of numba, as in joblib: -1 = all, -2 = all but one. `None` = one thread if `random_state` is given, which makes the approximate
+        search repeatable, else all.
     exact : bool or None, default=None
-        Compute all distances. `None` = exact below `EXACT_BELOW` rows.
+        Compute all distances. `None` = exact below `EXACT_BELOW` rows, or `EXACT_PRODUCTS_BELOW` if the metric reduces to the Euclidean distance.
 
     Returns
     -------
     indices : ndarray, int32, shape (n_rows, n_neighbors)
-        Neighbors, nearest first; the first is the row itself (or a copy of it).
+        Neighbors, nearest first; the first is the row itself.
     distances : ndarray, float32, shape (n_rows, n_neighbors)
 
     Raises
     ------
     ValueError
-        For rows that fail `check_rows`; for a metric that is unknown, cannot be compiled, or is undefined between some rows; for keyword
-        arguments that the metric does not take.
+        For rows that fail `check_rows`; for a metric that is unknown, cannot be compiled, changes its rows, or is undefined between some rows; for
+        keyword arguments that the metric does not take; for `n_jobs` of 0.
 
     Notes
     -----
-    The approximate search is pynndescent's, with umap-learn's settings. numba cannot cache the functions that take a metric as an argument, so each
-    process compiles the approximate search again. This takes about ten seconds.
+    The approximate search is pynndescent's, with umap-learn's settings. The first search on a machine compiles for half a minute; numba keeps the
+    result on disk.
 
     Examples
     --------
@@ -367,67 +869,60 @@ def nearest_neighbors(
     >>> distances[:, 1].tolist()
     [1.0, 1.0, 2.0, 4.0]
     """
-    import pynndescent
-    import umap.umap_
-
-    keep_compiled(umap.umap_, pynndescent.pynndescent_, pynndescent.utils, pynndescent.rp_trees)
-    check_rows(X, n_neighbors)
-    kwds = _keywords_in_order(metric, metric_kwds or {}) if callable(metric) else dict(metric_kwds or {})
-    metric = _resolve_metric(metric, X[:2], kwds)
-    if exact is None:
-        exact = X.shape[0] < EXACT_BELOW
-    if n_jobs is None:
-        n_jobs = -1 if random_state is None else 1
+    umap_functions()
+    n_threads = count_threads(n_jobs, seeded=random_state is not None)
     rng = np.random.RandomState(random_generator(random_state).integers(2**31 - 1))
-    if exact:
-        X, metric = _all_distances(X, metric, kwds), "precomputed"
-    elif not callable(metric) and not sparse.issparse(X):
-        metric = _searchable_metric(metric)
-    indices, distances, _ = umap.umap_.nearest_neighbors(X, n_neighbors, metric, kwds, False, rng, n_jobs=n_jobs)
-    return indices.astype(np.int32), distances.astype(np.float32)
+    if isinstance(metric, str) and metric == "precomputed":
+        distances = check_distances(X)
+        check_rows(distances, n_neighbors)
+        return _smallest_of_all(distances, n_neighbors)
+    check_rows(X, n_neighbors)
+    if callable(metric):
+        name, function = getattr(metric, "__name__", "a function"), _own_metric(metric, X[:2], _keywords_in_order(metric, metric_kwds or {}))
+        reduced, X = None, np.ascontiguousarray(X).copy()  # a function of a user's may still write into its rows
+    else:
+        name, metric_kwds = _named_metric(metric, dict(metric_kwds or {}))
+        reduced = _reduced(X, name, metric_kwds)
+        function = None if reduced else _with_keywords(_named_function(name), metric_kwds)
+    if exact is None:
+        exact = X.shape[0] < (EXACT_PRODUCTS_BELOW if reduced else EXACT_BELOW)
+    with numba_threads(n_threads):
+        if reduced:
+            rows, convert = reduced
+            indices, distances = _euclidean_neighbors(rows, n_neighbors) if exact else _search(rows, n_neighbors, "euclidean", rng, n_threads)
+            return indices, convert(distances).astype(np.float32)
+        if exact:
+            return _pairwise_neighbors(X, n_neighbors, "" if callable(metric) else name, metric_kwds, function)
+        by_name = not callable(metric) and (sparse.issparse(X) or not metric_kwds) and name in _searchable()
+        return _search(X, n_neighbors, name if by_name else function, rng, n_threads)
 
 
 # %% [markdown]
-# For the exact search, scikit-learn computes the distances if it knows the metric. If it does not, or returns NaN (the correlation with a
-# constant row, for example), umap-learn's own function is used. For the approximate search, pynndescent takes its own names, or a function.
+# pynndescent's neighbors get the row itself in front. It may lack there if the row has copies.
 
 # %%
 #| export
-def _all_distances(X, metric, metric_kwds: dict):
-    "All distances, shape (n_rows, n_rows): by scikit-learn if it knows the metric (vectorized), else by umap-learn."
-    from umap.distances import pairwise_special_metric
-
-    distances = None
-    if not callable(metric):
-        try:
-            distances = pairwise_distances(X, metric=metric, **metric_kwds)
-        except (ValueError, TypeError):
-            pass  # not one of scikit-learn's
-    if distances is None or np.isnan(distances).any():
-        dense = X.toarray() if sparse.issparse(X) else X
-        function = metric if callable(metric) else _named_function(metric)
-        try:
-            distances = pairwise_special_metric(dense, metric=function, kwds=metric_kwds)
-        except Exception as error:  # numba's, if a keyword argument does not fit
-            raise ValueError(f"metric {metric!r} with metric_kwds={metric_kwds} cannot be computed: {str(error).strip().splitlines()[0]}") from error
-    if np.isnan(distances).any():
-        raise ValueError(f"metric {metric!r} is not a number between some rows: choose another, or leave out rows it is not defined for.")
-    return distances
+def _search(X, n_neighbors: int, metric, rng, n_threads: int) -> tuple:
+    "Approximate neighbors, by pynndescent with umap-learn's settings."
+    with cached_search():
+        indices, distances, _ = umap_functions().nearest_neighbors(X, n_neighbors, metric, {}, False, rng, n_jobs=n_threads)
+    return _self_first(indices.astype(np.int32), distances.astype(np.float32))
 
 
-def _named_function(name: str):
-    "The function of two rows behind a name: umap-learn's if it has one, else pynndescent's."
-    from pynndescent.distances import named_distances as approximate
-    from umap.distances import named_distances as exact
+def _searchable():
+    from pynndescent.distances import named_distances
 
-    return exact.get(name) or approximate[name]
+    return named_distances
 
 
-def _searchable_metric(name: str):
-    "A metric for pynndescent: one of its own names, or umap-learn's function."
-    from pynndescent.distances import named_distances as approximate
-
-    return name if name in approximate else _named_function(name)
+def _self_first(indices, distances) -> tuple:
+    "Put each row in front of its neighbors, at distance 0, and sort the others; if it is not among them, the last one is dropped."
+    own = indices == np.arange(len(indices))[:, None]
+    own[~own.any(axis=1), -1] = True
+    order = np.argsort(np.where(own, -np.inf, distances), axis=1, kind="stable")
+    indices, distances = (np.ascontiguousarray(np.take_along_axis(part, order, axis=1)) for part in (indices, distances))
+    indices[:, 0], distances[:, 0] = np.arange(len(indices)), 0
+    return indices, distances
 
 
 # %% [markdown]
@@ -436,7 +931,7 @@ def _searchable_metric(name: str):
 # %%
 indices, distances = nearest_neighbors(X, n_neighbors=15)
 assert_array_equal(indices[:, 0], np.arange(len(X)))
-assert_allclose(distances[:, 0], 0, atol=1e-3)
+assert_allclose(distances, NearestNeighbors(n_neighbors=15).fit(X).kneighbors(X)[0], atol=1e-6)
 
 # %% [markdown]
 # A function gives the same neighbors as a named metric with the same formula. Both get the keyword argument `p`.
@@ -447,7 +942,7 @@ named, _ = nearest_neighbors(X[:100], 5, metric="minkowski", metric_kwds={"p": 3
 assert (own == named).mean() > 0.99
 
 # %% [markdown]
-# The approximate search agrees with the exact search on nearly all neighbors, here for 300 rows. Most of this cell's time is compile time.
+# The approximate search agrees with the exact search on nearly all neighbors, here for 300 rows.
 
 # %%
 exact, _ = nearest_neighbors(X[:300], 5)
@@ -457,19 +952,73 @@ assert recall > 0.98
 
 
 # %% [markdown]
+# ### Precomputed distances
+#
+# With `metric="precomputed"` the rows are distances, as in scikit-learn.
+
+# %%
+#| export
+def check_distances(distances, n_rows: int | None = None, name: str = "X") -> np.ndarray:
+    """Check a matrix of distances.
+
+    Parameters
+    ----------
+    distances : array-like, shape (n_rows, n_rows)
+        Dense, symmetric, with zeros on the diagonal. It is not changed.
+    n_rows : int or None, default=None
+        Rows that there must be. `None` = any number.
+    name : str, default="X"
+        Name of the argument, for the error.
+
+    Returns
+    -------
+    ndarray, float32, shape (n_rows, n_rows)
+
+    Raises
+    ------
+    ValueError
+        For another shape, a sparse matrix, or values that are no distances.
+    """
+    if sparse.issparse(distances):
+        raise ValueError(f"{name} is sparse; precomputed distances must be dense. For neighbors, give precomputed_knn.")
+    distances = np.asarray(distances, dtype=np.float32)
+    n = len(distances) if n_rows is None and distances.ndim else n_rows
+    if distances.shape != (n, n):
+        raise ValueError(f"{name} has shape {distances.shape}; precomputed distances have shape ({n}, {n}).")
+    if not (np.isfinite(distances).all() and (distances >= 0).all()):
+        raise ValueError(f"{name} has values that are negative, infinite or NaN; precomputed distances are numbers of at least 0.")
+    scale = distances.max()
+    if np.diagonal(distances).max() > 1e-5 * scale:
+        raise ValueError(f"{name} has {np.diagonal(distances).max():.4g} on its diagonal; the distance of a row to itself is 0.")
+    if any(abs(distances[rows] - distances[:, rows].T).max() > 1e-4 * scale for rows in _blocks(n)):
+        raise ValueError(f"{name} is not symmetric: the distance from one row to another must not depend on the direction.")
+    return distances
+
+
+def _smallest_of_all(distances, k: int) -> tuple:
+    parts = [_smallest(distances[rows], rows, k) for rows in _blocks(len(distances))]
+    return tuple(np.concatenate(part) for part in zip(*parts))
+
+
+# %%
+from_distances, _ = nearest_neighbors(pairwise_distances(X), 15, metric="precomputed")
+assert (from_distances == indices).mean() > 0.999
+
+
+# %% [markdown]
 # ### Precomputed neighbors
 #
-# Neighbors from another search can be passed as `precomputed_knn`. Each row must come first among its own neighbors. umap-learn's three-part tuples
-# work as well; the third part, a search index, is not used.
+# Neighbors from another search can be passed as `precomputed_knn`, in any order and memory layout, also as data frames. Each row must be among its own
+# neighbors. umap-learn's three-part tuples work as well; the third part, a search index, is not used.
 
 # %%
 #| export
 def check_knn(precomputed_knn, n_rows: int, n_neighbors: int) -> tuple:
-    """Check neighbors that were computed elsewhere.
+    """Check neighbors that were computed elsewhere, and sort them.
 
     Parameters
     ----------
-    precomputed_knn : tuple of ndarray
+    precomputed_knn : tuple of array-like
         (indices, distances), both of shape (n_rows, at least n_neighbors), or umap-learn's (indices, distances, search index).
     n_rows : int
     n_neighbors : int
@@ -478,6 +1027,7 @@ def check_knn(precomputed_knn, n_rows: int, n_neighbors: int) -> tuple:
     Returns
     -------
     indices : ndarray, int32, shape (n_rows, n_neighbors)
+        The nearest first; a row that is among its own neighbors at distance 0 comes before its copies.
     distances : ndarray, float32, shape (n_rows, n_neighbors)
 
     Raises
@@ -493,15 +1043,19 @@ def check_knn(precomputed_knn, n_rows: int, n_neighbors: int) -> tuple:
         raise ValueError(
             f"precomputed_knn has shapes {indices.shape} and {distances.shape}; both must be ({n_rows}, at least n_neighbors={n_neighbors})."
         )
-    if indices.dtype.kind not in "iu":
+    whole = indices.dtype.kind in "iu" or indices.dtype.kind == "f" and distances.dtype.kind == "f" and (indices == np.round(indices)).all()
+    if not whole:  # a file of numbers is read as floats
         raise ValueError(f"precomputed_knn begins with {indices.dtype} values, not with numbers of rows: give (indices, distances), in this order.")
     if indices.min() < 0 or indices.max() >= n_rows:
         raise ValueError(f"precomputed_knn has indices from {indices.min()} to {indices.max()}; give numbers of rows, 0 to {n_rows - 1}.")
+    distances = distances.astype(np.float32)
     if not (distances >= 0).all():
         raise ValueError("precomputed_knn has distances that are negative or NaN: check how they were computed.")
-    if (distances[:, 0] > 0).all():
+    if (distances.min(axis=1) > 0).all():
         raise ValueError("precomputed_knn must begin with each row itself, at distance 0: put the row in front of its neighbors.")
-    return indices[:, :n_neighbors].astype(np.int32), distances[:, :n_neighbors].astype(np.float32)
+    other = indices != np.arange(n_rows)[:, None]
+    order = np.lexsort((indices, other, distances), axis=1)[:, :n_neighbors]  # equal distances: the row itself, then by number
+    return tuple(np.ascontiguousarray(np.take_along_axis(part, order, axis=1), dtype) for part, dtype in ((indices, np.int32), (distances, np.float32)))
 
 
 # %%
@@ -512,6 +1066,13 @@ for wrong, n, words in (((indices, distances), 16, "at least n_neighbors=16"), (
         assert words in str(error)
     else:
         raise AssertionError("no error")
+
+# %% [markdown]
+# The order does not matter.
+
+# %%
+for given, sorted_again in zip((indices, distances), check_knn((indices[:, ::-1], distances[:, ::-1]), len(X), 15)):
+    assert_array_equal(given, sorted_again)
 
 
 # %% [markdown]
@@ -552,6 +1113,7 @@ def fuzzy_graph(
     Parameters
     ----------
     X : ndarray or CSR matrix, float32, shape (n_rows, n_features)
+        Rows; with metric="precomputed", distances of shape (n_rows, n_rows).
     n_neighbors : int, default=15
         Size of a neighborhood, the row itself included.
     metric : str or callable, default="euclidean"
@@ -559,7 +1121,7 @@ def fuzzy_graph(
     metric_kwds : dict or None, default=None
         Keyword arguments of the metric. `None` = none.
     precomputed_knn : tuple of ndarray or None, default=None
-        (indices, distances), each of shape (n_rows, at least n_neighbors), the row itself first. `None` = search for neighbors.
+        (indices, distances), each of shape (n_rows, at least n_neighbors), the row itself among its neighbors. `None` = search.
     union : FuzzyUnion
         How the two directions of an edge are combined.
     random_state : None, int or Generator, default=None
@@ -596,19 +1158,17 @@ def fuzzy_graph(
     >>> fuzzy_graph(X, n_neighbors=2).toarray().tolist()
     [[0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0]]
     """
-    import umap.umap_
-
-    keep_compiled(umap.umap_)
     if precomputed_knn is None:
         knn = nearest_neighbors(X, n_neighbors, metric, metric_kwds, random_state, n_jobs)
     else:
         check_rows(X, n_neighbors)
         knn = check_knn(precomputed_knn, X.shape[0], n_neighbors)
     indices, distances = _disconnect(*knn, metric)
-    graph, _, _ = umap.umap_.fuzzy_simplicial_set(
-        X, n_neighbors, None, metric, knn_indices=indices, knn_dists=distances,
-        set_op_mix_ratio=union.set_op_mix_ratio, local_connectivity=union.local_connectivity,
-    )  # fmt: skip
+    with numba_threads():
+        graph, _, _ = umap_functions().fuzzy_simplicial_set(
+            X, n_neighbors, None, metric, knn_indices=indices, knn_dists=distances,
+            set_op_mix_ratio=union.set_op_mix_ratio, local_connectivity=union.local_connectivity,
+        )  # fmt: skip
     return sparse.csr_matrix(graph, dtype=np.float32)
 
 
@@ -620,10 +1180,8 @@ def fuzzy_graph(
 #| export
 def _disconnect(indices: np.ndarray, distances: np.ndarray, metric):
     "Replace neighbors at the greatest distance of a metric by index -1 and distance infinity."
-    import umap.umap_
-
-    greatest = umap.umap_.DISCONNECTION_DISTANCES.get(metric, np.inf) if isinstance(metric, str) else np.inf
-    disconnected = distances >= greatest
+    greatest = umap_functions().DISCONNECTION_DISTANCES.get(metric, np.inf) if isinstance(metric, str) else np.inf
+    disconnected = distances >= greatest * (1 - 1e-6)  # up to rounding
     if disconnected[:, 1:].all():  # each row is its own first neighbor
         if greatest == np.inf:
             raise ValueError(f"All distances under the metric {metric!r} are infinite: the values are too large for float32; scale the rows.")
@@ -682,7 +1240,7 @@ def intersect_labels(graph: sparse.csr_matrix, y, far_dist: float = 5.0) -> spar
     graph : scipy.sparse.csr_matrix, shape (n_rows, n_rows)
         Membership strengths.
     y : array-like, shape (n_rows,)
-        Classes, as `check_labels` takes them; -1 = unknown.
+        Classes, as `core.check_labels` takes them; -1 = unknown.
     far_dist : float, default=5.0
         Distance between different labels: their edges are multiplied by exp(-far_dist). The default is umap-learn's at target_weight=0.5.
 
@@ -696,47 +1254,10 @@ def intersect_labels(graph: sparse.csr_matrix, y, far_dist: float = 5.0) -> spar
     ValueError
         If `y` has the wrong length, missing values, or values that are not classes.
     """
-    from umap.umap_ import discrete_metric_simplicial_set_intersection
-
-    labels = check_labels(y, graph.shape[0])
-    joined = discrete_metric_simplicial_set_intersection(graph.copy(), labels, far_dist=far_dist)
+    labels, _ = check_labels(y, graph.shape[0])
+    with numba_threads():
+        joined = umap_functions().discrete_metric_simplicial_set_intersection(graph.copy(), labels, far_dist=far_dist)
     return sparse.csr_matrix(joined, dtype=np.float32)
-
-
-def check_labels(y, n_rows: int) -> np.ndarray:
-    """Turn labels into integers.
-
-    Parameters
-    ----------
-    y : array-like, shape (n_rows,)
-        Classes: integers or strings; -1 (among strings also "-1") = unknown.
-    n_rows : int
-
-    Returns
-    -------
-    ndarray, int64, shape (n_rows,)
-        Numbers stay as they are; strings become 0, 1, ... in sorted order.
-
-    Raises
-    ------
-    ValueError
-        If `y` has the wrong length, missing values, or values that are not classes.
-
-    Examples
-    --------
-    >>> from pumap.graph import check_labels
-    >>> check_labels(["cat", "dog", "cat"], 3).tolist()
-    [0, 1, 0]
-    """
-    y = np.asarray(y)
-    if y.shape != (n_rows,):
-        raise ValueError(f"y has shape {y.shape}; {n_rows} rows need labels of shape ({n_rows},), with -1 for unknown.")
-    if y.dtype.kind not in "iub" and any(value is None or str(value) in ("nan", "NaT", "<NA>") for value in y.tolist()):  # among strings NaN is "nan"
-        raise ValueError("Input y contains NaN or None; a row whose class is unknown has -1.")
-    y = y if y.dtype.kind in "iufb" else y.astype(str)
-    if type_of_target(y, input_name="y", raise_unknown=True) not in ("binary", "multiclass"):
-        raise ValueError("y holds continuous values; labels must be classes (integers or strings, with -1 for unknown).")
-    return y.astype(np.int64) if y.dtype.kind in "iufb" else np.where(y == "-1", -1, np.unique(y, return_inverse=True)[1])
 
 
 # %% [markdown]
@@ -799,13 +1320,11 @@ def find_ab(min_dist: float = 0.1, spread: float = 1.0) -> tuple[float, float]:
     >>> print(f"{a:.3f} {b:.3f}")
     1.577 0.895
     """
-    from umap.umap_ import find_ab_params
-
     if not (np.isfinite(spread) and spread > 0):
         raise ValueError(f"spread is {spread}; it must be a positive number.")
     if not 0 <= min_dist <= spread:
         raise ValueError(f"min_dist is {min_dist}; it must lie between 0 and spread={spread}.")
-    a, b = find_ab_params(spread, min_dist)
+    a, b = umap_functions().find_ab_params(spread, min_dist)
     return float(a), float(b)
 
 

@@ -45,7 +45,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from pumap.backend import training_step
 from pumap.core import check_numbers, check_unit_range, random_generator
-from pumap.graph import Edges, check_rows, edge_batches, find_ab, keep_compiled, pruned_edges
+from pumap.graph import Edges, cached_search, check_rows, edge_batches, find_ab, pruned_edges, umap_functions
 from pumap.losses import UMAPLoss, reconstruction_loss, tsne_divergence, tsne_probabilities, umap_cross_entropy, vae_loss
 from pumap.networks import build_decoder, build_encoder
 from pumap.parametric_umap import ParametricUMAP
@@ -402,11 +402,8 @@ class UMAP(_InvertibleBaseline):
 
 def _umap_model(settings, rows, n_epochs):
     "umap-learn's estimator, fitted to rows of shape (n_rows, n_features)."
-    import umap
-
-    keep_compiled(umap.layouts, umap.umap_, umap.utils)
     check_rows(rows, settings.n_neighbors)  # umap-learn would lower n_neighbors and warn
-    model = umap.UMAP(
+    model = umap_functions().UMAP(
         n_neighbors=settings.n_neighbors,
         n_components=settings.n_components,
         min_dist=settings.min_dist,
@@ -414,7 +411,7 @@ def _umap_model(settings, rows, n_epochs):
         n_epochs=n_epochs,
         random_state=_seed_of(settings.random_state),
     )
-    with warnings.catch_warnings():
+    with cached_search(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="n_jobs value")  # every seeded fit warns; one thread is intended
         warnings.filterwarnings("ignore", message="custom distance metric")  # it has no inverse; `inverse_transform` raises that error itself
         return model.fit(rows)

@@ -43,6 +43,8 @@ from sklearn import config_context
 from sklearn.metrics import normalized_mutual_info_score, pairwise_distances_chunked, silhouette_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
+from pumap.core import check_labels
+
 # %% [markdown]
 # A picture of an embedding can mislead, so the paper also compares methods by numbers. This notebook defines those metrics. Each takes arrays, from
 # any method, and returns one number.
@@ -121,15 +123,11 @@ def _rows(a, name):
 # %%
 #| export
 def _labels(y, name, n, rows_name):
-    "Labels of n rows as an array; errors call the labels `name` and the rows `rows_name`."
-    y = np.asarray(y)
-    if y.shape != (n,):
-        raise ValueError(f"{name} has shape {y.shape}, but {rows_name} has {n} rows; give one label per row, shape ({n},).")
-    # NumPy turns NaN among strings into the string "nan".
-    lost = not np.isfinite(y).all() if y.dtype.kind == "f" else any(value is None or str(value) in ("nan", "<NA>") for value in y.tolist())
-    if lost:
-        raise ValueError(f"{name} holds NaN, None or infinite values; remove the rows without a label.")
-    return y
+    "Labels of n rows as an array; errors call the labels `name` and the rows `rows_name`. -1 is a class, such as the noise of a clustering."
+    if np.shape(y)[:1] != (n,):
+        raise ValueError(f"{name} has shape {np.shape(y)}, but {rows_name} has {n} rows; give one label per row, shape ({n},).")
+    codes, classes = check_labels(y, n, name, unknown=False)
+    return classes[codes]
 
 
 def _check_count(value, name):
