@@ -9,6 +9,8 @@ __all__ = ['BACKEND', 'training_step', 'compiled', 'without_gradients', 'devices
 import keras
 from keras import ops
 
+from .core import refuse_after_fork
+
 # %% ../nbs/04_backend.ipynb #93af1d43
 BACKEND = keras.backend.backend()
 if BACKEND == "tensorflow":
@@ -132,6 +134,7 @@ def training_step(loss, models: list, optimizer, n_terms: int = 0, jit_compile: 
     >>> float(x[0])
     0.0
     """
+    refuse_after_fork()
     layers = [model for model in models if isinstance(model, keras.Layer)]
     trained = [v for layer in layers for v in layer.trainable_variables] + [v for v in models if not isinstance(v, keras.Layer)]
     others = [v for layer in layers for v in layer.non_trainable_variables]

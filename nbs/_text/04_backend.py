@@ -32,6 +32,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import keras
 from keras import ops
 
+from pumap.core import refuse_after_fork
+
 # %% [markdown]
 # Keras 3 runs a network on three backends, and a loss written in `keras.ops` runs on all of them. But Keras has no compiled gradient step for
 # *any* loss: `Model.fit` needs a target for each row, and the UMAP loss is about pairs. This notebook adds such a step.
@@ -210,6 +212,7 @@ def training_step(loss, models: list, optimizer, n_terms: int = 0, jit_compile: 
     >>> float(x[0])
     0.0
     """
+    refuse_after_fork()
     layers = [model for model in models if isinstance(model, keras.Layer)]
     trained = [v for layer in layers for v in layer.trainable_variables] + [v for v in models if not isinstance(v, keras.Layer)]
     others = [v for layer in layers for v in layer.non_trainable_variables]

@@ -48,7 +48,7 @@ from scipy.special import expit
 from tqdm.auto import tqdm
 
 from pumap.backend import training_step, without_gradients
-from pumap.core import random_generator
+from pumap.core import random_generator, refuse_after_fork
 from pumap.graph import Edges, edge_batches, paper_steps, weighted_batches
 from pumap.losses import UMAPLoss, reconstruction_loss, rolled_cross_entropy, umap_cross_entropy
 
@@ -160,6 +160,12 @@ def _dense_forward(model):
     return forward
 
 
+def _keras_forward(model):
+    "Make the forward pass of any model, in Keras."
+    refuse_after_fork()
+    return without_gradients(lambda x: ops.convert_to_numpy(ops.cast(model(x, training=False), "float32")))
+
+
 # %%
 #| export
 def encode(model, rows: Rows, batch_size: int = 1024) -> np.ndarray:
@@ -178,7 +184,7 @@ def encode(model, rows: Rows, batch_size: int = 1024) -> np.ndarray:
     ndarray, float32, shape (n_rows, *output_shape)
     """
     batch_size = max(1, min(batch_size, 16_000_000 // math.prod(rows.shape)))
-    forward = _dense_forward(model) or without_gradients(lambda x: ops.convert_to_numpy(model(x, training=False)))
+    forward = _dense_forward(model) or _keras_forward(model)
     out = np.empty((len(rows), *model.output_shape[1:]), dtype=np.float32)
     for start in range(0, len(rows), batch_size):
         batch = slice(start, min(start + batch_size, len(rows)))
@@ -650,6 +656,29 @@ def fit_decoder(embedding, rows: Rows, decoder, loss: str = "binary_crossentropy
     )
 
 
+def check_decoder(decoder, loss: str = "binary_crossentropy") -> None:
+    """Check that the values of a decoder are probabilities, where the loss needs them.
+
+    Parameters
+    ----------
+    decoder : keras.Model
+    loss : {"binary_crossentropy", "mse"}
+
+    Raises
+    ------
+    ValueError
+        For binary cross entropy and a decoder that does not end in a sigmoid, or something like it.
+    """
+    if loss != "binary_crossentropy":
+        return
+    points = np.random.default_rng(0).normal(scale=100, size=(64, *decoder.input_shape[1:]))  # far out, where a linear layer shows
+    decoded = encode(decoder, Rows(points))
+    if decoded.min() < 0 or decoded.max() > 1:
+        raise ValueError(
+            "The decoder is not bounded by 0 and 1, as binary cross entropy needs it: end it with a sigmoid, or use reconstruction_loss='mse'."
+        )
+
+
 def is_dense(model) -> bool:
     """Return whether a network has only dense layers, and layers that reshape or activate."""
     kinds = (keras.layers.Dense, keras.layers.Flatten, keras.layers.Reshape, keras.layers.InputLayer, keras.layers.Activation, keras.layers.ReLU)
@@ -839,7 +868,7 @@ def paper_step(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = N
         head, tail = ops.split(z, 2)
         attraction, repulsion = umap_cross_entropy(head, tail, negatives, loss)
         total = total_loss(attraction, repulsion, "mean" if decoding else "sum")
-        decoded = ops.zeros(())
+        decoded = ops.zeros((), "float32")
         if decoding:
             z = z if decoding.joint else ops.stop_gradient(z)
             decoded = reconstruction_loss(x, decoding.model(z, training=True), decoding.loss)
