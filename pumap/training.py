@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['ONE_POINT', 'LEAST_STEPS', 'Rows', 'encode', 'row_batches', 'in_batch_negatives', 'StoppingRule', 'TrainingOptions',
-           'Decoding', 'steps_of_epochs', 'edge_steps', 'row_steps', 'History', 'UMAPHistory', 'minimize',
-           'linear_decay_adam', 'fit_decoder', 'check_decoder', 'is_dense', 'hold_out', 'held_out_loss',
+           'Decoding', 'steps_of_epochs', 'edge_steps', 'row_steps', 'History', 'warn_of_divergence', 'UMAPHistory',
+           'minimize', 'linear_decay_adam', 'fit_decoder', 'check_decoder', 'is_dense', 'hold_out', 'held_out_loss',
            'EarlyStopping', 'total_loss', 'paper_step', 'paper_adam', 'fit_encoder']
 
 # %% ../nbs/05_training.ipynb #80590274
@@ -343,11 +343,34 @@ class History:
         return self.values
 
 # %% ../nbs/05_training.ipynb #65a1e2d5
+def warn_of_divergence(losses: list, most: float) -> list:
+    """Warn if a loss ended too high.
+
+    Parameters
+    ----------
+    losses : list of float
+        Losses over the run; fewer than 10 tell nothing.
+    most : float
+        Largest mean of the last tenth for which there is no warning.
+
+    Returns
+    -------
+    list of str
+        The warning, or nothing.
+    """
+    last = float(np.mean(losses[-max(1, len(losses) // 10) :]))
+    if len(losses) < 10 or last <= most:
+        return []
+    message = f"Training failed: the loss ended at {last:.3g}, and more than {most:.3g} means that nothing was learned. Lower learning_rate, or train longer."
+    warnings.warn(message)
+    return [message]
+
+# %% ../nbs/05_training.ipynb #7d42fed0
 ONE_POINT = "All points of the embedding lie so near each other that loss='paper' has no repulsion: scale the data to values around 1, or use loss='exact'."
 
 
 class UMAPHistory(History):
-    """Record the terms of the UMAP loss, and warn of a collapsed embedding.
+    """Record the terms of the UMAP loss, and warn of a collapsed embedding and of a loss that diverged.
 
     Parameters
     ----------
@@ -366,7 +389,7 @@ class UMAPHistory(History):
     def __init__(self, n_steps: int, loss: UMAPLoss, with_decoder: bool = False, verbose: bool = False):
         terms = ("attraction", "repulsion") + (("reconstruction",) if with_decoder else ())
         super().__init__(n_steps, terms, lambda means: loss.mean(*means[:2]), verbose)
-        self.notes, self._greatest = [], loss.greatest_repulsion
+        self.notes, self._greatest, self._most = [], loss.greatest_repulsion, 2 * loss.uninformed
 
     def _keep(self, step):
         before = self.values["step"][-1] if self.values["step"] else 0
@@ -374,6 +397,13 @@ class UMAPHistory(History):
         if before < self.n_steps / 10 <= step and self.values["repulsion"][-1] > 0.999 * self._greatest:
             self.notes.append(ONE_POINT)
             warnings.warn(ONE_POINT)
+
+    def close(self) -> dict:
+        """Close the progress bar, warn of a loss that diverged, and return `values`."""
+        values = super().close()
+        if not self.notes:
+            self.notes += warn_of_divergence(values["loss"], self._most)
+        return values
 
 # %% ../nbs/05_training.ipynb #36ee962f
 def minimize(terms, models: list, optimizer, batches, history: History) -> dict:
@@ -404,7 +434,9 @@ def minimize(terms, models: list, optimizer, batches, history: History) -> dict:
     step = training_step(summed, models, optimizer)
     for i, arrays in zip(range(1, history.n_steps + 1), batches):
         history.add(i, step(*arrays))
-    return history.close()
+    values = history.close()
+    warn_of_divergence(values["loss"], 1.1 * values["loss"][0])
+    return values
 
 # %% ../nbs/05_training.ipynb #1de7002f
 def linear_decay_adam(learning_rate: float, n_steps: int):

@@ -350,6 +350,7 @@ ones = np.ones(2, "float32")
 assert_allclose(loss._replace(repulsion_strength=2.0).terms(ones)[1], 2 * loss.terms(ones)[1])
 assert loss.mean(6.0, 0.0) == 1.0
 assert loss.greatest_repulsion == -np.log(1e-4) and loss._replace(form="exact").greatest_repulsion == np.inf
+assert_allclose(loss.uninformed, -(np.log(1 / 6) + 5 * np.log(5 / 6)) / 6, rtol=1e-4)  # one pair in six is an edge
 
 
 # %% [markdown]

@@ -494,10 +494,47 @@ except ValueError as error:
 else:
     raise AssertionError("no error")
 
+
+# %% [markdown]
+# A learning rate that is too high throws points far apart. The paper's form of the loss has no gradient there, so the loss stays high but finite.
+# A loss that ends above a given value causes a warning.
+
+# %%
+#| export
+def warn_of_divergence(losses: list, most: float) -> list:
+    """Warn if a loss ended too high.
+
+    Parameters
+    ----------
+    losses : list of float
+        Losses over the run; fewer than 10 tell nothing.
+    most : float
+        Largest mean of the last tenth for which there is no warning.
+
+    Returns
+    -------
+    list of str
+        The warning, or nothing.
+    """
+    last = float(np.mean(losses[-max(1, len(losses) // 10) :]))
+    if len(losses) < 10 or last <= most:
+        return []
+    message = f"Training failed: the loss ended at {last:.3g}, and more than {most:.3g} means that nothing was learned. Lower learning_rate, or train longer."
+    warnings.warn(message)
+    return [message]
+
+
+# %%
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    assert warn_of_divergence([2.0] * 90 + [0.4] * 10, most=0.9) == []
+    assert warn_of_divergence([2.0] * 100, most=0.9) == [str(caught[0].message)]
+
 # %% [markdown]
 # Training can also collapse without an error. The paper's form of the loss clips the repulsion of very close pairs, and a clipped repulsion has no
 # gradient. Points start that close if the rows have tiny values. They then stay together, and their mean repulsion is the clip value.
-# `UMAPHistory` checks this once, after a tenth of the run, and warns.
+# `UMAPHistory` checks this once, after a tenth of the run, and warns. At the end it warns of a loss that is more than twice `loss.uninformed`,
+# the loss of an embedding in which all pairs are equally far apart.
 
 # %%
 #| export
@@ -505,7 +542,7 @@ ONE_POINT = "All points of the embedding lie so near each other that loss='paper
 
 
 class UMAPHistory(History):
-    """Record the terms of the UMAP loss, and warn of a collapsed embedding.
+    """Record the terms of the UMAP loss, and warn of a collapsed embedding and of a loss that diverged.
 
     Parameters
     ----------
@@ -524,7 +561,7 @@ class UMAPHistory(History):
     def __init__(self, n_steps: int, loss: UMAPLoss, with_decoder: bool = False, verbose: bool = False):
         terms = ("attraction", "repulsion") + (("reconstruction",) if with_decoder else ())
         super().__init__(n_steps, terms, lambda means: loss.mean(*means[:2]), verbose)
-        self.notes, self._greatest = [], loss.greatest_repulsion
+        self.notes, self._greatest, self._most = [], loss.greatest_repulsion, 2 * loss.uninformed
 
     def _keep(self, step):
         before = self.values["step"][-1] if self.values["step"] else 0
@@ -532,6 +569,13 @@ class UMAPHistory(History):
         if before < self.n_steps / 10 <= step and self.values["repulsion"][-1] > 0.999 * self._greatest:
             self.notes.append(ONE_POINT)
             warnings.warn(ONE_POINT)
+
+    def close(self) -> dict:
+        """Close the progress bar, warn of a loss that diverged, and return `values`."""
+        values = super().close()
+        if not self.notes:
+            self.notes += warn_of_divergence(values["loss"], self._most)
+        return values
 
 
 # %%
@@ -581,7 +625,9 @@ def minimize(terms, models: list, optimizer, batches, history: History) -> dict:
     step = training_step(summed, models, optimizer)
     for i, arrays in zip(range(1, history.n_steps + 1), batches):
         history.add(i, step(*arrays))
-    return history.close()
+    values = history.close()
+    warn_of_divergence(values["loss"], 1.1 * values["loss"][0])
+    return values
 
 
 # %% [markdown]
