@@ -16,6 +16,7 @@ import json
 import math
 import numbers
 import os
+import re
 import tempfile
 import warnings
 import zipfile
@@ -568,7 +569,8 @@ def _read_network(file: Path, path):
     try:
         return keras.saving.load_model(file, compile=False)
     except (TypeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+        missing = re.search(r"Could not locate \w+ '(.+?)'", str(error))
+        reason = missing[0] if missing else str(error).strip().splitlines()[0]
         raise ValueError(
-            f"Keras {keras.__version__} cannot load the network in {path}; import the module that defines and registers its own layers first: {reason}"
+            f"Keras {keras.__version__} cannot load the network in {path}: {reason}. Import the module that defines and registers its own layers first."
         ) from error

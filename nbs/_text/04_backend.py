@@ -92,7 +92,7 @@ def _tensorflow_step(loss, trained, others, optimizer, n_terms, jit_compile):
         with tf.GradientTape() as tape:
             total, terms = loss(*arrays)
         gradients = tape.gradient(total, [variable.value for variable in trained], unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        optimizer.apply([tf.convert_to_tensor(g) for g in gradients], trained)
+        _apply(optimizer, [tf.convert_to_tensor(g) for g in gradients], trained)
         return ops.stack(terms)
 
     def block(*arrays):
@@ -101,6 +101,15 @@ def _tensorflow_step(loss, trained, others, optimizer, n_terms, jit_compile):
         return tf.while_loop(lambda i, _: i < n_steps, body, (0, tf.zeros(n_terms)), parallel_iterations=1)[1] / n_steps
 
     return _traced_once(block if n_terms else step, jit_compile)
+
+
+def _apply(optimizer, gradients, variables):
+    "Apply gradients without a sum over replicas: there is one, and TensorFlow would keep the graph around that sum forever."
+    optimizer._all_reduce_sum_gradients = list
+    try:
+        optimizer.apply(gradients, variables)
+    finally:
+        del optimizer._all_reduce_sum_gradients
 
 
 # %% [markdown]
