@@ -4,10 +4,15 @@
 `import pumap` and the `pumap` command start quickly.
 """
 
+import contextlib
+import gc
 import importlib.util
 import json
 import os
+import signal
 import sys
+import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +65,14 @@ def _check_backend() -> None:
         raise ImportError("pumap needs one of TensorFlow, JAX and PyTorch: pip install 'pumap[tensorflow]' (or [jax], or [torch]).")
 
 
-# What TensorFlow's C++ side says at every start, before its own log level counts.
+def _check_whole() -> None:
+    "Raise an `ImportError` if a backend is half imported; a second import of it would fail in some other way, or crash."
+    for name in BACKENDS:
+        if name not in sys.modules and any(module.startswith(f"{name}.") for module in sys.modules):
+            raise ImportError(f"An earlier import of {name} was interrupted, and it cannot be imported twice: restart Python.")
+
+
+# TensorFlow's C++ code prints these lines at every start, before its own log level counts, or where there is no GPU driver.
 STARTUP_MESSAGES = (
     "All log messages before absl::InitializeLog()",
     "oneDNN custom operations are on",
@@ -69,40 +81,60 @@ STARTUP_MESSAGES = (
     "Unable to register cu",
     "computation placer already registered",
     "Could not find cuda drivers on your machine",
+    "cuInit: UNKNOWN ERROR (303)",  # no driver is installed
+    "cuInit: CUDA_ERROR_NO_DEVICE",  # a driver, but no GPU
 )
 
 
-def import_uncollected(module: str):
-    "Imports a module while no garbage is sought: an import hardly makes any, and in TensorFlow's the search takes long."
-    import gc
-    from importlib import import_module
+_IMPORTING = threading.RLock()  # standard error and the garbage collector belong to the process
 
+
+@contextlib.contextmanager
+def _without_collection():
+    "Switch off garbage collection: an import makes hardly any garbage, and the search takes long in TensorFlow's import."
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return import_module(module)
+        yield
     finally:
         if collecting:
             gc.enable()
 
 
-def import_quietly(module: str):
-    """Imports a module without TensorFlow's start-up messages; all else that is said on standard error is passed on.
-
-    `TF_CPP_MIN_LOG_LEVEL=0` (or 1) in the environment keeps every message."""
-    import tempfile
-
-    level = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    if level in ("0", "1") or "tensorflow" in sys.modules:
-        return import_uncollected(module)
+@contextlib.contextmanager
+def _without_interrupts():
+    "Let Ctrl-C wait until the end: TensorFlow does not survive a partial import."
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    waiting: list = []
+    signal.signal(signal.SIGINT, lambda *arguments: waiting.append(arguments))
     try:
-        stderr = os.dup(2)
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if waiting:
+            before(*waiting[0])
+
+
+@contextlib.contextmanager
+def _without_startup_messages():
+    """Hide `STARTUP_MESSAGES`, and pass on everything else that is written to standard error.
+
+    `TF_CPP_MIN_LOG_LEVEL=0` (or 1) in the environment keeps every message.
+    """
+    try:
+        stderr = os.dup(2) if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2") not in ("0", "1") else None
     except OSError:  # standard error is closed
-        return import_uncollected(module)
+        stderr = None
+    if stderr is None:
+        yield
+        return
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
         try:
-            return import_uncollected(module)
+            yield
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
@@ -112,12 +144,39 @@ def import_quietly(module: str):
                     os.write(2, line)
 
 
+def import_quietly(module: str):
+    """Import a module that imports a backend: at once, as a whole, and without TensorFlow's start-up messages.
+
+    Parameters
+    ----------
+    module : str
+        Full name.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    ImportError
+        If an earlier import of a backend was interrupted.
+    """
+    if module in sys.modules:
+        return importlib.import_module(module)  # at once, unless another thread is importing it
+    _check_whole()
+    with _IMPORTING, _without_collection(), _without_interrupts(), _without_startup_messages():
+        imported = importlib.import_module(module)
+        if "tensorflow" in sys.modules:
+            sys.modules["tensorflow"].config.list_physical_devices()  # looks for a GPU driver; the first fit would do it, with a message
+        return imported
+
+
 def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'pumap' has no attribute {name!r}")
     _check_backend()
     value = getattr(import_quietly(_PUBLIC[name]), name)
-    globals()[name] = value  # found at once from now on
+    globals()[name] = value  # `__getattr__` is not called for it again
     return value
 
 
@@ -126,7 +185,7 @@ def __dir__():
 
 
 def main():
-    "The `pumap` command; one line if the packages it needs are not there."
+    "Run the `pumap` command; print one line if the packages it needs are not installed."
     try:
         from pumap.paper.cli import main
     except ImportError as error:

@@ -9,6 +9,8 @@ __all__ = ['BACKEND', 'training_step', 'compiled', 'without_gradients', 'devices
 import keras
 from keras import ops
 
+from .core import refuse_after_fork
+
 # %% ../nbs/04_backend.ipynb #93af1d43
 BACKEND = keras.backend.backend()
 if BACKEND == "tensorflow":
@@ -38,7 +40,7 @@ def _tensorflow_step(loss, trained, others, optimizer, n_terms, jit_compile):
         with tf.GradientTape() as tape:
             total, terms = loss(*arrays)
         gradients = tape.gradient(total, [variable.value for variable in trained], unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        optimizer.apply([tf.convert_to_tensor(g) for g in gradients], trained)
+        _apply(optimizer, [tf.convert_to_tensor(g) for g in gradients], trained)
         return ops.stack(terms)
 
     def block(*arrays):
@@ -47,6 +49,15 @@ def _tensorflow_step(loss, trained, others, optimizer, n_terms, jit_compile):
         return tf.while_loop(lambda i, _: i < n_steps, body, (0, tf.zeros(n_terms)), parallel_iterations=1)[1] / n_steps
 
     return _traced_once(block if n_terms else step, jit_compile)
+
+
+def _apply(optimizer, gradients, variables):
+    "Apply gradients without a sum over replicas: there is one, and TensorFlow would keep the graph around that sum forever."
+    optimizer._all_reduce_sum_gradients = list
+    try:
+        optimizer.apply(gradients, variables)
+    finally:
+        del optimizer._all_reduce_sum_gradients
 
 # %% ../nbs/04_backend.ipynb #50358f2c
 def _jax_step(loss, trained, others, optimizer, n_terms, jit_compile):
@@ -132,6 +143,7 @@ def training_step(loss, models: list, optimizer, n_terms: int = 0, jit_compile: 
     >>> float(x[0])
     0.0
     """
+    refuse_after_fork()
     layers = [model for model in models if isinstance(model, keras.Layer)]
     trained = [v for layer in layers for v in layer.trainable_variables] + [v for v in models if not isinstance(v, keras.Layer)]
     others = [v for layer in layers for v in layer.non_trainable_variables]

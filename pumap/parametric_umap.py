@@ -15,21 +15,59 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from .core import Archive, check_graph, check_input, check_numbers, check_unit_range, explain_unknown_parameters, random_generator, read_archive, write_archive
+from pumap.core import (
+    Archive,
+    check_graph,
+    check_input,
+    check_numbers,
+    check_points,
+    check_unit_range,
+    explain_unknown_parameters,
+    random_generator,
+    read_archive,
+    warn_of_stray_attributes,
+    write_archive,
+)
 from .fast_solver import fit_encoder_fast, make_stages
 from .graph import FuzzyUnion, find_ab, fuzzy_graph, intersect_labels, pruned_edges
 from .losses import UMAPLoss, check_form
-from .networks import build_decoder, build_encoder
-from .training import Decoding, Rows, StoppingRule, TrainingOptions, encode, fit_decoder, fit_encoder
+from .networks import POLICIES, build_decoder, build_encoder
+from .training import Decoding, Rows, StoppingRule, TrainingOptions, check_decoder, encode, fit_decoder, fit_encoder
 
 # %% ../nbs/07_parametric_umap.ipynb #ab9d0d11
+_SEARCH = "The neighbor search chooses its method itself; precomputed_knn takes the result of another search."
+_DENSITY = "The loss has no density term; umap.UMAP(densmap=True) has one."
+_ONE_PASS = "transform is one forward pass of the encoder: it searches no neighbors and draws nothing."
+_FOREIGN = {  # parameters of umap-learn that have no counterpart of the same name
+    "parametric_reconstruction": "Set decoder='mlp' (or another); it does not change the embedding unless autoencoder_loss=True.",
+    "reconstruction_validation": "Compare held-out rows with inverse_transform(transform(rows)) after fit.",
+    "keras_fit_kwargs": "Training is not Keras' fit: set n_training_epochs, batch_size, verbose and callbacks.",
+    "loss_report_frequency": "history_ holds about a hundred values of the loss, however many epochs there are.",
+    "init": "The embedding starts from the encoder's initial weights, not from a layout.",
+    "unique": "Remove duplicate rows first, with np.unique(X, axis=0, return_inverse=True).",
+    "disconnection_distance": "All n_neighbors neighbors of a row count; leave far ones out of a precomputed_graph.",
+    "low_memory": _SEARCH,
+    "angular_rp_forest": _SEARCH,
+    "force_approximation_algorithm": _SEARCH,
+    "output_metric": "Distances in the embedding are Euclidean.",
+    "output_metric_kwds": "Distances in the embedding are Euclidean.",
+    "transform_seed": _ONE_PASS,
+    "transform_queue_size": _ONE_PASS,
+    "transform_mode": "fit always embeds; pumap.graph.fuzzy_graph builds a graph alone.",
+    "tqdm_kwds": "verbose=True shows a progress bar; its look is fixed.",
+    "target_n_neighbors": "A graph of targets has n_neighbors neighbors, like that of the rows.",
+    "target_metric_kwds": "A metric of targets takes no arguments.",
+    **dict.fromkeys(("densmap", "dens_lambda", "dens_frac", "dens_var_shift", "output_dens"), _DENSITY),
+}
+
+
 class _Settings(BaseEstimator):
     _doc_link_module = "pumap"  # with a link, scikit-learn's HTML shows what each parameter means
     _doc_link_template = "https://github.com/pumap/pumap/blob/main/nbs/07_parametric_umap.ipynb"
 
-    @explain_unknown_parameters
+    @explain_unknown_parameters(_FOREIGN)
     def __init__(
         self,
         n_components: int = 2,
@@ -65,6 +103,7 @@ class _Settings(BaseEstimator):
         n_decoder_epochs: float | None = None,
         reconstruction_loss: str = "binary_crossentropy",
         parametric_reconstruction_loss_weight: float = 1.0,
+        dtype: str = "float32",
         n_jobs: int | None = None,
         random_state=None,
         verbose: bool = False,
@@ -83,6 +122,7 @@ _CHOICES = {
     "solver": ("fast", "paper"),
     "edge_sampling": ("paper", "weighted"),
     "reconstruction_loss": ("binary_crossentropy", "mse"),
+    "dtype": POLICIES,
 }
 
 
@@ -98,6 +138,10 @@ def _check_settings(settings: dict) -> None:
         raise ValueError(f"min_dist is {given['min_dist']!r}; it must be a number between 0 and spread.")
     if ("a" in given) != ("b" in given):
         raise ValueError(f"a is {settings['a']} and b is {settings['b']}: give both, or neither.")
+    if given["autoencoder_loss"] and given["decoder"] is None:
+        raise ValueError("autoencoder_loss is True, but there is no decoder: set decoder='mlp' (or another).")
+    if given["dtype"] != "float32" and not any(isinstance(given[role], str) for role in ("encoder", "decoder")):
+        raise ValueError(f"dtype is {given['dtype']!r}, but only networks given by name take it: set it in your own network.")
     for name in ("early_stopping", "solver_options"):
         if given[name] and given["solver"] != "fast":
             raise ValueError(f"{name} needs solver='fast'; solver is {given['solver']!r}.")
@@ -160,11 +204,13 @@ def build_networks(settings, rows: Rows, rng: np.random.Generator) -> tuple:
     tuple
         The encoder, and the decoder or `None`.
     """
-    encoder = build_encoder(settings.encoder, rows.shape, settings.n_components, rng)
+    encoder = build_encoder(settings.encoder, rows.shape, settings.n_components, rng, settings.dtype)
     if settings.decoder is None:
         return encoder, None
     check_unit_range(rows.X, settings.reconstruction_loss, settings.decoder)
-    return encoder, build_decoder(settings.decoder, rows.shape, settings.n_components, copy.deepcopy(rng))
+    decoder = build_decoder(settings.decoder, rows.shape, settings.n_components, copy.deepcopy(rng), settings.dtype)
+    check_decoder(decoder, settings.reconstruction_loss)
+    return encoder, decoder
 
 # %% ../nbs/07_parametric_umap.ipynb #2ac991c6
 def train(settings, rows: Rows, graph, loss: UMAPLoss, networks: tuple, rng: np.random.Generator) -> dict:
@@ -317,6 +363,8 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         Loss of the decoder; the first needs data in [0, 1].
     parametric_reconstruction_loss_weight : float, default=1.0
         Weight of the reconstruction loss relative to the UMAP loss.
+    dtype : {"float32", "mixed_bfloat16", "mixed_float16"}, default="float32"
+        Keras dtype policy of networks that are given by name; the mixed ones compute in half precision. Other networks have their own.
     n_jobs : int or None, default=None
         Threads of the neighbor search. `None` = one with a `random_state`, else all.
     random_state : int, RandomState, Generator or None, default=None
@@ -384,6 +432,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
             For settings or data that are not valid.
         """
         self.__dict__.pop("embedding_", None)  # a fit that fails leaves an estimator that is not fitted
+        warn_of_stray_attributes(self)
         _check_settings(self.get_params(deep=False))
         X = check_input(self, X, reset=True)
         rng, rows, loss = random_generator(self.random_state), Rows(X, self._input_shape), build_loss(self)
@@ -419,7 +468,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         Parameters
         ----------
         X : array-like, data frame or CSR matrix
-            Rows of the fitted shape, one or a million.
+            Rows of the fitted shape, flat, or of the shape `dims`; one or a million.
 
         Returns
         -------
@@ -453,9 +502,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         ValueError
             For points with another number of coordinates than the embedding.
         """
-        points, width = check_array(X, dtype=np.float32), self.embedding_.shape[1]
-        if points.shape[1] != width:
-            raise ValueError(f"Points have {points.shape[1]} coordinates, but the embedding has {width}.")
+        points = check_points(X, self.embedding_.shape[1])
         return encode(self.decoder_, Rows(points)).reshape(len(points), *self._row_shape)
 
     def save(self, path) -> None:

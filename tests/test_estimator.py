@@ -276,7 +276,7 @@ def test_no_setting_is_forgotten(digits, monkeypatch):
 
     def loop(rows, edges, encoder, loss, decoding, options, *stages):
         *stages, _ = stages  # the generator comes last
-        networks = [model and (model.input_shape, model.output_shape, model.count_params()) for model in (encoder, decoding and decoding.model)]
+        networks = [model and (model.input_shape, model.output_shape, model.count_params(), model.layers[0].dtype_policy.name) for model in (encoder, decoding and decoding.model)]
         calls.append(repr((len(edges.weight), edges.weight.sum(dtype=float), loss, networks, rows.shape, decoding and decoding[1:], options, stages)))
         return {}
 
@@ -301,7 +301,7 @@ def test_no_setting_is_forgotten(digits, monkeypatch):
         "edge_sampling": ("paper", {}), "early_stopping": (True, {}), "validation_fraction": (0.3, stopping), "n_iter_no_change": (3, stopping),
         "solver_options": ({"layout_passes": 3}, {}), "n_epochs": (2, {}), "set_op_mix_ratio": (0.5, {}), "local_connectivity": (3.0, {}),
         "precomputed_knn": (manhattan_knn, {}), "precomputed_graph": (fuzzy_graph(X, 5), {}), "autoencoder_loss": (True, decoder),
-        "n_decoder_epochs": (3, decoder), "reconstruction_loss": ("mse", decoder), "parametric_reconstruction_loss_weight": (2.0, decoder | dict(autoencoder_loss=True)), "random_state": (0, {}), "verbose": (True, {}),
+        "n_decoder_epochs": (3, decoder), "reconstruction_loss": ("mse", decoder), "parametric_reconstruction_loss_weight": (2.0, decoder | dict(autoencoder_loss=True)), "dtype": ("mixed_bfloat16", {}), "random_state": (0, {}), "verbose": (True, {}),
     }  # fmt: skip
     assert set(changes) == set(ParametricUMAP().get_params()) - {"n_jobs"}  # which changes nothing but the time
     without = {}

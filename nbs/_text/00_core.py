@@ -39,6 +39,7 @@ import json
 import math
 import numbers
 import os
+import re
 import tempfile
 import warnings
 import zipfile
@@ -157,60 +158,147 @@ assert error_of(check_numbers, {"n_neighbors": 1}, **rules) == "n_neighbors is 1
 assert "spread is True" in error_of(check_numbers, {"spread": True}, **rules)
 
 # %% [markdown]
-# A misspelled parameter is a common mistake. Python's own error names only `__init__` and the unknown parameter. This decorator adds the class
-# and the parameter with the most similar name.
+# A misspelled parameter is a common mistake, and so is a parameter of another library. Python's own error names only `__init__` and the unknown
+# parameter. This decorator adds the class, and one sentence: what another library's parameter is called here, or the most similar name.
 
 # %%
 #| export
 _Function = TypeVar("_Function", bound=Callable)
 
 
-def explain_unknown_parameters(init: _Function) -> _Function:
-    """Decorate `__init__` so that the error for an unknown parameter names the class and the most similar parameter.
+def explain_unknown_parameters(foreign: dict) -> Callable[[_Function], _Function]:
+    """Make a decorator for `__init__` that explains unknown parameters.
 
     Parameters
     ----------
-    init : callable
-        An `__init__` with explicit parameters; its signature stays as it is.
+    foreign : dict of str to str
+        Parameters of other libraries, each with one sentence: what to use here, or why there is none.
 
     Returns
     -------
     callable
-        The same function. It raises `TypeError` for an unknown parameter.
+        Decorator of an `__init__` with explicit parameters, whose signature stays as it is. For an unknown parameter, the `__init__` raises
+        `TypeError` with the sentence in `foreign`, or with the most similar parameter.
     """
-    known = list(inspect.signature(init).parameters)[1:]
 
-    @functools.wraps(init)
-    def checked(self, *args, **kwargs):
-        for name in kwargs:
-            if name not in known:
-                close = difflib.get_close_matches(name, known, 1)
-                hint = f" Did you mean {close[0]!r}?" if close else f" It takes: {', '.join(known)}."
-                raise TypeError(f"{type(self).__name__} has no parameter {name!r}.{hint}")
-        init(self, *args, **kwargs)
+    def decorate(init):
+        known = list(inspect.signature(init).parameters)[1:]
 
-    return checked  # type: ignore[return-value]
+        @functools.wraps(init)
+        def checked(self, *args, **kwargs):
+            for name in kwargs:
+                if name not in known:
+                    advice = _advice(name, known, foreign) or f"It takes: {', '.join(known)}."
+                    raise TypeError(f"{type(self).__name__} has no parameter {name!r}. {advice}")
+            init(self, *args, **kwargs)
+
+        checked.foreign = foreign
+        return checked
+
+    return decorate
+
+
+def _advice(name, known, foreign):
+    "What to write in place of an unknown name; empty if there is nothing similar."
+    close = difflib.get_close_matches(name, known, 1)
+    return foreign.get(name) or (f"Did you mean {close[0]!r}?" if close else "")
 
 
 # %%
-class Example:
-    @explain_unknown_parameters
+class Example(BaseEstimator):
+    @explain_unknown_parameters({"k": "Neighbors are counted by n_neighbors."})
     def __init__(self, n_neighbors=15):
         self.n_neighbors = n_neighbors
 
 
-try:
-    Example(n_neighbours=3)
-except TypeError as error:
-    assert str(error) == "Example has no parameter 'n_neighbours'. Did you mean 'n_neighbors'?"
-else:
-    raise AssertionError("no error")
+for wrong, advice in (("n_neighbours", "Did you mean 'n_neighbors'?"), ("k", "Neighbors are counted by n_neighbors."), ("xyz", "It takes: n_neighbors.")):
+    try:
+        Example(**{wrong: 3})
+    except TypeError as error:
+        assert str(error) == f"Example has no parameter {wrong!r}. {advice}"
+    else:
+        raise AssertionError("no error")
+
+
+# %% [markdown]
+# `model.n_neighbours = 3` is the same mistake, but Python accepts it. `fit` warns of such attributes. Attributes that begin or end with an
+# underscore are not settings. A subclass with its own `__init__` may set what it likes.
+
+# %%
+#| export
+def warn_of_stray_attributes(estimator) -> None:
+    """Warn of attributes that somebody set on an estimator although they are no parameters.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Nothing is checked unless its `__init__` is decorated by `explain_unknown_parameters`.
+
+    Warns
+    -----
+    UserWarning
+        For each such attribute; it has no effect.
+    """
+    init = type(estimator).__init__
+    if not hasattr(init, "foreign"):
+        return
+    known = list(inspect.signature(init).parameters)[1:]
+    for name in vars(estimator):
+        if not (name in known or name.startswith("_") or name.endswith("_") or hasattr(type(estimator), name)):
+            advice = _advice(name, known, init.foreign)
+            warnings.warn(f"{name!r} is not a parameter of {type(estimator).__name__}, so setting it has no effect. {advice}".strip(), stacklevel=3)
+
+
+# %%
+stray = Example()
+stray.n_neighbours = 3
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    warn_of_stray_attributes(stray)
+    warn_of_stray_attributes(Example(n_neighbors=3))
+assert [str(w.message) for w in caught] == [
+    "'n_neighbours' is not a parameter of Example, so setting it has no effect. Did you mean 'n_neighbors'?"
+]
+
+
+# %% [markdown]
+# ## Forked processes
+#
+# TensorFlow, JAX and OpenMP start threads. A process that is forked afterwards has their locks but not their threads, so it hangs or dies. What
+# is about to use a framework therefore calls `refuse_after_fork`. The first call in a process notes which process it is. A forked child inherits
+# the note and finds another process in it.
+
+# %%
+#| export
+@functools.cache
+def _first_process() -> int:
+    "The process that used a framework first, this one or one that it was forked from."
+    return os.getpid()
+
+
+def refuse_after_fork() -> None:
+    """Refuse to go on in a process that was forked after the first call.
+
+    Raises
+    ------
+    RuntimeError
+        If this process was forked.
+    """
+    if _first_process() != os.getpid():
+        raise RuntimeError(
+            "This process was forked after pumap had used Keras, whose threads do not survive a fork: "
+            "start processes with multiprocessing.get_context('spawn')."
+        )
+
+
+# %%
+assert refuse_after_fork() is None and refuse_after_fork() is None
 
 # %% [markdown]
 # ## Checking rows
 #
 # scikit-learn validates the rows; images keep their shape. `dims` is the shape of a row as the network takes it, with as many values as the row
-# has. `fit` stores the shape of a row, and `transform` raises an error for rows of another shape.
+# has. `fit` stores the shape of a row. `transform` also takes flat rows and rows of the shape `dims`, and raises an error for any other shape.
 
 # %% [markdown]
 # Graph and networks compute in float32, with seven digits. Times in seconds since 1970 need ten. Such columns are moved by an offset near their median
@@ -254,6 +342,38 @@ assert len(np.unique(times.astype("float32"))) == 6 and len(np.unique((times - o
 
 # %%
 #| export
+def in_fitted_shape(estimator, X, *others: tuple):
+    """Give rows the shape that they had in `fit`.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        Its `_row_shape` is the shape of a row.
+    X : array-like or CSR matrix, shape (n_rows, ...)
+    *others : tuple of int
+        Other shapes of a row that are accepted; flat rows always are.
+
+    Returns
+    -------
+    array-like or CSR matrix
+        `X` itself if it has the fitted shape already, or is a table of another width, which scikit-learn refuses.
+
+    Raises
+    ------
+    ValueError
+        For rows of another shape.
+    """
+    import numpy as np
+
+    fitted = tuple(estimator._row_shape)
+    shape = tuple(X.shape if hasattr(X, "shape") else np.shape(X))[1:]
+    if shape in ((math.prod(fitted),), *others) and shape != fitted:
+        return (X.toarray() if hasattr(X, "toarray") else np.asarray(X)).reshape(-1, *fitted)
+    if shape != fitted and max(len(shape), len(fitted)) > 1:
+        raise ValueError(f"Rows have shape {shape}, but {type(estimator).__name__} was fitted on rows of shape {fitted}.")
+    return X
+
+
 def check_input(estimator, X, reset: bool):
     """Check rows and give them a dtype that the graph and the networks accept.
 
@@ -284,6 +404,8 @@ def check_input(estimator, X, reset: bool):
     from scipy import sparse
     from sklearn.utils.validation import validate_data
 
+    if not reset:
+        X = in_fitted_shape(estimator, X, estimator._input_shape)
     X = validate_data(estimator, X, reset=reset, accept_sparse="csr", allow_nd=True, dtype=[np.float64, np.float32, np.uint8])
     shape = tuple(int(n) for n in X.shape[1:])
     if reset:
@@ -293,8 +415,6 @@ def check_input(estimator, X, reset: bool):
         if not positive or math.prod(estimator._input_shape) != math.prod(shape):
             raise ValueError(f"dims is {estimator.dims!r}; for rows of shape {shape} it must be positive integers whose product is {math.prod(shape)}.")
         estimator._offset = _offset_of(X, getattr(estimator, "metric", "euclidean"))
-    elif shape != estimator._row_shape:
-        raise ValueError(f"Rows have shape {shape}, but {type(estimator).__name__} was fitted on rows of shape {estimator._row_shape}.")
     if getattr(estimator, "_offset", None) is not None:
         X = X - np.reshape(estimator._offset, shape)
     if X.dtype != np.float64:
@@ -329,6 +449,7 @@ class Rowwise(BaseEstimator):
 estimator = Rowwise(dims=(2, 3))
 assert check_input(estimator, np.ones((4, 6)), reset=True).dtype == np.float32 and estimator._input_shape == (2, 3)
 assert "expecting 6 features" in error_of(check_input, estimator, np.ones((4, 5)), reset=False)  # scikit-learn's own words
+assert check_input(estimator, np.ones((4, 2, 3)), reset=False).shape == (4, 6)
 assert "fitted on rows of shape (6,)" in error_of(check_input, estimator, np.ones((4, 6, 1)), reset=False)
 assert "product is 6" in error_of(check_input, Rowwise(dims=(2, 2)), np.ones((4, 6)), reset=True)
 
@@ -383,6 +504,42 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     check_unit_range(np.array([[-1.0, 1.0]]), "mse", decoder="mlp")
 assert "ends in a sigmoid" in str(caught[0].message)
+
+
+# %% [markdown]
+# `inverse_transform` takes points of the embedding.
+
+# %%
+#| export
+def check_points(X, n_components: int):
+    """Check points of an embedding.
+
+    Parameters
+    ----------
+    X : array-like, shape (n_points, n_components)
+    n_components : int
+
+    Returns
+    -------
+    ndarray, float32
+
+    Raises
+    ------
+    ValueError
+        For NaN, infinity, or points with another number of coordinates.
+    """
+    import numpy as np
+    from sklearn.utils.validation import check_array
+
+    points = check_array(X, dtype=np.float32)
+    if points.shape[1] != n_components:
+        raise ValueError(f"Points have {points.shape[1]} coordinates, but the embedding has {n_components}.")
+    return points
+
+
+# %%
+assert check_points([[0, 1]], 2).dtype == np.float32
+assert "3 coordinates, but the embedding has 2" in error_of(check_points, np.ones((4, 3)), 2)
 
 
 # %% [markdown]
@@ -592,7 +749,8 @@ with tempfile.TemporaryDirectory() as folder:
 # runs no code from the file. Training data and graph are not saved. The networks do not depend on the backend, so a file written under
 # TensorFlow loads under JAX or PyTorch.
 #
-# The archive is built in a temporary folder in the same directory and renamed at the end, so it is also complete or absent.
+# The archive is built in a temporary folder in the same directory and renamed at the end, so it is also complete or absent. Before that, each
+# network is read back: Keras writes a `Lambda` or an unregistered layer, and fails only when it reads one.
 
 # %%
 #| export
@@ -692,6 +850,8 @@ def write_archive(estimator, path, archive: Archive) -> None:
     ------
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
+    ValueError
+        If Keras cannot load a network that it wrote. An existing file stays as it is.
     OSError
         If the file cannot be written. An existing file stays as it is.
 
@@ -714,7 +874,7 @@ def write_archive(estimator, path, archive: Archive) -> None:
             np.save(folder / f"{name}.npy", getattr(estimator, f"{name}_"))
         for name in archive.networks:
             if getattr(estimator, f"{name}_") is not None:
-                getattr(estimator, f"{name}_").save(folder / f"{name}.keras")
+                _write_network(getattr(estimator, f"{name}_"), folder / f"{name}.keras", path)
 
 
 def read_archive(cls, path, archive: Archive):
@@ -759,17 +919,60 @@ def read_archive(cls, path, archive: Archive):
     return estimator
 
 
+def _write_network(network, file: Path, path) -> None:
+    "Save a network for an archive, and check that what is read back is the same."
+    import keras
+
+    try:
+        network.save(file)
+        if not _compute_the_same(network, _read_network(file, path)):
+            raise ValueError("what it computes has changed; write get_config for its own layers.")
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise ValueError(f"{Path(path).name} was not written: Keras {keras.__version__} cannot read {file.stem} back. {_blame(network, error)}") from error
+
+
+def _compute_the_same(network, other) -> bool:
+    "Whether two networks have the same output for one random row; True if the shape of a row is open."
+    import keras
+    import numpy as np
+
+    shape = network.input_shape[1:]
+    if None in shape:
+        return True
+    row = np.random.default_rng(0).random((1, *shape), dtype=np.float32)
+    ours, theirs = (keras.tree.map_structure(keras.ops.convert_to_numpy, keras.tree.flatten(net(row))) for net in (network, other))
+    return all(np.allclose(mine, its, rtol=1e-3, atol=1e-6, equal_nan=True) for mine, its in zip(ours, theirs))
+
+
+def _blame(network, error) -> str:
+    "Name the layer that Keras cannot find again, and say what to do; or give the reason of an error."
+    import keras
+
+    register = "keras.saving.register_keras_serializable()"
+    for layer in network._flatten_layers():
+        kind = type(layer)
+        if isinstance(layer, keras.layers.Lambda):
+            return f"Layer {layer.name!r} is a Lambda: write a keras.Layer with @{register} in its place."
+        if not kind.__module__.startswith("keras.") and keras.saving.get_registered_name(kind) == kind.__name__:
+            return f"Layer {layer.name!r} is a {kind.__name__}: decorate its class with @{register}, or call {register}({kind.__name__}), and save again."
+    return f"The reason: {str(error).strip().splitlines()[0]}"
+
+
 def _read_network(file: Path, path):
     "Load a network of an archive; None if the archive has no such file."
     import keras
 
     if not file.exists():
         return None
+    refuse_after_fork()
     try:
         return keras.saving.load_model(file, compile=False)
     except (TypeError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"Keras cannot load the network in {path}; register its own layers with keras.saving first: {reason}") from error
+        missing = re.search(r"Could not locate \w+ '(.+?)'", str(error))
+        reason = missing[0] if missing else str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"Keras {keras.__version__} cannot load the network in {path}: {reason}. Import the module that defines and registers its own layers first."
+        ) from error
 
 
 # %% [markdown]

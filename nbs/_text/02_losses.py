@@ -114,13 +114,18 @@ def squared_distance(x, y):
     Parameters
     ----------
     x, y : tensor, shape (n_pairs, n_components)
-        The two points of each pair.
+        The two points of each pair, of any float type.
 
     Returns
     -------
-    tensor, shape (n_pairs,)
+    tensor, float32, shape (n_pairs,)
     """
-    return ops.sum(ops.square(ops.subtract(x, y)), axis=-1)
+    return ops.sum(ops.square(ops.subtract(_float32(x), _float32(y))), axis=-1)
+
+
+def _float32(x):
+    "A tensor in float32; a network may compute in half or double precision."
+    return ops.cast(ops.convert_to_tensor(x), "float32")
 
 
 def log_odds(d2, a: float, b: float):
@@ -328,6 +333,12 @@ class UMAPLoss(NamedTuple):
         """Value at which the repulsion is clipped and has no gradient; infinite for forms without a clip."""
         return -math.log(FLOOR) * self.repulsion_strength if self.form == "paper" else math.inf
 
+    @property
+    def uninformed(self) -> float:
+        """The least mean loss if all pairs, neighbors or not, were at one distance."""
+        d2 = np.logspace(-6, 6, 1000, dtype=np.float32)
+        return float(np.min(ops.convert_to_numpy(self.mean(*self.terms(d2)))))
+
     def mean(self, attraction, repulsion):
         """Combine mean terms into the mean over an edge and its negatives."""
         return (attraction + self.negative_sample_rate * repulsion) / (1 + self.negative_sample_rate)
@@ -339,6 +350,7 @@ ones = np.ones(2, "float32")
 assert_allclose(loss._replace(repulsion_strength=2.0).terms(ones)[1], 2 * loss.terms(ones)[1])
 assert loss.mean(6.0, 0.0) == 1.0
 assert loss.greatest_repulsion == -np.log(1e-4) and loss._replace(form="exact").greatest_repulsion == np.inf
+assert_allclose(loss.uninformed, -(np.log(1 / 6) + 5 * np.log(5 / 6)) / 6, rtol=1e-4)  # one pair in six is an edge
 
 
 # %% [markdown]
@@ -520,7 +532,7 @@ def reconstruction_loss(x, x_decoded, loss: str = "binary_crossentropy"):
     """
     if loss not in ("binary_crossentropy", "mse"):
         raise ValueError(f"reconstruction loss is {loss!r}; it must be 'binary_crossentropy' or 'mse'.")
-    x, x_decoded = ops.reshape(x, (-1,)), ops.reshape(x_decoded, (-1,))
+    x, x_decoded = ops.reshape(_float32(x), (-1,)), ops.reshape(_float32(x_decoded), (-1,))
     if loss == "mse":
         return ops.mean(ops.square(x - x_decoded))
     return ops.mean(ops.binary_crossentropy(x, x_decoded))
@@ -554,7 +566,7 @@ def kl_divergence(mean, log_variance):
     tensor, shape (n_rows, n_components)
         The divergence of a row is the sum over its components.
     """
-    mean, log_variance = ops.convert_to_tensor(mean), ops.convert_to_tensor(log_variance)
+    mean, log_variance = _float32(mean), _float32(log_variance)
     return -0.5 * (1 + log_variance - ops.square(mean) - ops.exp(log_variance))
 
 
@@ -755,11 +767,11 @@ def tsne_divergence(P, z, alpha: float):
     ----------
     van der Maaten (2009), Learning a parametric embedding by preserving local structure.
     """
-    P, z = ops.convert_to_tensor(P), ops.convert_to_tensor(z)
+    P, z = _float32(P), _float32(z)
     squares = ops.sum(ops.square(z), axis=-1)
     d2 = ops.maximum(squares[:, None] + squares[None, :] - 2 * ops.matmul(z, ops.transpose(z)), 0)
     log_q = -(alpha + 1) / 2 * ops.log1p(d2 / alpha)
-    log_total = ops.logsumexp(log_q - 1e9 * ops.eye(z.shape[0]))  # a point is not its own neighbor
+    log_total = ops.logsumexp(log_q - 1e9 * ops.eye(z.shape[0], dtype="float32"))  # a point is not its own neighbor
     entropy = ops.sum(P * ops.log(ops.maximum(P, 1e-37)))
     return entropy - ops.sum(P * log_q) + log_total
 

@@ -25,6 +25,7 @@
 # %%
 #| hide
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
@@ -36,11 +37,12 @@ from pumap import plots
 import contextlib
 import math
 import random
+import threading
 
 import keras
 from keras import layers, ops
 
-from pumap.core import random_generator
+from pumap.core import random_generator, refuse_after_fork
 
 # %% [markdown]
 # Parametric UMAP embeds a row with a network, the *encoder*. A *decoder* maps the embedding back to rows. This notebook defines the networks of the
@@ -69,15 +71,18 @@ with plots.use_style():
         plots.draw_network(ax, plots.network_shapes(build_encoder(name, shape, 2)), (0.8, 3.2 - 0.9 * i), step=0.66, height=0.55)
 fig
 
-
 # %% [markdown]
 # ## Seeds
 #
 # If a Keras layer has no seed, it draws one from Python's global generator. `seeded_initializers` sets this generator while a network is built,
-# and restores it afterwards. One seed then gives one network, also with layers of your own, and other random numbers do not change.
+# and restores it afterwards. One seed then gives one network, also with layers of your own, and other random numbers do not change. The generator
+# belongs to all threads, so a lock lets one thread at a time build.
 
 # %%
 #| export
+_BUILDING = threading.RLock()  # Python's generator and Keras' settings belong to the process
+
+
 @contextlib.contextmanager
 def seeded_initializers(random_state=None):
     """Seed the initial weights of all Keras layers that are made in this context.
@@ -103,12 +108,13 @@ def seeded_initializers(random_state=None):
     >>> bool((kernels[0] == kernels[1]).all())
     True
     """
-    before = random.getstate()
-    random.seed(int(random_generator(random_state).integers(2**63)))
-    try:
-        yield
-    finally:
-        random.setstate(before)
+    with _BUILDING:
+        before = random.getstate()
+        random.seed(int(random_generator(random_state).integers(2**63)))
+        try:
+            yield
+        finally:
+            random.setstate(before)
 
 
 # %%
@@ -124,6 +130,63 @@ state = random.getstate()
 assert_array_equal(first_weights(7), first_weights(7))
 assert (first_weights(7) != first_weights(8)).any()
 assert random.getstate() == state  # the global generator is as before
+
+# %% [markdown]
+# Threads that build at the same time get the same weights.
+
+# %%
+with ThreadPoolExecutor(2) as pool:
+    for weights in pool.map(first_weights, [7] * 20):
+        assert_array_equal(weights, first_weights(7))
+assert random.getstate() == state
+
+# %% [markdown]
+# ## Keras' settings
+#
+# Keras has three settings for all layers of a process: the type of floats, the dtype policy (such as `mixed_float16`), and whether the channels
+# of an image come first or last. The networks of this notebook are made for channels last, and for a policy that the caller chooses. Networks of
+# your own follow Keras' settings.
+
+# %%
+#| export
+POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+
+
+@contextlib.contextmanager
+def layer_defaults(dtype: str = "float32"):
+    """Make layers that are created in this context independent of Keras' settings.
+
+    Parameters
+    ----------
+    dtype : {"float32", "mixed_bfloat16", "mixed_float16"}
+        Dtype policy of the layers. The mixed ones compute in half precision; weights are float32.
+
+    Yields
+    ------
+    None
+    """
+    with _BUILDING:
+        before = keras.config.floatx(), keras.config.dtype_policy(), keras.config.image_data_format()
+        try:
+            _configure("float32", dtype, "channels_last")
+            yield
+        finally:
+            _configure(*before)
+
+
+def _configure(floatx, policy, data_format):
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+    keras.config.set_image_data_format(data_format)
+
+
+# %%
+keras.config.set_image_data_format("channels_first")
+with layer_defaults("mixed_bfloat16"):
+    layer = layers.Conv2D(1, 3)
+assert layer.data_format == "channels_last" and layer.compute_dtype == "bfloat16" and layer.variable_dtype == "float32"
+assert keras.config.image_data_format() == "channels_first" and keras.config.dtype_policy().name == "float32"
+keras.config.set_image_data_format("channels_last")
 
 
 # %% [markdown]
@@ -677,7 +740,7 @@ _NETWORKS = {
 
 # %%
 #| export
-def build_encoder(encoder, input_shape: tuple, n_components: int, random_state=None) -> keras.Model:
+def build_encoder(encoder, input_shape: tuple, n_components: int, random_state=None, dtype: str = "float32") -> keras.Model:
     """Build an encoder and check that it maps rows to embeddings.
 
     Parameters
@@ -690,6 +753,8 @@ def build_encoder(encoder, input_shape: tuple, n_components: int, random_state=N
         Dimensions of the embedding.
     random_state : None, int, RandomState or Generator
         Seed of the initial weights. `None` draws a fresh one.
+    dtype : {"float32", "mixed_bfloat16", "mixed_float16"}
+        Dtype policy of a network that is given by its name. Others have their own.
 
     Returns
     -------
@@ -706,12 +771,12 @@ def build_encoder(encoder, input_shape: tuple, n_components: int, random_state=N
     >>> build_encoder("conv28", (28, 28), n_components=2, random_state=0).output_shape
     (None, 2)
     """
-    return _build("encoder", encoder, input_shape, n_components, random_state)
+    return _build("encoder", encoder, input_shape, n_components, random_state, dtype)
 
 
 # %%
 #| export
-def build_decoder(decoder, output_shape: tuple, n_components: int, random_state=None) -> keras.Model:
+def build_decoder(decoder, output_shape: tuple, n_components: int, random_state=None, dtype: str = "float32") -> keras.Model:
     """Build a decoder and check that it maps embeddings to rows.
 
     Parameters
@@ -724,6 +789,8 @@ def build_decoder(decoder, output_shape: tuple, n_components: int, random_state=
         Dimensions of the embedding.
     random_state : None, int, RandomState or Generator
         Seed of the initial weights. `None` draws a fresh one.
+    dtype : {"float32", "mixed_bfloat16", "mixed_float16"}
+        Dtype policy of a network that is given by its name. Others have their own.
 
     Returns
     -------
@@ -740,7 +807,7 @@ def build_decoder(decoder, output_shape: tuple, n_components: int, random_state=
     >>> build_decoder("mlp", (28, 28), n_components=2, random_state=0).output_shape
     (None, 28, 28)
     """
-    return _build("decoder", decoder, output_shape, n_components, random_state)
+    return _build("decoder", decoder, output_shape, n_components, random_state, dtype)
 
 
 # %% [markdown]
@@ -748,10 +815,11 @@ def build_decoder(decoder, output_shape: tuple, n_components: int, random_state=
 
 # %%
 #| export
-def _build(role, network, row_shape, n_components, random_state):
+def _build(role, network, row_shape, n_components, random_state, dtype):
+    refuse_after_fork()
     row_shape, n_components = tuple(row_shape), int(n_components)  # Keras does not accept NumPy's integers
     shapes = (row_shape, (n_components,)) if role == "encoder" else ((n_components,), row_shape)
-    with seeded_initializers(random_state):
+    with seeded_initializers(random_state), layer_defaults(dtype) if isinstance(network, str) else contextlib.nullcontext():
         model = _make(role, network, row_shape, n_components)
         if not model.built:
             model.build((None, *shapes[0]))

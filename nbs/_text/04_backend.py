@@ -32,6 +32,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import keras
 from keras import ops
 
+from pumap.core import refuse_after_fork
+
 # %% [markdown]
 # Keras 3 runs a network on three backends, and a loss written in `keras.ops` runs on all of them. But Keras has no compiled gradient step for
 # *any* loss: `Model.fit` needs a target for each row, and the UMAP loss is about pairs. This notebook adds such a step.
@@ -90,7 +92,7 @@ def _tensorflow_step(loss, trained, others, optimizer, n_terms, jit_compile):
         with tf.GradientTape() as tape:
             total, terms = loss(*arrays)
         gradients = tape.gradient(total, [variable.value for variable in trained], unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        optimizer.apply([tf.convert_to_tensor(g) for g in gradients], trained)
+        _apply(optimizer, [tf.convert_to_tensor(g) for g in gradients], trained)
         return ops.stack(terms)
 
     def block(*arrays):
@@ -99,6 +101,15 @@ def _tensorflow_step(loss, trained, others, optimizer, n_terms, jit_compile):
         return tf.while_loop(lambda i, _: i < n_steps, body, (0, tf.zeros(n_terms)), parallel_iterations=1)[1] / n_steps
 
     return _traced_once(block if n_terms else step, jit_compile)
+
+
+def _apply(optimizer, gradients, variables):
+    "Apply gradients without a sum over replicas: there is one, and TensorFlow would keep the graph around that sum forever."
+    optimizer._all_reduce_sum_gradients = list
+    try:
+        optimizer.apply(gradients, variables)
+    finally:
+        del optimizer._all_reduce_sum_gradients
 
 
 # %% [markdown]
@@ -210,6 +221,7 @@ def training_step(loss, models: list, optimizer, n_terms: int = 0, jit_compile: 
     >>> float(x[0])
     0.0
     """
+    refuse_after_fork()
     layers = [model for model in models if isinstance(model, keras.Layer)]
     trained = [v for layer in layers for v in layer.trainable_variables] + [v for v in models if not isinstance(v, keras.Layer)]
     others = [v for layer in layers for v in layer.non_trainable_variables]

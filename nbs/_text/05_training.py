@@ -48,7 +48,7 @@ from scipy.special import expit
 from tqdm.auto import tqdm
 
 from pumap.backend import training_step, without_gradients
-from pumap.core import random_generator
+from pumap.core import random_generator, refuse_after_fork
 from pumap.graph import Edges, edge_batches, paper_steps, weighted_batches
 from pumap.losses import UMAPLoss, reconstruction_loss, rolled_cross_entropy, umap_cross_entropy
 
@@ -163,6 +163,12 @@ def _dense_forward(model):
     return forward
 
 
+def _keras_forward(model):
+    "Make the forward pass of any model, in Keras."
+    refuse_after_fork()
+    return without_gradients(lambda x: ops.convert_to_numpy(ops.cast(model(x, training=False), "float32")))
+
+
 # %%
 #| export
 def encode(model, rows: Rows, batch_size: int = 1024) -> np.ndarray:
@@ -181,7 +187,7 @@ def encode(model, rows: Rows, batch_size: int = 1024) -> np.ndarray:
     ndarray, float32, shape (n_rows, *output_shape)
     """
     batch_size = max(1, min(batch_size, 16_000_000 // math.prod(rows.shape)))
-    forward = _dense_forward(model) or without_gradients(lambda x: ops.convert_to_numpy(model(x, training=False)))
+    forward = _dense_forward(model) or _keras_forward(model)
     out = np.empty((len(rows), *model.output_shape[1:]), dtype=np.float32)
     for start in range(0, len(rows), batch_size):
         batch = slice(start, min(start + batch_size, len(rows)))
@@ -491,10 +497,47 @@ except ValueError as error:
 else:
     raise AssertionError("no error")
 
+
+# %% [markdown]
+# A learning rate that is too high throws points far apart. The paper's form of the loss has no gradient there, so the loss stays high but finite.
+# A loss that ends above a given value causes a warning.
+
+# %%
+#| export
+def warn_of_divergence(losses: list, most: float) -> list:
+    """Warn if a loss ended too high.
+
+    Parameters
+    ----------
+    losses : list of float
+        Losses over the run; fewer than 10 tell nothing.
+    most : float
+        Largest mean of the last tenth for which there is no warning.
+
+    Returns
+    -------
+    list of str
+        The warning, or nothing.
+    """
+    last = float(np.mean(losses[-max(1, len(losses) // 10) :]))
+    if len(losses) < 10 or last <= most:
+        return []
+    message = f"Training failed: the loss ended at {last:.3g}, and more than {most:.3g} means that nothing was learned. Lower learning_rate, or train longer."
+    warnings.warn(message)
+    return [message]
+
+
+# %%
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    assert warn_of_divergence([2.0] * 90 + [0.4] * 10, most=0.9) == []
+    assert warn_of_divergence([2.0] * 100, most=0.9) == [str(caught[0].message)]
+
 # %% [markdown]
 # Training can also collapse without an error. The paper's form of the loss clips the repulsion of very close pairs, and a clipped repulsion has no
 # gradient. Points start that close if the rows have tiny values. They then stay together, and their mean repulsion is the clip value.
-# `UMAPHistory` checks this once, after a tenth of the run, and warns.
+# `UMAPHistory` checks this once, after a tenth of the run, and warns. At the end it warns of a loss that is more than twice `loss.uninformed`,
+# the loss of an embedding in which all pairs are equally far apart.
 
 # %%
 #| export
@@ -502,7 +545,7 @@ ONE_POINT = "All points of the embedding lie so near each other that loss='paper
 
 
 class UMAPHistory(History):
-    """Record the terms of the UMAP loss, and warn of a collapsed embedding.
+    """Record the terms of the UMAP loss, and warn of a collapsed embedding and of a loss that diverged.
 
     Parameters
     ----------
@@ -521,7 +564,7 @@ class UMAPHistory(History):
     def __init__(self, n_steps: int, loss: UMAPLoss, with_decoder: bool = False, verbose: bool = False):
         terms = ("attraction", "repulsion") + (("reconstruction",) if with_decoder else ())
         super().__init__(n_steps, terms, lambda means: loss.mean(*means[:2]), verbose)
-        self.notes, self._greatest = [], loss.greatest_repulsion
+        self.notes, self._greatest, self._most = [], loss.greatest_repulsion, 2 * loss.uninformed
 
     def _keep(self, step):
         before = self.values["step"][-1] if self.values["step"] else 0
@@ -529,6 +572,13 @@ class UMAPHistory(History):
         if before < self.n_steps / 10 <= step and self.values["repulsion"][-1] > 0.999 * self._greatest:
             self.notes.append(ONE_POINT)
             warnings.warn(ONE_POINT)
+
+    def close(self) -> dict:
+        """Close the progress bar, warn of a loss that diverged, and return `values`."""
+        values = super().close()
+        if not self.notes:
+            self.notes += warn_of_divergence(values["loss"], self._most)
+        return values
 
 
 # %%
@@ -578,7 +628,9 @@ def minimize(terms, models: list, optimizer, batches, history: History) -> dict:
     step = training_step(summed, models, optimizer)
     for i, arrays in zip(range(1, history.n_steps + 1), batches):
         history.add(i, step(*arrays))
-    return history.close()
+    values = history.close()
+    warn_of_divergence(values["loss"], 1.1 * values["loss"][0])
+    return values
 
 
 # %% [markdown]
@@ -651,6 +703,29 @@ def fit_decoder(embedding, rows: Rows, decoder, loss: str = "binary_crossentropy
         ((embedding[which], targets[which]) for which in batches),
         History(n_steps, ("reconstruction",), verbose=options.verbose),
     )
+
+
+def check_decoder(decoder, loss: str = "binary_crossentropy") -> None:
+    """Check that the values of a decoder are probabilities, where the loss needs them.
+
+    Parameters
+    ----------
+    decoder : keras.Model
+    loss : {"binary_crossentropy", "mse"}
+
+    Raises
+    ------
+    ValueError
+        For binary cross entropy and a decoder that does not end in a sigmoid, or something like it.
+    """
+    if loss != "binary_crossentropy":
+        return
+    points = np.random.default_rng(0).normal(scale=100, size=(64, *decoder.input_shape[1:]))  # far out, where a linear layer shows
+    decoded = encode(decoder, Rows(points))
+    if decoded.min() < 0 or decoded.max() > 1:
+        raise ValueError(
+            "The decoder is not bounded by 0 and 1, as binary cross entropy needs it: end it with a sigmoid, or use reconstruction_loss='mse'."
+        )
 
 
 def is_dense(model) -> bool:
@@ -842,7 +917,7 @@ def paper_step(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = N
         head, tail = ops.split(z, 2)
         attraction, repulsion = umap_cross_entropy(head, tail, negatives, loss)
         total = total_loss(attraction, repulsion, "mean" if decoding else "sum")
-        decoded = ops.zeros(())
+        decoded = ops.zeros((), "float32")
         if decoding:
             z = z if decoding.joint else ops.stop_gradient(z)
             decoded = reconstruction_loss(x, decoding.model(z, training=True), decoding.loss)

@@ -342,7 +342,7 @@ def encoder_inside(layer, behind: list, coordinates: Coordinates, inside=None):
     callable
         `fold()`, which writes its first layer back into `layer`.
     """
-    inner = keras.layers.Dense(layer.units, activation=layer.activation, kernel_initializer="zeros")  # draws nothing
+    inner = keras.layers.Dense(layer.units, activation=layer.activation, kernel_initializer="zeros", dtype=layer.dtype_policy)  # draws nothing
     model = keras.Sequential([keras.Input((len(coordinates.inverse),)), inner, *behind])
     kernel, bias = (weight.astype(np.float64) for weight in layer.get_weights())
     if inside is None:
@@ -578,8 +578,8 @@ def normalized(encoder):
     for layer in encoder.layers if isinstance(encoder, keras.Sequential) else []:
         if _takes_normalization(layer):
             plain = type(layer).from_config(layer.get_config() | {"activation": None, "kernel_initializer": "zeros"})  # draws nothing
-            pairs.append((layer, plain, keras.layers.BatchNormalization(momentum=0.9)))
-            layers += [*pairs[-1][1:], keras.layers.Activation(layer.activation)]
+            pairs.append((layer, plain, keras.layers.BatchNormalization(momentum=0.9, dtype=layer.dtype_policy)))
+            layers += [*pairs[-1][1:], keras.layers.Activation(layer.activation, dtype=layer.dtype_policy)]
         elif not isinstance(layer, keras.layers.InputLayer):
             layers.append(layer)
     if not pairs:
@@ -743,7 +743,7 @@ def fast_steps(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = N
         attraction, repulsion = rolled_cross_entropy(z, shifts, loss)
         means = ops.mean(attraction), ops.mean(repulsion)
         total = means[0] + loss.negative_sample_rate * ops.mean(capped(repulsion, loss.repulsion_strength * cap))
-        decoded = ops.zeros(())
+        decoded = ops.zeros((), "float32")
         if decoding:
             decoded = reconstruction_loss(heads, decoding.model(z[: heads.shape[0]], training=True), decoding.loss)
             total = total / (1 + loss.negative_sample_rate) + decoding.weight * decoded

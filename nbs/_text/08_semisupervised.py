@@ -33,6 +33,7 @@ from sklearn.datasets import load_digits, make_moons
 
 # %%
 #| export
+import contextlib
 import numbers
 import random
 from typing import NamedTuple
@@ -48,10 +49,21 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
 from pumap.backend import compiled, training_step
-from pumap.core import Archive, check_graph, check_input, check_labels, check_numbers, explain_unknown_parameters, random_generator, read_archive, write_archive
+from pumap.core import (
+    Archive,
+    check_graph,
+    check_input,
+    check_labels,
+    check_numbers,
+    explain_unknown_parameters,
+    random_generator,
+    read_archive,
+    warn_of_stray_attributes,
+    write_archive,
+)
 from pumap.graph import Edges, edge_batches, find_ab, fuzzy_graph, intersect_labels, pruned_edges
 from pumap.losses import UMAPLoss, check_form, umap_cross_entropy
-from pumap.networks import WeightNormDense, build_encoder, cnn13_encoder, cnn13_narrow_encoder, mlp_norm_encoder, seeded_initializers
+from pumap.networks import WeightNormDense, build_encoder, cnn13_encoder, cnn13_narrow_encoder, layer_defaults, mlp_norm_encoder, seeded_initializers
 from pumap.training import EarlyStopping, History, Rows, encode, in_batch_negatives, row_batches, total_loss
 
 # %% [markdown]
@@ -217,15 +229,16 @@ def joint_network(
         Rows -> [embedding, scores before the softmax]. The last layer of the classifier is named "scores".
     """
     rng = random_generator(random_state)
-    encoder = _ENCODERS.get(encoder, encoder) if isinstance(encoder, str) else encoder
-    shared = build_encoder(encoder, input_shape, n_components if n_shared is None else n_shared, rng)
-    with seeded_initializers(rng):
-        features = shared(shared.inputs[0])
-        dense = WeightNormDense if weight_norm else layers.Dense
-        n_components, head_layers = int(n_components), [int(width) for width in head_layers]  # Keras does not accept NumPy's integers
-        z = features if n_shared is None else dense(n_components, name="embedding")(_hidden(features, head_layers, dense))
-        scores = dense(n_classes, name="scores")(_hidden(features, head_layers, dense))
-    return keras.Model(shared.inputs[0], [z, scores])
+    with layer_defaults() if isinstance(encoder, str) else contextlib.nullcontext():
+        encoder = _ENCODERS.get(encoder, encoder) if isinstance(encoder, str) else encoder
+        shared = build_encoder(encoder, input_shape, n_components if n_shared is None else n_shared, rng)
+        with seeded_initializers(rng):
+            features = shared(shared.inputs[0])
+            dense = WeightNormDense if weight_norm else layers.Dense
+            n_components, head_layers = int(n_components), [int(width) for width in head_layers]  # Keras does not accept NumPy's integers
+            z = features if n_shared is None else dense(n_components, name="embedding")(_hidden(features, head_layers, dense))
+            scores = dense(n_classes, name="scores")(_hidden(features, head_layers, dense))
+        return keras.Model(shared.inputs[0], [z, scores])
 
 
 def _hidden(x, widths, dense):
@@ -349,8 +362,8 @@ def joint_step(model, optimizer, loss: UMAPLoss, umap_weight: float = 1.0):
     def terms(x, targets, negatives):
         n_labeled = targets.shape[0]
         z, scores = model(x, training=True)
-        total = classification = ops.mean(ops.categorical_crossentropy(targets, scores[:n_labeled], from_logits=True))
-        attraction = repulsion = ops.zeros((1,))
+        total = classification = ops.mean(ops.categorical_crossentropy(targets, ops.cast(scores[:n_labeled], "float32"), from_logits=True))
+        attraction = repulsion = ops.zeros((1,), "float32")
         if umap_weight:
             head, tail = ops.split(z[n_labeled:], 2)
             attraction, repulsion = umap_cross_entropy(head, tail, negatives, loss)
@@ -553,7 +566,7 @@ class _Settings(BaseEstimator):
     _doc_link_module = "pumap"  # with a link, scikit-learn's HTML shows what each parameter means
     _doc_link_template = "https://github.com/pumap/pumap/blob/main/nbs/08_semisupervised.ipynb"
 
-    @explain_unknown_parameters
+    @explain_unknown_parameters({})
     def __init__(
         self,
         encoder="mlp_norm",
@@ -981,6 +994,7 @@ class SemiSupervisedClassifier(ClassNamePrefixFeaturesOutMixin, ClassifierMixin,
         """
         self.__dict__.pop("network_", None)  # a fit that fails leaves an estimator that is not fitted
         self.__dict__.pop("history_", None)
+        warn_of_stray_attributes(self)
         _check_settings(self.get_params(deep=False))
         X = check_input(self, X, reset=True)
         codes, self.classes_ = encode_labels(y, X.shape[0])
@@ -1277,7 +1291,7 @@ class _RandomImageLayer(layers.Layer):
 
     def draw(self, images, low=0.0, high=1.0):
         "Draw one number for each image, shape (n_images, 1, 1, 1)."
-        return keras.random.uniform((ops.shape(images)[0], 1, 1, 1), low, high, seed=self.generator)
+        return keras.random.uniform((ops.shape(images)[0], 1, 1, 1), low, high, dtype=self.compute_dtype, seed=self.generator)
 
     def call(self, images, training=True):
         images = ops.cast(images, self.compute_dtype)
@@ -1332,7 +1346,9 @@ class RandomWarp(_RandomImageLayer):
         from_x, from_y = ((side - 1) / 2 + (1 - kept) * draw(-0.5, 0.5) * side for side in (width, height))
         zero = ops.zeros_like(xx)
         rows = (xx, xy, from_x - xx * to_x - xy * to_y, yx, yy, from_y - yx * to_x - yy * to_y, zero, zero)
-        return ops.image.affine_transform(images, ops.stack(rows, axis=1), interpolation="bilinear", fill_mode="constant", fill_value=0.0)
+        return ops.image.affine_transform(
+            images, ops.stack(rows, axis=1), interpolation="bilinear", fill_mode="constant", fill_value=0.0, data_format="channels_last"
+        )
 
 
 # %% [markdown]
@@ -1534,7 +1550,7 @@ def augmentation(name: str, random_state=None) -> keras.Layer:
     if name not in AUGMENTATIONS:
         raise ValueError(f"The augmentation is {name!r}; it must be one of: {', '.join(AUGMENTATIONS)}.")
     mostly, rng = {"mnist": 10 / 11, "mnist_stage2": 1 / 11}, random_generator(random_state)
-    with seeded_initializers(rng):
+    with seeded_initializers(rng), layer_defaults():
         if name in mostly:
             warp = RandomWarp(crop=0.75, stretch=76 / 28, rotation=0.5, shear=0.3, shift=0.2 + 1.5 / 28)
             light, contrast = RandomLight(gain=(0.5, 1.0)), RandomLight(contrast=(0.5, 2.0), from_zero=True)

@@ -44,7 +44,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from pumap.backend import training_step
-from pumap.core import check_numbers, check_unit_range, random_generator
+from pumap.core import check_numbers, check_points, check_unit_range, in_fitted_shape, random_generator, refuse_after_fork
 from pumap.graph import Edges, cached_search, check_rows, edge_batches, find_ab, pruned_edges, umap_functions
 from pumap.losses import UMAPLoss, reconstruction_loss, tsne_divergence, tsne_probabilities, umap_cross_entropy, vae_loss
 from pumap.networks import build_decoder, build_encoder
@@ -54,6 +54,7 @@ from pumap.training import (
     Rows,
     TrainingOptions,
     UMAPHistory,
+    check_decoder,
     edge_steps,
     encode,
     in_batch_negatives,
@@ -131,11 +132,9 @@ class _Baseline(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     "Base class of transformers: checks and flattens rows, and calls `_fit_rows` and `_transform_rows`."
 
     def _flat(self, X, reset: bool):
-        X = validate_data(self, X, reset=reset, allow_nd=True, dtype=np.float32)
+        X = validate_data(self, X if reset else in_fitted_shape(self, X), reset=reset, allow_nd=True, dtype=np.float32)
         if reset:
             self._row_shape = X.shape[1:]
-        elif X.shape[1:] != self._row_shape:
-            raise ValueError(f"Rows have shape {X.shape[1:]}, but {type(self).__name__} was fitted on rows of shape {self._row_shape}.")
         return X.reshape(len(X), -1)
 
     def fit(self, X, y=None):
@@ -234,10 +233,7 @@ class _InvertibleBaseline(_Baseline):
             For points with another number of coordinates than the embedding.
         """
         check_is_fitted(self)
-        points = check_array(X, dtype=np.float32)
-        width = self.embedding_.shape[1]
-        if points.shape[1] != width:
-            raise ValueError(f"Points have {points.shape[1]} coordinates, but the embedding has {width}.")
+        points = check_points(X, self.embedding_.shape[1])
         return np.asarray(self._decode_points(points), dtype=np.float32).reshape(len(points), *self._row_shape)
 
 
@@ -402,6 +398,7 @@ class UMAP(_InvertibleBaseline):
 
 def _umap_model(settings, rows, n_epochs):
     "umap-learn's estimator, fitted to rows of shape (n_rows, n_features)."
+    refuse_after_fork()  # numba's threads do not survive either
     check_rows(rows, settings.n_neighbors)  # umap-learn would lower n_neighbors and warn
     model = umap_functions().UMAP(
         n_neighbors=settings.n_neighbors,
@@ -916,6 +913,7 @@ class Autoencoder(_TwoNetworks):
         check_unit_range(rows, self.reconstruction_loss, decoder)
         self.encoder_ = build_encoder(self.encoder, shape, self.n_components, rng)
         self.decoder_ = build_decoder(decoder, shape, self.n_components, rng)
+        check_decoder(self.decoder_, self.reconstruction_loss)
         options = TrainingOptions(self.n_training_epochs, self.batch_size, self.learning_rate)
         self.history_ = fit_autoencoder(Rows(rows, shape), self.encoder_, self.decoder_, self.reconstruction_loss, options, rng)
         return self._transform_rows(rows)
@@ -1061,6 +1059,7 @@ class VariationalAutoencoder(_TwoNetworks):
         rng, shape = random_generator(self.random_state), self._row_shape
         distributions = build_encoder(self.encoder, shape, 2 * self.n_components, rng)
         self.decoder_ = build_decoder(_decoder_for(self.encoder, self.decoder), shape, self.n_components, rng)
+        check_decoder(self.decoder_)
         options = TrainingOptions(self.n_training_epochs, self.batch_size, self.learning_rate)
         self.history_ = fit_vae(Rows(rows, shape), distributions, self.decoder_, self.weighting, options, rng)
         self.encoder_ = keras.Model(distributions.inputs[0], distributions.outputs[0][:, : self.n_components], name="means")

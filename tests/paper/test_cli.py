@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, permissions_count
 
-from pumap import import_uncollected
+from pumap import import_quietly
 from pumap.paper import cli, datasets
 from pumap.paper import experiments as ex
 
@@ -150,9 +150,9 @@ def test_no_garbage_is_sought_during_an_import_and_then_as_before(before, tmp_pa
     collecting = gc.isenabled()
     (gc.enable if before else gc.disable)()
     try:
-        assert import_uncollected("asks").during is False and gc.isenabled() is before
+        assert import_quietly("asks").during is False and gc.isenabled() is before
         with pytest.raises(ImportError, match="no"):
-            import_uncollected("fails")
+            import_quietly("fails")
         assert gc.isenabled() is before
     finally:
         (gc.enable if collecting else gc.disable)()
