@@ -66,12 +66,20 @@ def residual():
     return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Dropout(0.5)(keras.layers.LayerNormalization()(x))))
 
 
+def normalized():
+    "Layers that hold tensors, few and many numbers, and a recurrent one."
+    few = keras.layers.Normalization(mean=np.arange(5.0), variance=np.ones(5))
+    many = keras.layers.Normalization(mean=np.arange(300.0), variance=np.ones(300))
+    return keras.Sequential([keras.Input((60, 5)), few, keras.layers.Flatten(), many, keras.layers.Reshape((60, 5)), keras.layers.LSTM(4), keras.layers.Dense(2)])
+
+
 NETWORKS = {
     "conv28": lambda: build_encoder("conv28", (28, 28, 1), 2, 0),
     "conv28 decoder": lambda: build_decoder("conv28", (28, 28, 1), 2, 0),
     "conv32": lambda: build_encoder("conv32", (32, 32, 3), 2, 0),
     "conv32 decoder": lambda: build_decoder("conv32", (32, 32, 3), 2, 0),
     "residual": residual,
+    "normalization": normalized,
 }
 
 
@@ -80,8 +88,10 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_that_were_never_called(name, tmp_path):
     model = NETWORKS[name]()
+    before = model.get_config()
     x = np.random.default_rng(1).random((5, *model.input_shape[1:]), dtype="float32")
     (tmp_path / "m.onnx").write_bytes(backend.to_onnx(model, x[:2]))
+    assert model.get_config() == before
     np.testing.assert_allclose(run(tmp_path / "m.onnx", x), keras.ops.convert_to_numpy(model(x, training=False)), atol=1e-5)
 
 

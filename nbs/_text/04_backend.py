@@ -28,8 +28,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 # %%
 #| export
+import contextlib
 import importlib.util
 import tempfile
+import warnings
 from pathlib import Path
 
 import keras
@@ -409,42 +411,36 @@ assert_allclose(jacobian(at_once, rows[0])[:2], jacobian(at_once, rows[0, :2]), 
 # %% [markdown]
 # ## ONNX
 #
-# An ONNX file holds the graph of a network with its weights. Other programs run it without Keras or Python. Each backend has its own converter.
+# An ONNX file holds the graph of a network with its weights. Other programs run it without Keras or Python. `Model.export` of Keras writes it, with
+# one converter for each backend. It takes a network that has been called, or the shape of its input.
 #
-# JAX and PyTorch convert by `Model.export` of Keras. It takes a network that has been called, or the shape of its input. Under TensorFlow, it loses
-# constants that are not variables, such as the mean in a `Normalization` layer. Therefore the graph is built here: variables and other captured
-# values become constants, and the only input is the row.
+# tf2onnx turns every tensor that a layer holds into another input of the graph, such as the mean in a `Normalization` layer. As a NumPy array, it
+# becomes a constant.
 
 # %%
 #| export
-def _tensorflow_onnx(model):
-    import tf2onnx
-
-    values = [ops.convert_to_numpy(variable) for variable in model.variables]
-
-    def forward(x):
-        with keras.StatelessScope(state_mapping=[(v, tf.constant(value)) for v, value in zip(model.variables, values)]):
-            return model(x, training=False)
-
-    signature = tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="x")
-    traced = tf.function(forward, autograph=False).get_concrete_function(signature)
-    graph = traced.graph.as_graph_def()
-    captured = {inside.op.name: outside for outside, inside in traced.graph.captures}
-    for node in graph.node:
-        if node.op == "Placeholder" and node.name in captured:
-            node.op = "Const"
-            del node.attr["shape"]
-            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(captured[node.name].numpy()))
-    converted, _ = tf2onnx.convert.from_graph_def(graph, input_names=["x:0"], output_names=[traced.outputs[0].name])
-    return _with_known_operations(converted).SerializeToString()
+@contextlib.contextmanager
+def _arrays_in_layers(model):
+    "Replace tensors that layers hold by NumPy arrays, under TensorFlow, until the end of the block."
+    layers = model._flatten_layers() if BACKEND == "tensorflow" else []
+    tensors = [(layer, name, value) for layer in layers for name, value in vars(layer).items() if isinstance(value, tf.Tensor)]
+    try:
+        for layer, name, value in tensors:
+            setattr(layer, name, value.numpy())
+        yield
+    finally:
+        for layer, name, value in tensors:
+            setattr(layer, name, value)
 
 
 def _exported(model):
-    with tempfile.TemporaryDirectory() as folder:
+    "Convert by Keras, with any number of rows."
+    signature = [keras.InputSpec(dtype="float32", shape=(None, *model.input_shape[1:]), name="x")]
+    with tempfile.TemporaryDirectory() as folder, _arrays_in_layers(model), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the converters, about their own code
         file = Path(folder) / "model.onnx"
-        signature = [keras.InputSpec(dtype="float32", shape=(None, *model.input_shape[1:]), name="x")]
         model.export(str(file), format="onnx", verbose=False, input_signature=signature)
-        return file.read_bytes()
+        return _with_known_operations(file.read_bytes()) if BACKEND == "tensorflow" else file.read_bytes()
 
 
 # %% [markdown]
@@ -453,11 +449,11 @@ def _exported(model):
 
 # %%
 #| export
-def _with_known_operations(model):
-    "Replace operations of TensorFlow in an ONNX model by those of ONNX."
-    from onnx import helper, numpy_helper
+def _with_known_operations(content):
+    "Replace operations of TensorFlow in an ONNX file by those of ONNX."
+    from onnx import helper, load_from_string, numpy_helper
 
-    nodes = []
+    model, nodes = load_from_string(content), []
     for node in model.graph.node:
         if node.op_type in ("Erfc", "Expm1"):
             inner = f"{node.output[0]}/inner"
@@ -465,11 +461,12 @@ def _with_known_operations(model):
             nodes += [helper.make_node(operation, node.input, [inner]), helper.make_node("Sub", operands, node.output)]
         else:
             nodes.append(node)
-    if len(nodes) > len(model.graph.node):
-        model.graph.initializer.append(numpy_helper.from_array(np.float32(1), "one"))
-        del model.graph.node[:]
-        model.graph.node.extend(nodes)
-    return model
+    if len(nodes) == len(model.graph.node):
+        return content
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(1), "one"))
+    return model.SerializeToString()
 
 
 # %% [markdown]
@@ -510,13 +507,13 @@ def to_onnx(model, examples) -> bytes:
     expected = ops.convert_to_numpy(without_gradients(model)(examples, training=False))
     elsewhere = "" if BACKEND == "tensorflow" else " Try under TensorFlow: save the estimator, load it with KERAS_BACKEND=tensorflow, and export it there."
     try:
-        content = _tensorflow_onnx(model) if BACKEND == "tensorflow" else _exported(model)
+        content = _exported(model)
         found = _run_onnx(content, examples)
     except Exception as error:  # converters and onnxruntime raise exceptions of many kinds
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{converter} cannot convert {model.name} to ONNX: {reason[:300]}{elsewhere}") from error
+        raise ValueError(f"{converter} cannot convert {model.name} to ONNX: {reason[:200]}.{elsewhere}") from error
     if found.shape != expected.shape or not np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max()):
-        raise ValueError(f"The ONNX graph of {model.name} by {converter} gives other numbers than Keras.{elsewhere}")
+        raise ValueError(f"The ONNX graph that {converter} made of {model.name} differs from Keras.{elsewhere}")
     return content
 
 
