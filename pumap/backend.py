@@ -8,6 +8,7 @@ __all__ = ['BACKEND', 'training_step', 'compiled', 'without_gradients', 'jacobia
 # %% ../nbs/04_backend.ipynb #824178f3
 import contextlib
 import importlib.util
+import logging
 import tempfile
 import warnings
 from pathlib import Path
@@ -254,21 +255,36 @@ def _arrays_in_layers(model):
             setattr(layer, name, value)
 
 
+@contextlib.contextmanager
+def _quiet_converter():
+    "No messages of a converter on its own code, or on operations that `_with_known_operations` replaces: the result is checked anyway."
+    log = logging.getLogger("tf2onnx")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
 def _exported(model):
-    "Convert by Keras, with any number of rows."
+    "Convert by Keras, with any number of rows; jax2onnx puts large weights into a second file, which `onnx.load` reads, too."
+    import onnx
+
     signature = [keras.InputSpec(dtype="float32", shape=(None, *model.input_shape[1:]), name="x")]
-    with tempfile.TemporaryDirectory() as folder, _arrays_in_layers(model), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the converters, about their own code
+    with tempfile.TemporaryDirectory() as folder, _arrays_in_layers(model), _quiet_converter():
         file = Path(folder) / "model.onnx"
         model.export(str(file), format="onnx", verbose=False, input_signature=signature)
-        return _with_known_operations(file.read_bytes()) if BACKEND == "tensorflow" else file.read_bytes()
+        return _with_known_operations(onnx.load(file)).SerializeToString()
 
 # %% ../nbs/04_backend.ipynb #6b621496
-def _with_known_operations(content):
-    "Replace operations of TensorFlow in an ONNX file by those of ONNX."
-    from onnx import helper, load_from_string, numpy_helper
+def _with_known_operations(model):
+    "Replace operations of TensorFlow in an ONNX model by those of ONNX, in place."
+    from onnx import helper, numpy_helper
 
-    model, nodes = load_from_string(content), []
+    nodes = []
     for node in model.graph.node:
         if node.op_type in ("Erfc", "Expm1"):
             inner = f"{node.output[0]}/inner"
@@ -276,12 +292,11 @@ def _with_known_operations(content):
             nodes += [helper.make_node(operation, node.input, [inner]), helper.make_node("Sub", operands, node.output)]
         else:
             nodes.append(node)
-    if len(nodes) == len(model.graph.node):
-        return content
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
-    model.graph.initializer.append(numpy_helper.from_array(np.float32(1), "one"))
-    return model.SerializeToString()
+    if len(nodes) > len(model.graph.node):
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(1), "one"))
+    return model
 
 # %% ../nbs/04_backend.ipynb #deee76f6
 _CONVERTERS = {"tensorflow": ("tf2onnx", "onnx"), "jax": ("jax2onnx", "onnx-jax"), "torch": ("onnxscript", "onnx-torch")}  # package, extra

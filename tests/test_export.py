@@ -63,7 +63,7 @@ def residual():
     inputs = keras.Input((64,))
     x = keras.layers.Dense(64, activation="gelu")(inputs)
     x = keras.layers.Add()([keras.layers.BatchNormalization()(x), inputs])
-    return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Dropout(0.5)(keras.layers.LayerNormalization()(x))))
+    return keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Dropout(0.5)(x)))
 
 
 def normalized():
@@ -120,6 +120,29 @@ def test_a_wrong_conversion_is_not_written(mlp, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="differs from Keras"):
         mlp.export(tmp_path / "encoder.onnx")
     assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
+
+
+@needs_onnx
+@pytest.mark.backend
+def test_what_a_converter_lacks_is_an_error(mlp, tmp_path, monkeypatch):
+    "It names the converter and its reason; under JAX and PyTorch also the way by TensorFlow, whose converter knows most."
+
+    def lacking(model):
+        raise NotImplementedError("no such operation\nand a long trace")
+
+    monkeypatch.setattr(backend, "_exported", lacking)
+    with pytest.raises(ValueError, match=rf"^{CONVERTER} cannot convert \w+ to ONNX: no such operation\.") as found:
+        mlp.export(tmp_path / "encoder.onnx")
+    assert ("KERAS_BACKEND=tensorflow" in str(found.value)) == (CONVERTER != "tf2onnx")
+    assert not list(tmp_path.iterdir())
+
+
+@needs_onnx
+def test_nothing_is_printed(mlp, tmp_path, capfd, recwarn):
+    "GELU is one of the operations that tf2onnx complains of."
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4, activation="gelu"), keras.layers.Dense(2)])
+    backend.to_onnx(model, np.ones((2, 8)))
+    assert "nsupported" not in "".join(capfd.readouterr()) and not recwarn.list
 
 
 def test_missing_packages_are_named(mlp, tmp_path, monkeypatch):
