@@ -11,7 +11,7 @@ lib = cfg["lib_path"]
 
 extras = {key.removesuffix("_requirements"): value.split() for key, value in cfg.items() if key.endswith("_requirements")}
 extras["paper"] += extras["tensorflow"]
-extras["dev"] += extras["paper"] + extras["slurm"]
+extras["dev"] += extras["paper"] + extras["slurm"] + extras["onnx"]
 
 setup(
     name=cfg["lib_name"],

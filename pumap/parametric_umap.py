@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from .backend import to_onnx
 from pumap.core import (
     Archive,
     check_graph,
@@ -29,12 +30,13 @@ from pumap.core import (
     read_archive,
     warn_of_stray_attributes,
     write_archive,
+    write_atomic,
 )
 from .fast_solver import fit_encoder_fast, make_stages
 from .graph import FuzzyUnion, find_ab, fuzzy_graph, intersect_labels, pruned_edges
 from .losses import UMAPLoss, check_form
 from .networks import POLICIES, build_decoder, build_encoder
-from .training import Decoding, Rows, StoppingRule, TrainingOptions, check_decoder, encode, fit_decoder, fit_encoder
+from .training import Decoding, Rows, StoppingRule, TrainingOptions, check_decoder, encode, encode_jacobian, fit_decoder, fit_encoder
 
 # %% ../nbs/07_parametric_umap.ipynb #ab9d0d11
 _SEARCH = "The neighbor search chooses its method itself; precomputed_knn takes the result of another search."
@@ -286,6 +288,19 @@ def _has_decoder(estimator) -> bool:
     return True
 
 
+def _network_and_examples(estimator, part: str) -> tuple:
+    "A network that takes or returns rows of the fitted shape, and a few inputs."
+    if part == "encoder":
+        examples = np.random.default_rng(0).random((3, *estimator._row_shape))
+        steps = [keras.layers.Reshape(estimator._input_shape), estimator.encoder_]
+    elif part == "decoder" and _has_decoder(estimator):
+        examples = estimator.embedding_[:3]
+        steps = [estimator.decoder_, keras.layers.Reshape(estimator._row_shape)]
+    else:
+        raise ValueError(f"part is {part!r}; it must be 'encoder' or 'decoder'.")
+    return keras.Sequential([keras.Input(examples.shape[1:]), *steps]), examples
+
+
 class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Settings):
     r"""Embed rows with a neural network that is trained on the UMAP loss.
 
@@ -504,6 +519,52 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         """
         points = check_points(X, self.embedding_.shape[1])
         return encode(self.decoder_, Rows(points)).reshape(len(points), *self._row_shape)
+
+    def jacobian(self, X):
+        """Differentiate the embedding by the features of each row.
+
+        Parameters
+        ----------
+        X : array-like, data frame or CSR matrix
+            Rows of the fitted shape. The result is dense, so give a sample of a large data set.
+
+        Returns
+        -------
+        ndarray, float32, shape (n_rows, n_components, n_features)
+            Change of each coordinate per unit of each feature. The features of an image are flattened as by `row.ravel()`.
+
+        Raises
+        ------
+        ValueError
+            For rows of another shape, NaN or infinity.
+        """
+        check_is_fitted(self)
+        return encode_jacobian(self.encoder_, Rows(check_input(self, X, reset=False), self._input_shape))
+
+    def export(self, path, part: str = "encoder") -> None:
+        """Export a network to an ONNX file, which runs without Keras.
+
+        Parameters
+        ----------
+        path : path-like
+            Written all or nothing; missing folders are created.
+        part : {"encoder", "decoder"}, default="encoder"
+            The encoder takes float32 rows of the fitted shape and returns what `transform` returns. The decoder takes points and returns what
+            `inverse_transform` returns. Both take any number of rows.
+
+        Raises
+        ------
+        ImportError
+            If a package is missing; the message says which extra to install.
+        AttributeError
+            If the estimator was fitted without a decoder.
+        ValueError
+            If the network cannot be converted, or its ONNX graph differs from Keras on a few inputs.
+        OSError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        write_atomic(path, to_onnx(*_network_and_examples(self, part)))
 
     def save(self, path) -> None:
         """Save the fitted estimator to one file, all or nothing.

@@ -3,6 +3,7 @@
 Notebooks share the process that tests them, so that TensorFlow is imported and umap-learn compiled once. What a notebook leaves behind
 (settings of matplotlib, warnings, the environment, its namespace) is put back."""
 
+import importlib.util
 import os
 import sys
 import warnings
@@ -14,6 +15,8 @@ from conftest import ROOT, name_of, source_notebooks
 
 SECONDS = 300  # several times what two free cores need: a limit for what hangs, not a measure of speed
 BACKEND_FREE = ("nbs/02_losses", "nbs/04_backend", "nbs/05_training")  # run under each backend, too
+CONVERTERS = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnxscript"}
+NEEDS = {"nbs/tutorials/serve_onnx.ipynb": ("onnx", "onnxruntime", CONVERTERS[os.environ["KERAS_BACKEND"]])}  # packages of an extra that nothing else uses
 NOTEBOOKS = [
     pytest.param(path, id=name_of(path), marks=[pytest.mark.backend] if name_of(path).removesuffix(".ipynb") in BACKEND_FREE else [])
     for path in source_notebooks()
@@ -61,6 +64,9 @@ def with_parameters(notebook, **values):
 @pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize("path", NOTEBOOKS)
 def test_notebook_runs(path, results):
+    missing = [package for package in NEEDS.get(name_of(path), ()) if not importlib.util.find_spec(package)]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not installed: pip install 'pumap[onnx]' (under JAX onnx-jax, under PyTorch onnx-torch)")
     from execnb.nbio import read_nb
     from execnb.shell import CaptureShell
 

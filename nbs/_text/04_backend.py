@@ -24,12 +24,19 @@
 
 # %%
 #| hide
-import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 
 # %%
 #| export
+import contextlib
+import importlib.util
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+
 import keras
+import numpy as np
 from keras import ops
 
 from pumap.core import refuse_after_fork
@@ -43,6 +50,8 @@ from pumap.core import refuse_after_fork
 # | `training_step` | a gradient step, or a block of steps in one call |
 # | `compiled` | a function that trains nothing |
 # | `without_gradients` | a forward pass |
+# | `jacobian` | the derivative of a network's output by its input |
+# | `to_onnx` | a network as a file that runs without Keras |
 # | `devices` | a list of CPUs and GPUs |
 #
 # The frameworks differ in one respect that matters here. TensorFlow and PyTorch change variables in place. JAX compiles pure functions, so
@@ -350,6 +359,196 @@ ones = np.ones(100, "float32")
 once, again = (ops.convert_to_numpy(first(ones)) for _ in range(2))
 assert (once != again).any()
 assert_array_equal(ops.convert_to_numpy(second(ones)), once)
+
+
+# %% [markdown]
+# ## The derivative by the input
+#
+# The Jacobian of a network says how each output changes with each feature of a row. A backward pass differentiates one number. In inference mode
+# rows do not influence each other, so the sum of one output over a batch has the derivatives of all rows. A batch needs one forward pass, and one
+# backward pass for each output.
+
+# %%
+#| export
+def _pulled_back(model, x):
+    "The output of a network, and a function from weights of its numbers to the derivative of their weighted sum by the input."
+    if BACKEND == "jax":
+        z, pullback = jax.vjp(lambda x: model(x, training=False), x)
+        return z, lambda weights: pullback(weights)[0]
+    if BACKEND == "torch":
+        z = model(x.requires_grad_(), training=False)
+        return z, lambda weights: torch.autograd.grad(z, x, weights, retain_graph=True, allow_unused=True, materialize_grads=True)[0]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        z = model(x, training=False)
+    return z, lambda weights: tape.gradient(z, x, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+
+def jacobian(model, x) -> np.ndarray:
+    """Differentiate each output of a network by its input, in inference mode.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From rows to vectors, such as an encoder.
+    x : array-like, float32, shape (n_rows, ...)
+        The rows of one batch.
+
+    Returns
+    -------
+    ndarray, float32, shape (n_rows, n_outputs, ...)
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> square = keras.Sequential([keras.Input((3,)), keras.layers.Lambda(lambda x: x**2)])
+    >>> jacobian(square, np.float32([[1, 2, 3]]))[0].round(3).tolist()
+    [[2.0, 0.0, 0.0], [0.0, 4.0, 0.0], [0.0, 0.0, 6.0]]
+    """
+    z, pullback = _pulled_back(model, ops.convert_to_tensor(x))
+    n_outputs = z.shape[-1]
+    one_output = lambda k: ops.broadcast_to(ops.cast(ops.one_hot(k, n_outputs), z.dtype), z.shape)
+    return np.stack([ops.convert_to_numpy(pullback(one_output(k))) for k in range(n_outputs)], axis=1).astype(np.float32)
+
+
+# %% [markdown]
+# For a linear layer, the derivative is the kernel. Batch normalization divides it by the moving standard deviation, and rows stay independent.
+
+# %%
+linear = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+for derivative in jacobian(linear, rows[0]):
+    assert_allclose(derivative.T, linear.get_weights()[0], atol=1e-6)
+assert_allclose(jacobian(at_once, rows[0])[:2], jacobian(at_once, rows[0, :2]), atol=1e-6)
+
+
+# %% [markdown]
+# ## ONNX
+#
+# An ONNX file holds the graph of a network with its weights. Other programs run it without Keras or Python. `Model.export` of Keras writes it, with
+# one converter for each backend. It takes a network that has been called, or the shape of its input.
+#
+# tf2onnx turns every tensor that a layer holds into another input of the graph, such as the mean in a `Normalization` layer. As a NumPy array, it
+# becomes a constant.
+
+# %%
+#| export
+@contextlib.contextmanager
+def _arrays_in_layers(model):
+    "Replace tensors that layers hold by NumPy arrays, under TensorFlow, until the end of the block."
+    layers = model._flatten_layers() if BACKEND == "tensorflow" else []
+    tensors = [(layer, name, value) for layer in layers for name, value in vars(layer).items() if isinstance(value, tf.Tensor)]
+    try:
+        for layer, name, value in tensors:
+            setattr(layer, name, value.numpy())
+        yield
+    finally:
+        for layer, name, value in tensors:
+            setattr(layer, name, value)
+
+
+@contextlib.contextmanager
+def _quiet_converter():
+    "No messages of a converter on its own code, or on operations that `_with_known_operations` replaces: the result is checked anyway."
+    log = logging.getLogger("tf2onnx")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
+
+
+def _exported(model):
+    "Convert by Keras, with any number of rows; jax2onnx puts large weights into a second file, which `onnx.load` reads, too."
+    import onnx
+
+    signature = [keras.InputSpec(dtype="float32", shape=(None, *model.input_shape[1:]), name="x")]
+    with tempfile.TemporaryDirectory() as folder, _arrays_in_layers(model), _quiet_converter():
+        file = Path(folder) / "model.onnx"
+        model.export(str(file), format="onnx", verbose=False, input_signature=signature)
+        return _with_known_operations(onnx.load(file)).SerializeToString()
+
+
+# %% [markdown]
+# tf2onnx copies operations that it does not know. Two of them are in common activations, and ONNX has their counterparts:
+# $\mathrm{erfc}\, x = 1 - \mathrm{erf}\, x$ in GELU, and $\mathrm{expm1}\, x = \exp x - 1$ in CELU.
+
+# %%
+#| export
+def _with_known_operations(model):
+    "Replace operations of TensorFlow in an ONNX model by those of ONNX, in place."
+    from onnx import helper, numpy_helper
+
+    nodes = []
+    for node in model.graph.node:
+        if node.op_type in ("Erfc", "Expm1"):
+            inner = f"{node.output[0]}/inner"
+            operation, operands = ("Erf", ["one", inner]) if node.op_type == "Erfc" else ("Exp", [inner, "one"])
+            nodes += [helper.make_node(operation, node.input, [inner]), helper.make_node("Sub", operands, node.output)]
+        else:
+            nodes.append(node)
+    if len(nodes) > len(model.graph.node):
+        del model.graph.node[:]
+        model.graph.node.extend(nodes)
+        model.graph.initializer.append(numpy_helper.from_array(np.float32(1), "one"))
+    return model
+
+
+# %% [markdown]
+# A converter may lack an operation, or translate it wrongly. Therefore the result is run on some rows before it is returned.
+
+# %%
+#| export
+_CONVERTERS = {"tensorflow": ("tf2onnx", "onnx"), "jax": ("jax2onnx", "onnx-jax"), "torch": ("onnxscript", "onnx-torch")}  # package, extra
+
+
+def to_onnx(model, examples) -> bytes:
+    """Convert a network to ONNX, in inference mode.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With one input and one output. It need not have been called.
+    examples : array-like, shape (n_rows, ...)
+        Rows on which the converted network must agree with Keras.
+
+    Returns
+    -------
+    bytes
+        Content of an ONNX file. Its input is called "x" and takes any number of float32 rows.
+
+    Raises
+    ------
+    ImportError
+        If a package is missing; the message says what to install.
+    ValueError
+        If the network cannot be converted, or the result differs from Keras.
+    """
+    converter, extra = _CONVERTERS[BACKEND]
+    missing = [package for package in ("onnx", "onnxruntime", converter) if not importlib.util.find_spec(package)]
+    if missing:
+        raise ImportError(f"Export to ONNX under {BACKEND} needs {', '.join(missing)}: pip install 'pumap[{extra}]'.")
+    examples = np.asarray(examples, dtype=np.float32)
+    expected = ops.convert_to_numpy(without_gradients(model)(examples, training=False))
+    elsewhere = "" if BACKEND == "tensorflow" else " Try under TensorFlow: save the estimator, load it with KERAS_BACKEND=tensorflow, and export it there."
+    try:
+        content = _exported(model)
+        found = _run_onnx(content, examples)
+    except Exception as error:  # converters and onnxruntime raise exceptions of many kinds
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ValueError(f"{converter} cannot convert {model.name} to ONNX: {reason[:200]}.{elsewhere}") from error
+    if found.shape != expected.shape or not np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max()):
+        raise ValueError(f"The ONNX graph that {converter} made of {model.name} differs from Keras.{elsewhere}")
+    return content
+
+
+def _run_onnx(content, rows):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: rows})[0]
 
 
 # %% [markdown]

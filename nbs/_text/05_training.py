@@ -47,7 +47,7 @@ from scipy import sparse
 from scipy.special import expit
 from tqdm.auto import tqdm
 
-from pumap.backend import training_step, without_gradients
+from pumap.backend import jacobian, training_step, without_gradients
 from pumap.core import random_generator, refuse_after_fork
 from pumap.graph import Edges, edge_batches, paper_steps, weighted_batches
 from pumap.losses import UMAPLoss, reconstruction_loss, rolled_cross_entropy, umap_cross_entropy
@@ -206,6 +206,47 @@ assert_array_equal(_dense_forward(encoder)(images[::-1]), _dense_forward(encoder
 assert _dense_forward(build_encoder("conv28", (784,), 2)) is None
 assert _dense_forward(keras.Sequential([keras.Input((64,)), keras.layers.Dense(2, activation=keras.layers.LeakyReLU())])) is None
 assert_allclose(encode(encoder, Rows(X, (8, 8)), batch_size=100), encode(encoder, Rows(X, (8, 8))), atol=1e-6)
+
+
+# %% [markdown]
+# The derivative of the embedding by the features is computed batch by batch, too. The features of a row are flattened.
+
+# %%
+#| export
+def encode_jacobian(model, rows: Rows, batch_size: int = 256) -> np.ndarray:
+    """Differentiate the output of a network by its input for all rows, batch by batch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From rows to vectors.
+    rows : Rows
+    batch_size : int
+        Rows in one pass; fewer if they are very wide.
+
+    Returns
+    -------
+    ndarray, float32, shape (n_rows, n_outputs, n_features)
+    """
+    n_outputs, n_features = model.output_shape[-1], math.prod(rows.shape)
+    batch_size = max(1, min(batch_size, 16_000_000 // (n_outputs * n_features)))
+    out = np.empty((len(rows), n_outputs, n_features), dtype=np.float32)
+    for start in range(0, len(rows), batch_size):
+        batch = slice(start, min(start + batch_size, len(rows)))
+        out[batch] = jacobian(model, rows[batch]).reshape(-1, n_outputs, n_features)
+    return out
+
+
+# %% [markdown]
+# The derivative predicts how a small change of the rows moves their points. A ReLU network is linear in pieces, so the prediction is exact, up to
+# rounding, but for rows that step into another piece.
+
+# %%
+slope = encode_jacobian(encoder, Rows(X, (8, 8)), batch_size=250)
+assert slope.shape == (600, 2, 64)
+step = np.float32(1e-3) * np.random.default_rng(0).normal(size=X.shape).astype("float32")
+moved = encode(encoder, Rows(X + step, (8, 8))) - encode(encoder, Rows(X, (8, 8)))
+assert np.isclose(np.einsum("nkf,nf->nk", slope, step), moved, atol=2e-5).mean() > 0.8
 
 
 # %% [markdown]

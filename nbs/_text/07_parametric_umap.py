@@ -50,6 +50,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from pumap.backend import to_onnx
 from pumap.core import (
     Archive,
     check_graph,
@@ -62,12 +63,13 @@ from pumap.core import (
     read_archive,
     warn_of_stray_attributes,
     write_archive,
+    write_atomic,
 )
 from pumap.fast_solver import fit_encoder_fast, make_stages
 from pumap.graph import FuzzyUnion, find_ab, fuzzy_graph, intersect_labels, pruned_edges
 from pumap.losses import UMAPLoss, check_form
 from pumap.networks import POLICIES, build_decoder, build_encoder
-from pumap.training import Decoding, Rows, StoppingRule, TrainingOptions, check_decoder, encode, fit_decoder, fit_encoder
+from pumap.training import Decoding, Rows, StoppingRule, TrainingOptions, check_decoder, encode, encode_jacobian, fit_decoder, fit_encoder
 
 # %% [markdown]
 # The estimator combines a graph (`01_graph`), a loss (`02_losses`), networks (`03_networks`) and two training loops (`05_training`,
@@ -364,6 +366,19 @@ def _has_decoder(estimator) -> bool:
     return True
 
 
+def _network_and_examples(estimator, part: str) -> tuple:
+    "A network that takes or returns rows of the fitted shape, and a few inputs."
+    if part == "encoder":
+        examples = np.random.default_rng(0).random((3, *estimator._row_shape))
+        steps = [keras.layers.Reshape(estimator._input_shape), estimator.encoder_]
+    elif part == "decoder" and _has_decoder(estimator):
+        examples = estimator.embedding_[:3]
+        steps = [estimator.decoder_, keras.layers.Reshape(estimator._row_shape)]
+    else:
+        raise ValueError(f"part is {part!r}; it must be 'encoder' or 'decoder'.")
+    return keras.Sequential([keras.Input(examples.shape[1:]), *steps]), examples
+
+
 class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Settings):
     r"""Embed rows with a neural network that is trained on the UMAP loss.
 
@@ -583,6 +598,52 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         points = check_points(X, self.embedding_.shape[1])
         return encode(self.decoder_, Rows(points)).reshape(len(points), *self._row_shape)
 
+    def jacobian(self, X):
+        """Differentiate the embedding by the features of each row.
+
+        Parameters
+        ----------
+        X : array-like, data frame or CSR matrix
+            Rows of the fitted shape. The result is dense, so give a sample of a large data set.
+
+        Returns
+        -------
+        ndarray, float32, shape (n_rows, n_components, n_features)
+            Change of each coordinate per unit of each feature. The features of an image are flattened as by `row.ravel()`.
+
+        Raises
+        ------
+        ValueError
+            For rows of another shape, NaN or infinity.
+        """
+        check_is_fitted(self)
+        return encode_jacobian(self.encoder_, Rows(check_input(self, X, reset=False), self._input_shape))
+
+    def export(self, path, part: str = "encoder") -> None:
+        """Export a network to an ONNX file, which runs without Keras.
+
+        Parameters
+        ----------
+        path : path-like
+            Written all or nothing; missing folders are created.
+        part : {"encoder", "decoder"}, default="encoder"
+            The encoder takes float32 rows of the fitted shape and returns what `transform` returns. The decoder takes points and returns what
+            `inverse_transform` returns. Both take any number of rows.
+
+        Raises
+        ------
+        ImportError
+            If a package is missing; the message says which extra to install.
+        AttributeError
+            If the estimator was fitted without a decoder.
+        ValueError
+            If the network cannot be converted, or its ONNX graph differs from Keras on a few inputs.
+        OSError
+            If the file cannot be written.
+        """
+        check_is_fitted(self)
+        write_atomic(path, to_onnx(*_network_and_examples(self, part)))
+
     def save(self, path) -> None:
         """Save the fitted estimator to one file, all or nothing.
 
@@ -749,6 +810,24 @@ assert loaded.get_params() == autoencoder.get_params() and loaded.history_ == au
 unpickled = pickle.loads(pickle.dumps(model))
 assert_array_equal(unpickled.transform(X_new), model.transform(X_new))
 assert (unpickled.graph_ != model.graph_).nnz == 0
+
+# %% [markdown]
+# ## Which features drive the embedding
+#
+# `jacobian` returns the derivative of each coordinate by each feature. To first order, it predicts how a small change of a row moves its point.
+
+# %%
+slope = model.jacobian(X_new)
+assert slope.shape == (300, 2, 64)
+darker = X_new + 1e-3 * slope[:, 0]  # the change of the pixels that moves each point to the right
+moved = model.transform(darker) - model.transform(X_new)
+predicted = 1e-3 * (slope @ slope[:, 0, :, None])[..., 0]
+assert (moved[:, 0] > 0).all() and np.corrcoef(moved.ravel(), predicted.ravel())[0, 1] > 0.95
+
+fig, ax = plt.subplots(figsize=(2.5, 2.5))
+ax.imshow(np.abs(slope).mean(axis=(0, 1)).reshape(8, 8), cmap="magma")
+ax.set_title("influence of each pixel", fontsize=9)
+ax.set_axis_off()
 
 
 # %% [markdown]

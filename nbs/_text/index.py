@@ -138,6 +138,8 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | [own_encoder](tutorials/own_encoder.ipynb) | a network of your own, and reconstruction with a decoder |
 # | [big_data](tutorials/big_data.ipynb) | memory-mapped rows, a saved graph, training time, training on a sample |
 # | [semi_supervised](tutorials/semi_supervised.ipynb) | a classifier trained on few labels and many rows |
+# | [feature_importance](tutorials/feature_importance.ipynb) | which features drive the map, by the derivative of the embedding |
+# | [serve_onnx](tutorials/serve_onnx.ipynb) | embed new rows with NumPy and onnxruntime only |
 # | [training_speed](benchmarks/training_speed.ipynb), [inference](benchmarks/inference.ipynb), [memory](benchmarks/memory.ipynb) | speed and memory compared with umap-learn |
 # | [scaling](benchmarks/scaling.ipynb) | seconds and bytes per row, up to a million rows |
 # | [dtw](benchmarks/dtw.ipynb) | exact nearest neighbors under dynamic time warping, compared with computing every pair |
