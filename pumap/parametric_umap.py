@@ -559,11 +559,13 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         AttributeError
             If the estimator was fitted without a decoder.
         ValueError
-            If the network cannot be converted, or its ONNX graph differs from Keras on a few inputs.
+            If the network cannot be converted, its ONNX graph differs from Keras on a few inputs, or the rows do not fit into float32.
         OSError
             If the file cannot be written.
         """
         check_is_fitted(self)
+        if part == "encoder" and self._offset is not None:
+            raise ValueError("Some features are too large for float32, which an ONNX file takes: subtract their medians from the rows, and fit again.")
         write_atomic(path, to_onnx(*_network_and_examples(self, part)))
 
     def save(self, path) -> None:
