@@ -126,7 +126,10 @@ def __dir__():
 
 
 def main():
-    "The `pumap` command; one line if the packages it needs are not there."
+    "The `pumap` command; one line if the packages it needs are not there. The version needs none."
+    if sys.argv[1:] == ["--version"]:
+        print(__version__)
+        return
     try:
         from pumap.paper.cli import main
     except ImportError as error:
