@@ -53,8 +53,7 @@ docs: .venv/.docs
 
 package: .venv/.package
 	@rm -rf dist build pumap.egg-info/SOURCES.txt
-	@$(PY) -m build --no-isolation >dist.log 2>&1 || { cat dist.log >&2; exit 1; }
-	@rm dist.log
+	@$(PY) -m build --no-isolation --quiet
 	@$(PY) -m twine check --strict dist/*
 
 clean:
@@ -72,7 +71,7 @@ clean:
 		"$$py" -m pip --python $(PY) install --quiet pip; }
 	@pwd > $@
 
-.venv/.%: .venv/.made settings.ini setup.py pyproject.toml
+.venv/.%: .venv/.made settings.ini setup.py
 	@echo "installing what '$*' in settings.ini names (the first time: 3 GB on disk, some minutes)"
 	@$(PY) -m pip install -qq --no-input -e '.[$*]'
 	@touch $@ $(if $(filter dev,$*),.venv/.paper .venv/.package .venv/.tensorflow .venv/.jax) $(if $(filter paper,$*),.venv/.tensorflow)
