@@ -1,10 +1,11 @@
-# make figures | test | docs | clean
+# make figures | test | docs | package | clean
 #
-# Each sets up all it needs in .venv/ of this folder, with the first Python 3.11 or 3.12 that works; a second call is quick.
+# Each sets up all it needs in .venv/ of this folder, with the first Python 3.11, 3.12 or 3.13 that works; a second call is quick.
 #   make figures PROFILE=laptop JOBS=4         another size, more cells at once
 #   make test ARGS="-k layers"                 some of the tests
 #   make test BACKEND=jax                      Keras on jax or torch in place of tensorflow; figures likewise
 #   make test WORKERS=4                        more tests at once, each of some GB; 0: one, as --pdb wants it
+#   make package                               dist/: sdist and wheel, checked
 #   make figures PYTHON=/path/to/python3.11    a Python of your own choice (make clean first, if .venv is there)
 
 PROFILE ?= quick
@@ -16,7 +17,7 @@ PYTHON ?=
 
 PY := .venv/bin/python
 FITS := import importlib.util as u, sys, venv; \
-	sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 12) and (u.find_spec("ensurepip") or u.find_spec("pip"))))
+	sys.exit(not ((3, 11) <= sys.version_info[:2] <= (3, 13) and (u.find_spec("ensurepip") or u.find_spec("pip"))))
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export MPLBACKEND := agg
@@ -34,7 +35,7 @@ endif
 # a .venv that was moved, or whose Python is gone, is made again
 $(shell test "$$(cat .venv/.made 2>/dev/null)" = "$$(pwd)" && $(PY) -c "" 2>/dev/null || rm -f .venv/.made)
 
-.PHONY: help figures test docs clean
+.PHONY: help figures test docs package clean
 .NOTPARALLEL:
 
 help:
@@ -50,14 +51,19 @@ docs: .venv/.docs
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
 	@echo "_docs/index.html"
 
+package: .venv/.package
+	@rm -rf dist build pumap.egg-info/SOURCES.txt
+	@$(PY) -m build --no-isolation --quiet
+	@$(PY) -m twine check --strict dist/*
+
 clean:
-	rm -rf .venv _docs _proc build pumap.egg-info figures/quick figures/smoke .snakemake nbs/.last_checked
+	rm -rf .venv _docs _proc build dist pumap.egg-info figures/quick figures/smoke .snakemake nbs/.last_checked
 	find . -path ./.git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints -o -name .pytest_cache \) -prune -exec rm -rf {} +
 
 .venv/.made:
-	@if [ -n "$(PYTHON)" ]; then set -- "$(PYTHON)"; else set -- python3.12 python3.11 python3 python; fi; \
+	@if [ -n "$(PYTHON)" ]; then set -- "$(PYTHON)"; else set -- python3.12 python3.13 python3.11 python3 python; fi; \
 	py=; for name in "$$@"; do if "$$name" -c '$(FITS)' >/dev/null 2>&1; then py=$$name; break; fi; done; \
-	if [ -z "$$py" ]; then echo "No Python 3.11 or 3.12 with pip that works among: $$*." \
+	if [ -z "$$py" ]; then echo "No Python 3.11, 3.12 or 3.13 with pip that works among: $$*." \
 		"Install one, or say where it is: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; fi; \
 	echo "setting up .venv with $$("$$py" --version)"; \
 	rm -rf .venv && mkdir -p .venv/home; \
@@ -68,4 +74,4 @@ clean:
 .venv/.%: .venv/.made settings.ini setup.py
 	@echo "installing what '$*' in settings.ini names (the first time: 3 GB on disk, some minutes)"
 	@$(PY) -m pip install -qq --no-input -e '.[$*]'
-	@touch $@ $(if $(filter dev,$*),.venv/.paper .venv/.tensorflow .venv/.jax) $(if $(filter paper,$*),.venv/.tensorflow)
+	@touch $@ $(if $(filter dev,$*),.venv/.paper .venv/.package .venv/.tensorflow .venv/.jax) $(if $(filter paper,$*),.venv/.tensorflow)

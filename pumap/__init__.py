@@ -185,7 +185,10 @@ def __dir__():
 
 
 def main():
-    "Run the `pumap` command; print one line if the packages it needs are not installed."
+    "Run the `pumap` command; print one line if the packages it needs are not installed. The version needs none."
+    if sys.argv[1:] == ["--version"]:
+        print(__version__)
+        return
     try:
         from pumap.paper.cli import main
     except ImportError as error:

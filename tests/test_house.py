@@ -21,7 +21,7 @@ LIBRARY = [p for p in NOTEBOOKS if p.parent.name == "nbs" and re.match(r"\d\d_",
 TOP_LEVEL = {
     "README.md", "settings.ini", "setup.py", "environment.yml", "mkdocs.yml", "LICENSE", "CITATION.cff", "CHANGELOG.md",
     "CONTRIBUTING.md", "Makefile", "nbs", "pumap", "figures", "tests", ".ci", ".githooks", ".github", ".gitattributes",
-    ".gitignore", ".jupytext.toml",
+    ".gitignore", ".jupytext.toml", "pyproject.toml", "MANIFEST.in", ".binder", ".devcontainer",
 }  # fmt: skip
 MACHINE_PATH = re.compile(r"(?<![\w.~/$}>*-])/(?:root|work|Users|home)/[\w.]|(?<![\w./])/tmp/\w|[A-Z]:\\Users\\")
 SCREEN, LIMIT, RUN = 40, 60, 80  # lines of an exported cell: what to aim at, what is too much; lines of exported code without prose between

@@ -31,7 +31,7 @@
 # %% [markdown]
 # ## Two commands
 #
-# With Python 3.11 or 3.12, pip and make, in a clone of this repository:
+# With Python 3.11, 3.12 or 3.13, pip and make, in a clone of this repository:
 #
 # ```sh
 # make figures     # every figure and table, from data that come with scikit-learn -> figures/quick/ (up to 20 minutes on two cores)
@@ -130,7 +130,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | [04_figures](paper/04_figures.ipynb) | panels and tables of the paper's figures |
 # | [05_cli](paper/05_cli.ipynb) | the `pumap` command |
 #
-# The tutorials run on digits or on your own files. The benchmarks measure time, memory and quality.
+# The tutorials run on digits or on your own files, or [in the browser on Binder](https://mybinder.org/v2/gh/pumap/pumap/main?labpath=nbs%2Ftutorials%2Fquickstart.ipynb). The benchmarks measure time, memory and quality.
 #
 # | notebook | what it is about |
 # |---|---|

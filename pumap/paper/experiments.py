@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['METHODS', 'UMAP_METHODS', 'PARAMETRIC', 'DECODING', 'PROTOCOL', 'PROTOCOL_VERSION', 'SSL_VERSION', 'CLUSTER_SEEDS',
            'SCALE_SETTINGS', 'IN_64', 'PUMAPS', 'WITH_DECODER', 'TOYS', 'IMAGES', 'PAPER_DATA', 'SMALL_STEPS',
-           'LAPTOP_SETTINGS', 'PROFILES', 'SSL_METHODS', 'INVERTIBLE', 'FIGURES', 'STAND_INS', 'RECORD_KEYS', 'METRICS',
-           'UMAP_RECONSTRUCTED', 'TRUSTWORTHINESS_ROWS', 'N_SHOWN', 'NOT_RUN', 'N_COLUMNS', 'AUGMENTATIONS',
+           'LAPTOP_SETTINGS', 'PROFILES', 'SSL_METHODS', 'INVERTIBLE', 'FIGURES', 'CLONE', 'STAND_INS', 'RECORD_KEYS',
+           'METRICS', 'UMAP_RECONSTRUCTED', 'TRUSTWORTHINESS_ROWS', 'N_SHOWN', 'NOT_RUN', 'N_COLUMNS', 'AUGMENTATIONS',
            'SSL_PROTOCOL', 'SSL_GRIDS', 'FIT_MINUTES', 'TRAINED_FIGURES', 'unknown', 'Cell', 'check_cell', 'Block',
            'Profile', 'profile', 'settings_for', 'rows_of', 'Figure', 'figure', 'cells_for', 'root', 'figures_dir',
            'results_place', 'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'RecordDamaged',
@@ -323,15 +323,16 @@ def cells_for(
     return tuple(cells)
 
 # %% ../../nbs/paper/02_experiments.ipynb #9374c3fc
+CLONE = "Run `pip install -e '.[paper]'` in a clone of https://github.com/pumap/pumap."
+
+
 def root() -> Path:
     "The repository's folder; FileNotFoundError if the package is installed without its notebooks."
     import pumap
 
     folder = Path(pumap.__file__).resolve().parents[1]
     if not (folder / "nbs" / "paper").is_dir():
-        raise FileNotFoundError(
-            f"The paper's notebooks are not beside the package (looked in {folder}); clone the repository and run `pip install -e '.[paper]'` in it."
-        )
+        raise FileNotFoundError(f"The paper's notebooks are not installed with pumap, and {folder} is not a clone. {CLONE}")
     return folder
 
 

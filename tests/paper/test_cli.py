@@ -273,7 +273,7 @@ def test_errors_are_one_line(pumap, arguments, code, words, tmp_path):
 def test_without_its_packages_the_command_says_what_to_install():
     code = "import sys; sys.modules['typer'] = None; from pumap import main; main()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and "pip install 'pumap[paper]'" in done.stderr
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1 and "pip install -e '.[paper]'` in a clone of" in done.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(pumap, tmp_path):

@@ -437,7 +437,6 @@ for picture, numbers in (("fig05", "table2"), ("fig06", "table3"), ("fig07", "ta
 try: figure("fig55")
 except ValueError as error: print(error)
 
-
 # %% [markdown]
 # ## Places
 #
@@ -445,15 +444,16 @@ except ValueError as error: print(error)
 
 # %%
 #| export
+CLONE = "Run `pip install -e '.[paper]'` in a clone of https://github.com/pumap/pumap."
+
+
 def root() -> Path:
     "The repository's folder; FileNotFoundError if the package is installed without its notebooks."
     import pumap
 
     folder = Path(pumap.__file__).resolve().parents[1]
     if not (folder / "nbs" / "paper").is_dir():
-        raise FileNotFoundError(
-            f"The paper's notebooks are not beside the package (looked in {folder}); clone the repository and run `pip install -e '.[paper]'` in it."
-        )
+        raise FileNotFoundError(f"The paper's notebooks are not installed with pumap, and {folder} is not a clone. {CLONE}")
     return folder
 
 

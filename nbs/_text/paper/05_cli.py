@@ -42,6 +42,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
+from pumap import __version__
 from pumap.paper import experiments as ex
 from pumap.paper import scorecard as sc
 
@@ -54,19 +55,33 @@ try:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.table import Table
 except ImportError as error:
-    raise ImportError(f"The `pumap` command needs {error.name}, which the library does not: pip install 'pumap[paper]'.") from None
+    raise ImportError(f"The `pumap` command needs {error.name}. {ex.CLONE}") from None
 
 # %% [markdown]
 # The commands know nothing about experiments beyond what `pumap.paper.experiments` tells them. Results go to standard output, warnings and errors to standard error, one line each.
 
 # %%
 #| export
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help="Parametric UMAP: a paper you can run.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
 ProfileOption = Annotated[str, typer.Option("--profile", "-p", help="smoke, quick, laptop or paper.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder with data sets; also the environment variable PUMAP_DATA.")]
 ResultsOption = Annotated[Path | None, typer.Option("--results", help="Where records and figures are kept; figures/<profile> if not given.")]
+
+
+def print_version(
+    asked: bool,  # was --version given?
+):
+    "Prints the version and ends."
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(version: Annotated[bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")] = False):
+    "Parametric UMAP: a paper you can run."
 
 
 def say(
@@ -88,7 +103,8 @@ def folder_of(
     profile: str,  # which profile
     results: Path | None,  # what the user gave
 ) -> Path:  # absolute
-    "The results folder of a command."
+    "The results folder of a command; FileNotFoundError if there is no clone, before anything is fetched or written."
+    ex.root()
     return Path(results).expanduser().resolve() if results else ex.figures_dir(profile)
 
 
