@@ -633,12 +633,19 @@ def nearest_neighbors(
     with numba_threads(n_threads):
         if reduced:
             rows, convert = reduced
+            unit = _power_of_two(abs(rows).max())
+            rows = rows if unit == 1 else rows / unit
             indices, distances = _euclidean_neighbors(rows, n_neighbors) if exact else _search(rows, n_neighbors, "euclidean", rng, n_threads)
-            return indices, convert(distances).astype(np.float32)
+            return indices, convert(distances * unit).astype(np.float32)
         if exact:
             return _pairwise_neighbors(X, n_neighbors, "" if callable(metric) else name, metric_kwds, function)
         by_name = not callable(metric) and (sparse.issparse(X) or not metric_kwds) and name in _searchable()
         return _search(X, n_neighbors, name if by_name else function, rng, n_threads)
+
+# %% ../nbs/01_graph.ipynb #f07bf596
+def _power_of_two(size) -> np.float32:
+    "The power of two next to a size far from 1; 1 for other sizes."
+    return np.float32(1 if not size or 1e-9 < size < 1e9 else 2.0 ** round(np.log2(float(size))))
 
 # %% ../nbs/01_graph.ipynb #e56d3cbb
 def _search(X, n_neighbors: int, metric, rng, n_threads: int) -> tuple:
@@ -834,7 +841,7 @@ def fuzzy_graph(
     indices, distances = _disconnect(*knn, metric)
     with numba_threads():
         graph, _, _ = umap_functions().fuzzy_simplicial_set(
-            X, n_neighbors, None, metric, knn_indices=indices, knn_dists=distances,
+            X, n_neighbors, None, metric, knn_indices=indices, knn_dists=_within_reach(distances),
             set_op_mix_ratio=union.set_op_mix_ratio, local_connectivity=union.local_connectivity,
         )  # fmt: skip
     return sparse.csr_matrix(graph, dtype=np.float32)
@@ -849,6 +856,12 @@ def _disconnect(indices: np.ndarray, distances: np.ndarray, metric):
             raise ValueError(f"All distances under the metric {metric!r} are infinite: the values are too large for float32; scale the rows.")
         raise ValueError(f"All distances under the metric {metric!r} have its greatest value, so the graph has no edges: choose another metric.")
     return np.where(disconnected, -1, indices), np.where(disconnected, np.float32(np.inf), distances)
+
+# %% ../nbs/01_graph.ipynb #c59d2e6d
+def _within_reach(distances: np.ndarray) -> np.ndarray:
+    "Distances, in another unit if their mean is far from 1."
+    unit = _power_of_two(distances[np.isfinite(distances)].mean(dtype=np.float64))
+    return distances if unit == 1 else distances / unit
 
 # %% ../nbs/01_graph.ipynb #46d82ddb
 def intersect_labels(graph: sparse.csr_matrix, y, far_dist: float = 5.0) -> sparse.csr_matrix:

@@ -206,7 +206,7 @@ def test_incomes_and_ages():
     X = np.c_[rng.lognormal(10, 1, 300), rng.uniform(20, 80, 300), rng.poisson(2, 300)].astype("float32")
     model = ParametricUMAP(metric="seuclidean", random_state=0).fit(X)
     assert trustworthiness(X / X.std(axis=0), model.embedding_, n_neighbors=5) > 0.95
-    assert "such as row" in model.history_["notes"][0]
+    assert "outliers: 3, the first is row 219" in model.history_["notes"][0]
 
 
 def test_images_of_bytes_train_like_images_of_fractions():

@@ -889,12 +889,28 @@ def nearest_neighbors(
     with numba_threads(n_threads):
         if reduced:
             rows, convert = reduced
+            unit = _power_of_two(abs(rows).max())
+            rows = rows if unit == 1 else rows / unit
             indices, distances = _euclidean_neighbors(rows, n_neighbors) if exact else _search(rows, n_neighbors, "euclidean", rng, n_threads)
-            return indices, convert(distances).astype(np.float32)
+            return indices, convert(distances * unit).astype(np.float32)
         if exact:
             return _pairwise_neighbors(X, n_neighbors, "" if callable(metric) else name, metric_kwds, function)
         by_name = not callable(metric) and (sparse.issparse(X) or not metric_kwds) and name in _searchable()
         return _search(X, n_neighbors, name if by_name else function, rng, n_threads)
+
+
+# %% [markdown]
+# Squares of values around 1e-25 or 1e25 are not numbers of float32. Such rows are divided by a power of two, which is exact.
+
+# %%
+#| export
+def _power_of_two(size) -> np.float32:
+    "The power of two next to a size far from 1; 1 for other sizes."
+    return np.float32(1 if not size or 1e-9 < size < 1e9 else 2.0 ** round(np.log2(float(size))))
+
+
+# %%
+assert _power_of_two(0.001) == _power_of_two(0) == 1 and _power_of_two(2.0**40) == 2.0**40
 
 
 # %% [markdown]
@@ -1166,7 +1182,7 @@ def fuzzy_graph(
     indices, distances = _disconnect(*knn, metric)
     with numba_threads():
         graph, _, _ = umap_functions().fuzzy_simplicial_set(
-            X, n_neighbors, None, metric, knn_indices=indices, knn_dists=distances,
+            X, n_neighbors, None, metric, knn_indices=indices, knn_dists=_within_reach(distances),
             set_op_mix_ratio=union.set_op_mix_ratio, local_connectivity=union.local_connectivity,
         )  # fmt: skip
     return sparse.csr_matrix(graph, dtype=np.float32)
@@ -1188,6 +1204,23 @@ def _disconnect(indices: np.ndarray, distances: np.ndarray, metric):
         raise ValueError(f"All distances under the metric {metric!r} have its greatest value, so the graph has no edges: choose another metric.")
     return np.where(disconnected, -1, indices), np.where(disconnected, np.float32(np.inf), distances)
 
+
+# %% [markdown]
+# umap-learn's search for the local scale begins at 1 and takes 64 steps. It cannot get to distances around 1e-25, so such distances are multiplied by
+# a power of two. Strengths do not depend on the unit of the distances.
+
+# %%
+#| export
+def _within_reach(distances: np.ndarray) -> np.ndarray:
+    "Distances, in another unit if their mean is far from 1."
+    unit = _power_of_two(distances[np.isfinite(distances)].mean(dtype=np.float64))
+    return distances if unit == 1 else distances / unit
+
+
+# %%
+points = np.random.default_rng(0).random((100, 3), dtype=np.float32)
+for unit in (1e-25, 1e25):
+    assert abs(fuzzy_graph(points * np.float32(unit), 5) - fuzzy_graph(points, 5)).max() < 1e-4
 
 # %% [markdown]
 # For the two moons, the result is the graph of the first picture, and umap-learn's.
