@@ -94,6 +94,8 @@ _Function = TypeVar("_Function", bound=Callable)
 def explain_unknown_parameters(init: _Function) -> _Function:
     """Decorate `__init__` so that the error for an unknown parameter names the class and the most similar parameter.
 
+    A class may have a dict `_elsewhere` with a sentence for each parameter of other packages that people look for.
+
     Parameters
     ----------
     init : callable
@@ -112,6 +114,7 @@ def explain_unknown_parameters(init: _Function) -> _Function:
             if name not in known:
                 close = difflib.get_close_matches(name, known, 1)
                 hint = f" Did you mean {close[0]!r}?" if close else f" It takes: {', '.join(known)}."
+                hint = f" {self._elsewhere[name]}" if name in getattr(self, "_elsewhere", ()) else hint
                 raise TypeError(f"{type(self).__name__} has no parameter {name!r}.{hint}")
         init(self, *args, **kwargs)
 

@@ -168,6 +168,8 @@ _Function = TypeVar("_Function", bound=Callable)
 def explain_unknown_parameters(init: _Function) -> _Function:
     """Decorate `__init__` so that the error for an unknown parameter names the class and the most similar parameter.
 
+    A class may have a dict `_elsewhere` with a sentence for each parameter of other packages that people look for.
+
     Parameters
     ----------
     init : callable
@@ -186,6 +188,7 @@ def explain_unknown_parameters(init: _Function) -> _Function:
             if name not in known:
                 close = difflib.get_close_matches(name, known, 1)
                 hint = f" Did you mean {close[0]!r}?" if close else f" It takes: {', '.join(known)}."
+                hint = f" {self._elsewhere[name]}" if name in getattr(self, "_elsewhere", ()) else hint
                 raise TypeError(f"{type(self).__name__} has no parameter {name!r}.{hint}")
         init(self, *args, **kwargs)
 
@@ -194,6 +197,8 @@ def explain_unknown_parameters(init: _Function) -> _Function:
 
 # %%
 class Example:
+    _elsewhere = {"k": "Set n_neighbors=k + 1."}
+
     @explain_unknown_parameters
     def __init__(self, n_neighbors=15):
         self.n_neighbors = n_neighbors
@@ -203,6 +208,12 @@ try:
     Example(n_neighbours=3)
 except TypeError as error:
     assert str(error) == "Example has no parameter 'n_neighbours'. Did you mean 'n_neighbors'?"
+else:
+    raise AssertionError("no error")
+try:
+    Example(k=3)
+except TypeError as error:
+    assert str(error) == "Example has no parameter 'k'. Set n_neighbors=k + 1."
 else:
     raise AssertionError("no error")
 
