@@ -379,6 +379,21 @@ def finish_decoder(estimator, embedding, rows: Rows, rng: np.random.Generator) -
     history = fit_decoder(embedding, rows, estimator.decoder_, estimator.reconstruction_loss, options, rng)
     return {"decoder": history["reconstruction"]} | {"validation": check.losses for check in checks}
 
+# %% ../nbs/07_parametric_umap.ipynb #5b465e55
+def _fit_from(estimator, X, y, start: Start):
+    "Fit an estimator, whose settings and rows have been checked, from scratch or from its fitted networks."
+    rng, rows, loss = random_generator(estimator.random_state), Rows(X, estimator._input_shape), build_loss(estimator)
+    networks = (fitted_networks if start.warm else build_networks)(estimator, rows, rng)
+    graph = build_graph(estimator, X, y, rng)
+    estimator.__dict__.pop("embedding_", None)
+    estimator.a_, estimator.b_, estimator.graph_, estimator._rows = loss.a, loss.b, graph, (X, y)
+    estimator.encoder_, estimator.decoder_ = networks
+    estimator.history_ = train(estimator, rows, graph, loss, networks, rng, start)
+    embedding = encode(estimator.encoder_, rows)
+    estimator.history_ |= finish_decoder(estimator, embedding, rows, rng)
+    estimator.embedding_ = embedding
+    return estimator
+
 # %% ../nbs/07_parametric_umap.ipynb #d0a77c68
 def check_landmarks(positions, n_rows: int, n_components: int) -> np.ndarray | None:
     """Check the positions of landmarks.
@@ -425,6 +440,21 @@ def _joined_labels(labels, sizes, target_metric):
     if missing and not (isinstance(target_metric, str) and target_metric == "categorical"):
         raise ValueError(f"The {'old' if missing == [0] else 'new'} rows have no targets: with target_metric={target_metric!r} all rows need one.")
     return np.concatenate([np.full(n, -1, dtype=object) if y is None else np.asarray(y, dtype=object) for y, n in zip(labels, sizes)]).tolist()
+
+
+def _old_and_new(estimator, X, y, X_old, y_old):
+    "Old rows on top of new ones, their labels, and a start in which the old rows are landmarks."
+    for name in ("precomputed_knn", "precomputed_graph"):
+        if getattr(estimator, name) is not None:
+            raise ValueError(f"{name} holds for the rows of the first fit only: set it to None to update, or fit with warm_start=True.")
+    if X_old is None and not hasattr(estimator, "_rows"):
+        raise ValueError("A loaded, unpickled or copied ParametricUMAP has no training rows: give them as X_old, too.")
+    X_old, y_old = estimator._rows if X_old is None else (X_old, y_old)
+    old, new = (check_input(estimator, rows, reset=False) for rows in (X_old, X))
+    positions = np.full((old.shape[0] + new.shape[0], estimator.encoder_.output_shape[-1]), np.nan, dtype=np.float32)
+    positions[: old.shape[0]] = encode(estimator.encoder_, Rows(old, estimator._input_shape))
+    labels = _joined_labels((y_old, y), (old.shape[0], new.shape[0]), estimator.target_metric)
+    return _joined(old, new), labels, Start(True, positions)
 
 # %% ../nbs/07_parametric_umap.ipynb #e7d9d59b
 def _adopt(estimator, X) -> None:
@@ -627,19 +657,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
             self.__dict__.pop("embedding_", None)  # a fit that fails leaves an estimator that is not fitted
         _check_settings(self.get_params(deep=False))
         X = check_input(self, X, reset=not warm)
-        return self._fit(X, y, Start(warm, check_landmarks(landmark_positions, X.shape[0], self.n_components)))
-
-    def _fit(self, X, y, start):
-        rng, rows, loss = random_generator(self.random_state), Rows(X, self._input_shape), build_loss(self)
-        networks = (fitted_networks if start.warm else build_networks)(self, rows, rng)
-        graph = build_graph(self, X, y, rng)
-        self.__dict__.pop("embedding_", None)
-        self.a_, self.b_, self.graph_, (self.encoder_, self.decoder_), self._rows = loss.a, loss.b, graph, networks, (X, y)
-        self.history_ = train(self, rows, graph, loss, networks, rng, start)
-        embedding = encode(self.encoder_, rows)
-        self.history_ |= finish_decoder(self, embedding, rows, rng)
-        self.embedding_ = embedding
-        return self
+        return _fit_from(self, X, y, Start(warm, check_landmarks(landmark_positions, X.shape[0], self.n_components)))
 
     def update(self, X, y=None, X_old=None, y_old=None):
         """Fit on old and new rows together, with the old rows held near their places.
@@ -670,17 +688,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         """
         check_is_fitted(self)
         _check_settings(self.get_params(deep=False))
-        for name in ("precomputed_knn", "precomputed_graph"):
-            if getattr(self, name) is not None:
-                raise ValueError(f"{name} holds for the rows of the first fit only: set it to None to update, or fit with warm_start=True.")
-        if X_old is None and not hasattr(self, "_rows"):
-            raise ValueError("A loaded, unpickled or copied ParametricUMAP has no training rows: give them as X_old, too.")
-        X_old, y_old = self._rows if X_old is None else (X_old, y_old)
-        old, new = (check_input(self, rows, reset=False) for rows in (X_old, X))
-        positions = np.full((old.shape[0] + new.shape[0], self.n_components), np.nan, dtype=np.float32)
-        positions[: old.shape[0]] = encode(self.encoder_, Rows(old, self._input_shape))
-        labels = _joined_labels((y_old, y), (old.shape[0], new.shape[0]), self.target_metric)
-        return self._fit(_joined(old, new), labels, Start(True, positions))
+        return _fit_from(self, *_old_and_new(self, X, y, X_old, y_old))
 
     def __getstate__(self):
         return {name: value for name, value in super().__getstate__().items() if name != "_rows"}  # training data are neither pickled nor saved

@@ -400,7 +400,8 @@ class _Watch:
             getattr(callback, name)(*args)
 
     def begin(self, n_epochs):
-        self.model.optimizer, self.model.stop_training, self.logs = self.optimizer, False, {}
+        self.before, self.logs = getattr(self.model, "optimizer", None), {}
+        self.model.optimizer, self.model.stop_training = self.optimizer, False
         self.call("set_params", {"epochs": n_epochs, "steps": None, "verbose": 0})
         self.call("set_model", self.model)
         self.call("on_train_begin", {})
@@ -416,7 +417,10 @@ class _Watch:
 
     def end(self):
         self.call("on_train_end", dict(self.logs))
-        del self.model.optimizer  # it would be saved with the model
+        if self.before is None:
+            del self.model.optimizer  # it would be saved with the model
+        else:
+            self.model.optimizer = self.before
 
 # %% ../nbs/05_training.ipynb #65a1e2d5
 ONE_POINT = "All points of the embedding lie so near each other that loss='paper' has no repulsion: scale the data to values around 1, or use loss='exact'."

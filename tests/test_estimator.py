@@ -280,8 +280,8 @@ def test_no_setting_is_forgotten(digits, monkeypatch):
         calls.append(repr((len(edges.weight), edges.weight.sum(dtype=float), loss, networks, rows.shape, decoding and decoding[1:], options, stages)))
         return {}
 
-    def call(**settings):
-        ParametricUMAP(**settings).fit(X)
+    def call(y=None, landmark_positions=None, **settings):
+        ParametricUMAP(**settings).fit(X, y, landmark_positions)
         return calls.pop()
 
     def decoder_loop(embedding, rows, decoder, loss, options, random_state):
@@ -293,6 +293,7 @@ def test_no_setting_is_forgotten(digits, monkeypatch):
     monkeypatch.setattr(parametric_umap, "fit_decoder", decoder_loop)
     manhattan_knn = nearest_neighbors(X, 15, "manhattan")
     decoder, stopping = dict(decoder="mlp"), dict(early_stopping=True)
+    landmarks, targets = dict(landmark_positions=np.zeros((200, 2))), dict(y=digits[1])
     changes = {  # setting -> (a value, what else must be set for it to count)
         "n_components": (3, {}), "n_neighbors": (7, {}), "min_dist": (0.5, {}), "spread": (2.0, {}), "metric": ("manhattan", {}),
         "metric_kwds": ({"p": 3}, {"metric": "minkowski"}), "encoder": (lambda shape, n: keras.Sequential([keras.Input(shape), keras.layers.Dense(n)]), {}),
@@ -302,8 +303,11 @@ def test_no_setting_is_forgotten(digits, monkeypatch):
         "solver_options": ({"layout_passes": 3}, {}), "n_epochs": (2, {}), "set_op_mix_ratio": (0.5, {}), "local_connectivity": (3.0, {}),
         "precomputed_knn": (manhattan_knn, {}), "precomputed_graph": (fuzzy_graph(X, 5), {}), "autoencoder_loss": (True, decoder),
         "n_decoder_epochs": (3, decoder), "reconstruction_loss": ("mse", decoder), "parametric_reconstruction_loss_weight": (2.0, decoder | dict(autoencoder_loss=True)), "random_state": (0, {}), "verbose": (True, {}),
+        "optimizer": ("sgd", {}), "callbacks": ([keras.callbacks.Callback()], {}), "landmark_loss": ("mse", landmarks), "landmark_loss_weight": (2.0, landmarks),
+        "target_metric": ("l2", targets), "target_weight": (0.8, targets), "global_correlation_loss_weight": (1.0, {}),
+        "reconstruction_validation": (X[:5], decoder),
     }  # fmt: skip
-    assert set(changes) == set(ParametricUMAP().get_params()) - {"n_jobs"}  # which changes nothing but the time
+    assert set(changes) == set(ParametricUMAP().get_params()) - {"n_jobs", "warm_start"}  # which count for the time, and for another fit
     without = {}
     for name, (value, rest) in changes.items():
         if repr(rest) not in without:

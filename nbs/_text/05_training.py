@@ -538,7 +538,8 @@ class _Watch:
             getattr(callback, name)(*args)
 
     def begin(self, n_epochs):
-        self.model.optimizer, self.model.stop_training, self.logs = self.optimizer, False, {}
+        self.before, self.logs = getattr(self.model, "optimizer", None), {}
+        self.model.optimizer, self.model.stop_training = self.optimizer, False
         self.call("set_params", {"epochs": n_epochs, "steps": None, "verbose": 0})
         self.call("set_model", self.model)
         self.call("on_train_begin", {})
@@ -554,7 +555,10 @@ class _Watch:
 
     def end(self):
         self.call("on_train_end", dict(self.logs))
-        del self.model.optimizer  # it would be saved with the model
+        if self.before is None:
+            del self.model.optimizer  # it would be saved with the model
+        else:
+            self.model.optimizer = self.before
 
 
 # %%
