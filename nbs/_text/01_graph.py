@@ -810,7 +810,7 @@ def intersect_targets(graph: sparse.csr_matrix, y, n_neighbors: int = 15, metric
 # In this example the target is the amount of ink of a digit. After the intersection, neighbors have more similar targets.
 
 # %%
-ink = X.sum(axis=1) + rng.random(600)  # without ties
+ink = X.sum(axis=1) + np.random.default_rng(0).random(600)  # without ties
 
 
 def difference(graph):

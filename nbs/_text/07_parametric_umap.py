@@ -213,7 +213,7 @@ def _check_objects(given: dict) -> None:
     fresh_optimizer(given["optimizer"])
     if given["optimizer"] is not None and "learning_rate" in given:
         raise ValueError(f"learning_rate is {given['learning_rate']}, but the optimizer has its own: give one of the two.")
-    if not isinstance(given["callbacks"], (list, tuple, type(None))) or not all(hasattr(c, "on_epoch_end") for c in given["callbacks"] or ()):
+    if not isinstance(given["callbacks"], (list, tuple, type(None))) or not all(isinstance(c, keras.callbacks.Callback) for c in given["callbacks"] or ()):
         raise ValueError(f"callbacks is {given['callbacks']!r}; it must be a list of Keras callbacks.")
     if not (isinstance(given["target_metric"], str) or callable(given["target_metric"])):
         raise ValueError(f"target_metric is {given['target_metric']!r}; it must be 'categorical', or a metric of continuous targets.")

@@ -281,7 +281,9 @@ class _Reports(keras.callbacks.Callback):
 # %%
 assert effort(defaults, 1000) is None and effort(defaults | {"n_epochs": 50}, 1000) == 2 and effort(defaults | {"n_training_epochs": 2}, 1000) == 40
 watch = _Reports(4)
-watch.set_model(keras.Sequential())
+model = keras.Sequential()
+model.stop_training = False
+watch.set_model(model)
 watch.set_params({"epochs": 100})
 watch.on_train_begin()
 for i in range(100):
