@@ -567,7 +567,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
     landmark_loss : str or callable, default="euclidean"
         Loss of landmarks: their distance from the given positions, the name of a Keras loss, or a function (true, predicted) -> loss.
     landmark_loss_weight : float, default=1.0
-        Weight of the landmark loss relative to the UMAP loss.
+        Weight of the landmark loss relative to the UMAP loss. With 0.1, landmarks may move a little, and new rows find a better place.
     global_correlation_loss_weight : float, default=0.0
         Weight of 1 - r, where r is the correlation of distances between random rows in the data and in the embedding.
     autoencoder_loss : bool, default=False
