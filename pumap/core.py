@@ -96,6 +96,8 @@ _Function = TypeVar("_Function", bound=Callable)
 def explain_unknown_parameters(foreign: dict) -> Callable[[_Function], _Function]:
     """Make a decorator for `__init__` that explains unknown parameters.
 
+    A class may have a dict `_elsewhere` with a sentence for each parameter of other packages that people look for.
+
     Parameters
     ----------
     foreign : dict of str to str
@@ -153,7 +155,7 @@ def warn_of_stray_attributes(estimator) -> None:
             advice = _advice(name, known, init.foreign)
             warnings.warn(f"{name!r} is not a parameter of {type(estimator).__name__}, so setting it has no effect. {advice}".strip(), stacklevel=3)
 
-# %% ../nbs/00_core.ipynb #fd20f3e6
+# %% ../nbs/00_core.ipynb #973e7bb4
 @functools.cache
 def _first_process() -> int:
     "The process that used a framework first, this one or one that it was forked from."
@@ -174,7 +176,7 @@ def refuse_after_fork() -> None:
             "start processes with multiprocessing.get_context('spawn')."
         )
 
-# %% ../nbs/00_core.ipynb #6fc18a8b
+# %% ../nbs/00_core.ipynb #35914673
 _MOVABLE = ("euclidean", "l2", "sqeuclidean", "manhattan", "l1", "taxicab", "chebyshev", "linfinity", "linfty", "linf", "minkowski", "wminkowski",
             "weighted_minkowski", "seuclidean", "standardised_euclidean", "mahalanobis", "precomputed")  # fmt: skip
 
@@ -199,7 +201,7 @@ def float32_offset(X):
     fine = (differ == 0) | (abs(offset) <= 1e4 * differ)
     return None if fine.all() else np.where(fine, 0, offset)
 
-# %% ../nbs/00_core.ipynb #0f753a35
+# %% ../nbs/00_core.ipynb #7fa95ff4
 def in_fitted_shape(estimator, X, *others: tuple):
     """Give rows the shape that they had in `fit`.
 
@@ -332,7 +334,7 @@ def check_unit_range(X, reconstruction_loss: str = "binary_crossentropy", decode
             stacklevel=2,
         )
 
-# %% ../nbs/00_core.ipynb #f86d1106
+# %% ../nbs/00_core.ipynb #ee908cee
 def check_points(X, n_components: int):
     """Check points of an embedding.
 
@@ -358,7 +360,7 @@ def check_points(X, n_components: int):
         raise ValueError(f"Points have {points.shape[1]} coordinates, but the embedding has {n_components}.")
     return points
 
-# %% ../nbs/00_core.ipynb #ee908cee
+# %% ../nbs/00_core.ipynb #b40a89d9
 def check_labels(y, n_rows: int, name: str = "y", unknown: bool = True) -> tuple:
     """Number the classes of labels.
 
@@ -440,7 +442,7 @@ def _check_classes(labels: list, dtype, name: str, unknown: bool) -> None:
         if value < -1 or unknown and value < 0:
             raise ValueError(f"{name} holds the label {value!r}; give integers from 0 on, and -1 for rows without a label.")
 
-# %% ../nbs/00_core.ipynb #37f36e7f
+# %% ../nbs/00_core.ipynb #9f4177b1
 def check_graph(graph, n_rows: int, name: str = "precomputed_graph"):
     """Check a graph of membership strengths that was computed elsewhere.
 

@@ -30,9 +30,11 @@ from pumap.training import (
     EarlyStopping,
     History,
     Rows,
+    SideTerms,
     TrainingOptions,
     UMAPHistory,
     edge_steps,
+    fresh_optimizer,
     held_out_loss,
     hold_out,
     is_dense,
@@ -147,7 +149,7 @@ def _row_blocks(rows, n_values=4_000_000):
     size = max(1, min(4096, n_values // rows.shape[0]))
     return [slice(start, min(start + size, len(rows))) for start in range(0, len(rows), size)]
 
-# %% ../nbs/06_fast_solver.ipynb #f6cf9994
+# %% ../nbs/06_fast_solver.ipynb #1740cc29
 def _n_lost(rows, inside, coordinates, least=0.01, most=10.0):
     "Count the rows that keep less than `least` of their squared distance from the mean; outliers may."
     rows, unit = rows.flat, abs(coordinates.inverse).max()
@@ -229,7 +231,7 @@ def encoder_inside(layer, behind: list, coordinates: Coordinates, inside=None):
 
     return model, fold
 
-# %% ../nbs/06_fast_solver.ipynb #c987cae2
+# %% ../nbs/06_fast_solver.ipynb #55912d27
 def _typical_size(rows, n_sample=1_000):
     "Root mean square of the values in some rows."
     sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), n_sample)).astype(int)].astype(np.float64)
@@ -294,7 +296,7 @@ def in_unit_scale(rows: Rows, encoder, stages, notes: list):
     yield Rows(rows.X, rows.shape, 1 / size), model, fold
     fold()
 
-# %% ../nbs/06_fast_solver.ipynb #b00f0935
+# %% ../nbs/06_fast_solver.ipynb #33f02cf4
 @contextlib.contextmanager
 def in_principal_coordinates(rows: Rows, encoder, stages, rng, notes: list):
     """Replace rows and encoder by principal coordinates and the inner encoder; fold the first layer back at the end.
@@ -481,7 +483,9 @@ def capped(repulsion, cap):
     return ops.where(above > 0.5, repulsion, ops.minimum(repulsion, cap))
 
 # %% ../nbs/06_fast_solver.ipynb #f4adffbc
-def fast_steps(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = None, jit_compile: bool | None = None):
+def fast_steps(
+    encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = None, jit_compile: bool | None = None, side: SideTerms = SideTerms()
+):
     """Compile a block of training steps.
 
     Parameters
@@ -493,27 +497,33 @@ def fast_steps(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = N
         A decoder that is trained jointly.
     jit_compile : bool or None
         See `backend.training_step`.
+    side : SideTerms
+        Landmarks and global distances.
 
     Returns
     -------
     callable
         Function of the rows (n_steps, 2 * n_edges, ...), heads on top of tails; the decoder's targets, which are the heads
-        (n_steps, n_edges, ...); the shifts (n_steps, n_shifts); and the cap (n_steps,). It returns the mean attraction, repulsion and
-        reconstruction loss.
+        (n_steps, n_edges, ...); the shifts (n_steps, n_shifts); the cap (n_steps,); and the arrays of `side`. It returns the mean attraction,
+        repulsion, terms of `side`, and reconstruction loss.
     """
 
-    def terms(x, heads, shifts, cap):
+    def terms(x, heads, shifts, cap, *arrays):
         z = encoder(x, training=True)
         attraction, repulsion = rolled_cross_entropy(z, shifts, loss)
         means = ops.mean(attraction), ops.mean(repulsion)
         total = means[0] + loss.negative_sample_rate * ops.mean(capped(repulsion, loss.repulsion_strength * cap))
-        decoded = ops.zeros((), "float32")
+        (added, parts), decoded = side.terms(z, arrays), ops.zeros((), "float32")
+        if parts or decoding:
+            total = total / (1 + loss.negative_sample_rate)
+        if parts:
+            total = total + added
         if decoding:
             decoded = reconstruction_loss(heads, decoding.model(z[: heads.shape[0]], training=True), decoding.loss)
-            total = total / (1 + loss.negative_sample_rate) + decoding.weight * decoded
-        return total, (*means, decoded)
+            total = total + decoding.weight * decoded
+        return total, (*means, *parts, decoded)
 
-    return training_step(terms, [encoder, *([decoding.model] if decoding else [])], optimizer, 3, jit_compile)
+    return training_step(terms, [encoder, *([decoding.model] if decoding else [])], optimizer, 3 + len(side.names), jit_compile)
 
 # %% ../nbs/06_fast_solver.ipynb #d9010439
 class Stages(NamedTuple):
@@ -655,18 +665,19 @@ def fit_encoder_fast(
     Returns
     -------
     dict
-        History: "step", "seconds", "loss", "attraction", "repulsion" (and "reconstruction", and "held_out" with early stopping), and "notes".
+        History: "step", "seconds", "loss", "attraction", "repulsion", as they apply "landmark", "correlation", "reconstruction" and "held_out",
+        and "notes".
     """
     rng_edges, rng_negatives, rng_start, rng_held = random_generator(random_state).spawn(4)
     rule, notes, targets, n_shifts = options.early_stopping, [], rows, 2 * loss.negative_sample_rate
     if rule:
         edges, held = hold_out(edges, len(rows), rule.validation_fraction, rng_held)
     plan = _make_plan(encoder, edges, len(rows), options, stages, decoding is not None)
-    models = [decoding.model] if decoding else []
+    models, side = [decoding.model] if decoding else [], SideTerms(options, rows)
     with contextlib.ExitStack() as parts:
         rows, network, fold = parts.enter_context(in_principal_coordinates(rows, encoder, stages, rng_start, notes))
         folds = [fold]
-        width = math.prod(rows.shape) + (math.prod(targets.shape) // 2 if decoding else 0)
+        width = math.prod(rows.shape) + (math.prod(targets.shape) // 2 if decoding or side.weight else 0)
         block, n_blocks = _steps_in_blocks(plan.umap_steps, plan.batch_size, 4 * width)
         if plan.layout_steps:
             if stages.normalize:
@@ -677,8 +688,10 @@ def fit_encoder_fast(
             notes.append(f"{plan.layout_steps} steps of regression onto a layout came first")
         n_steps = block * n_blocks
         use_xla = n_steps >= _XLA_STEPS and all(is_dense(model) for model in [network, *models])
-        steps = fast_steps(network, linear_decay_adam(plan.learning_rate, n_steps), loss, decoding, True if use_xla else None)
-        history = UMAPHistory(n_steps, loss, decoding is not None, options.verbose)
+        optimizer = fresh_optimizer(options.optimizer) or linear_decay_adam(plan.learning_rate, n_steps)
+        steps = fast_steps(network, optimizer, loss, decoding, True if use_xla else None, side)
+        history, update = UMAPHistory(n_steps, loss, decoding is not None, options.verbose, side.names), lambda: [fold() for fold in folds]
+        history.watch(options.callbacks, encoder, optimizer, update)
         stopping = EarlyStopping(lambda: held_out_loss(network, rows, held, loss), [network, *models], rule.n_iter_no_change) if rule else None
         batches = edge_batches(edges, plan.batch_size, rng_edges, options.edge_sampling or "weighted")
         for i in range(1, n_blocks + 1):
@@ -686,15 +699,16 @@ def fit_encoder_fast(
             heads, x = which[:, : which.shape[1] // 2], rows[which]
             shifts = rng_negatives.integers(1, which.shape[1], (block, n_shifts), dtype=np.int32)
             cap = np.full(block, _CAP if i <= stages.capped_until * n_blocks else np.inf, np.float32)
-            history.add(i * block, steps(x, targets[heads] if decoding else x[:, :0], shifts, cap), block)
+            history.add(i * block, steps(x, targets[heads] if decoding else x[:, :0], shifts, cap, *side.arrays(which)), block)
             if options.callback:
-                options.callback(i * block, lambda: [fold() for fold in folds])
-            if stopping and i % max(1, n_blocks // 100) == 0 and stopping.is_over():
+                options.callback(i * block, update)
+            if history.is_over or stopping and i % max(1, n_blocks // 100) == 0 and stopping.is_over():
                 break
-        values = history.close()
         if stopping:
             stopping.restore()
-            values["held_out"] = stopping.losses
+    values = history.close()  # callbacks end after the last fold, so that they may change the encoder
+    if stopping:
+        values["held_out"] = stopping.losses
     notes += history.notes
     if values["step"][-1] < n_steps:
         notes.append(f"stopped early, after {values['step'][-1]} of {n_steps} steps")

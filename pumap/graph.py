@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['EXACT_BELOW', 'EXACT_PRODUCTS_BELOW', 'check_rows', 'numba_threads', 'umap_functions', 'keep_compiled',
            'known_metrics', 'cached_search', 'count_threads', 'nearest_neighbors', 'check_distances', 'check_knn',
-           'FuzzyUnion', 'fuzzy_graph', 'intersect_labels', 'find_ab', 'Edges', 'default_n_epochs', 'pruned_edges',
-           'weighted_batches', 'paper_repeats', 'paper_batches', 'paper_steps', 'edge_batches']
+           'FuzzyUnion', 'fuzzy_graph', 'intersect_labels', 'intersect_targets', 'find_ab', 'Edges', 'default_n_epochs',
+           'pruned_edges', 'weighted_batches', 'paper_repeats', 'paper_batches', 'paper_steps', 'edge_batches']
 
 # %% ../nbs/01_graph.ipynb #65871b9a
 import atexit
@@ -889,6 +889,45 @@ def intersect_labels(graph: sparse.csr_matrix, y, far_dist: float = 5.0) -> spar
     labels, _ = check_labels(y, graph.shape[0])
     with numba_threads():
         joined = umap_functions().discrete_metric_simplicial_set_intersection(graph.copy(), labels, far_dist=far_dist)
+    return sparse.csr_matrix(joined, dtype=np.float32)
+
+# %% ../nbs/01_graph.ipynb #b6d4f651
+def intersect_targets(graph: sparse.csr_matrix, y, n_neighbors: int = 15, metric="euclidean", target_weight: float = 0.5, random_state=None) -> sparse.csr_matrix:
+    """Intersect a graph of rows with the graph of their targets, by umap-learn's own functions.
+
+    Parameters
+    ----------
+    graph : scipy.sparse.csr_matrix, shape (n_rows, n_rows)
+        Membership strengths.
+    y : array-like, shape (n_rows,) or (n_rows, n_targets)
+        Numbers.
+    n_neighbors : int, default=15
+        Size of a neighborhood among the targets.
+    metric : str or callable, default="euclidean"
+        Metric of the targets.
+    target_weight : float, default=0.5
+        Weight of the targets, from 0 to 1.
+    random_state : None, int or Generator
+
+    Returns
+    -------
+    scipy.sparse.csr_matrix, float32, shape (n_rows, n_rows)
+        Membership strengths.
+
+    Raises
+    ------
+    ValueError
+        If `y` has the wrong length or values that are not finite numbers.
+    """
+    from umap.umap_ import fuzzy_simplicial_set, general_simplicial_set_intersection, reset_local_connectivity
+
+    y = np.asarray(y)
+    if y.ndim not in (1, 2) or len(y) != graph.shape[0] or y.dtype.kind not in "iufb" or not np.isfinite(y).all():
+        raise ValueError(f"y has shape {y.shape} and type {y.dtype}; with target_metric={metric!r} it must be {graph.shape[0]} rows of finite numbers.")
+    y = y.reshape(len(y), -1).astype(np.float32)
+    indices, distances = nearest_neighbors(y, n_neighbors, metric, random_state=random_state)
+    targets, _, _ = fuzzy_simplicial_set(y, n_neighbors, None, metric, knn_indices=indices, knn_dists=distances, apply_set_operations=False)
+    joined = reset_local_connectivity(general_simplicial_set_intersection(graph, targets, target_weight))
     return sparse.csr_matrix(joined, dtype=np.float32)
 
 # %% ../nbs/01_graph.ipynb #dbd4e296

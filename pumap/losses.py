@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['FLOOR', 'squared_distance', 'log_odds', 'exact_terms', 'paper_terms', 'umap_learn_terms', 'check_form', 'UMAPLoss',
-           'umap_cross_entropy', 'rolled_cross_entropy', 'reconstruction_loss', 'kl_divergence', 'vae_loss',
-           'tsne_probabilities', 'tsne_divergence']
+           'umap_cross_entropy', 'rolled_cross_entropy', 'named_loss', 'reconstruction_loss', 'is_binary_crossentropy',
+           'landmark_loss', 'distance_correlation', 'kl_divergence', 'vae_loss', 'tsne_probabilities',
+           'tsne_divergence']
 
 # %% ../nbs/02_losses.ipynb #7f56f012
 import math
 from typing import NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -240,6 +242,34 @@ def rolled_cross_entropy(z, shifts, loss: UMAPLoss):
     return attraction, repulsion
 
 # %% ../nbs/02_losses.ipynb #036519d4
+def named_loss(loss, setting: str):
+    """Look up a loss that is given by name or as a function.
+
+    Parameters
+    ----------
+    loss : str or callable
+        A name that Keras knows, such as "mae", or a function (true, predicted) -> loss.
+    setting : str
+        Name of the setting, for the error.
+
+    Returns
+    -------
+    callable
+        Function (true, predicted) of the loss, a scalar or one value per row.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or another type.
+    """
+    if isinstance(loss, type) or not isinstance(loss, str) and not callable(loss):
+        raise ValueError(f"{setting} is {loss!r}; it must be the name of a loss, or a function (true, predicted) -> loss.")
+    try:
+        return keras.losses.get(loss)
+    except ValueError:
+        raise ValueError(f"{setting} is {loss!r}; Keras knows no such loss: use 'binary_crossentropy', 'mse', another of its names, or a function.") from None
+
+
 def reconstruction_loss(x, x_decoded, loss: str = "binary_crossentropy"):
     """Compute the mean reconstruction loss over all values.
 
@@ -249,7 +279,8 @@ def reconstruction_loss(x, x_decoded, loss: str = "binary_crossentropy"):
         Rows; values in [0, 1] for the binary cross entropy.
     x_decoded : tensor
         Their reconstructions, with as many values in the same order.
-    loss : {"binary_crossentropy", "mse"}, default="binary_crossentropy"
+    loss : str or callable, default="binary_crossentropy"
+        Name of a Keras loss, or a function. It gets the rows in the shape of their reconstructions, and returns a scalar or one value per row.
 
     Returns
     -------
@@ -261,11 +292,72 @@ def reconstruction_loss(x, x_decoded, loss: str = "binary_crossentropy"):
         If the name of the loss is unknown.
     """
     if loss not in ("binary_crossentropy", "mse"):
-        raise ValueError(f"reconstruction loss is {loss!r}; it must be 'binary_crossentropy' or 'mse'.")
+        return ops.mean(named_loss(loss, "reconstruction_loss")(ops.reshape(_float32(x), x_decoded.shape), _float32(x_decoded)))
     x, x_decoded = ops.reshape(_float32(x), (-1,)), ops.reshape(_float32(x_decoded), (-1,))
     if loss == "mse":
         return ops.mean(ops.square(x - x_decoded))
     return ops.mean(ops.binary_crossentropy(x, x_decoded))
+
+# %% ../nbs/02_losses.ipynb #ea2975c4
+def is_binary_crossentropy(loss) -> bool:
+    """Return whether a reconstruction loss is the binary cross entropy, by one of its names or as an object."""
+    loss = named_loss(loss, "reconstruction_loss")
+    return loss is keras.losses.binary_crossentropy or isinstance(loss, keras.losses.BinaryCrossentropy)
+
+# %% ../nbs/02_losses.ipynb #06923a7f
+def landmark_loss(positions, z, loss="euclidean"):
+    """Compute the mean loss of the landmarks among the rows of a batch.
+
+    Parameters
+    ----------
+    positions : tensor, shape (n_rows, n_components)
+        Where rows should be; NaN for rows that are not landmarks.
+    z : tensor, shape (n_rows, n_components)
+        Where they are.
+    loss : str or callable, default="euclidean"
+        "euclidean" is the distance; otherwise the name of a Keras loss, or a function (true, predicted), which returns a scalar or one value
+        per row, and zero for rows in their place.
+
+    Returns
+    -------
+    tensor, scalar
+        Zero without landmarks.
+    """
+    positions, z = ops.convert_to_tensor(positions), ops.convert_to_tensor(z)
+    known = ops.logical_not(ops.any(ops.isnan(positions), axis=-1, keepdims=True))
+    share = ops.maximum(ops.mean(ops.cast(known, z.dtype)), 1 / z.shape[0])
+    true, predicted = (ops.where(known, x, ops.zeros_like(z)) for x in (positions, z))  # the other rows are in their place
+    if loss == "euclidean":
+        values = _distance(true, predicted)
+    else:
+        values = named_loss(loss, "landmark_loss")(true, predicted)
+    return ops.mean(values) / share
+
+
+def _distance(x, y, nearest=1e-3):
+    "Euclidean distance of each pair, whose gradient vanishes below about `nearest`."
+    return ops.sqrt(squared_distance(x, y) + nearest**2) - nearest
+
+# %% ../nbs/02_losses.ipynb #439d62da
+def distance_correlation(distances, z):
+    """Compute the Pearson correlation of given distances with those in the embedding, over the pairs of each row and the one before it.
+
+    Parameters
+    ----------
+    distances : tensor, shape (n_rows,)
+        Distance in the data of each row from the one before it; of the first from the last.
+    z : tensor, shape (n_rows, n_components)
+        The same rows, embedded.
+
+    Returns
+    -------
+    tensor, scalar
+        From -1 to 1.
+    """
+    z = ops.convert_to_tensor(z)
+    x, y = ops.convert_to_tensor(distances), _distance(z, ops.roll(z, 1, axis=0))
+    x, y = x - ops.mean(x), y - ops.mean(y)
+    return ops.sum(x * y) / ops.sqrt(ops.maximum(ops.sum(x * x) * ops.sum(y * y), 1e-20))
 
 # %% ../nbs/02_losses.ipynb #26ce8861
 def kl_divergence(mean, log_variance):

@@ -14,6 +14,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import pairwise_distances
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from pumap import ParametricUMAP, parametric_umap
@@ -280,8 +281,8 @@ def test_no_setting_is_forgotten(digits, monkeypatch):
         calls.append(repr((len(edges.weight), edges.weight.sum(dtype=float), loss, networks, rows.shape, decoding and decoding[1:], options, stages)))
         return {}
 
-    def call(**settings):
-        ParametricUMAP(**settings).fit(X)
+    def call(y=None, landmark_positions=None, **settings):
+        ParametricUMAP(**settings).fit(X, y, landmark_positions)
         return calls.pop()
 
     def decoder_loop(embedding, rows, decoder, loss, options, random_state):
@@ -293,6 +294,7 @@ def test_no_setting_is_forgotten(digits, monkeypatch):
     monkeypatch.setattr(parametric_umap, "fit_decoder", decoder_loop)
     manhattan_knn = nearest_neighbors(X, 15, "manhattan")
     decoder, stopping = dict(decoder="mlp"), dict(early_stopping=True)
+    landmarks, targets = dict(landmark_positions=np.zeros((200, 2))), dict(y=digits[1])
     changes = {  # setting -> (a value, what else must be set for it to count)
         "n_components": (3, {}), "n_neighbors": (7, {}), "min_dist": (0.5, {}), "spread": (2.0, {}), "metric": ("manhattan", {}),
         "metric_kwds": ({"p": 3}, {"metric": "minkowski"}), "encoder": (lambda shape, n: keras.Sequential([keras.Input(shape), keras.layers.Dense(n)]), {}),
@@ -300,10 +302,13 @@ def test_no_setting_is_forgotten(digits, monkeypatch):
         "negative_sample_rate": (3, {}), "repulsion_strength": (2.0, {}), "loss": ("exact", {}), "a": (1.0, {"b": 0.895}), "b": (1.0, {"a": 1.577}),
         "edge_sampling": ("paper", {}), "early_stopping": (True, {}), "validation_fraction": (0.3, stopping), "n_iter_no_change": (3, stopping),
         "solver_options": ({"layout_passes": 3}, {}), "n_epochs": (2, {}), "set_op_mix_ratio": (0.5, {}), "local_connectivity": (3.0, {}),
-        "precomputed_knn": (manhattan_knn, {}), "precomputed_graph": (fuzzy_graph(X, 5), {}), "autoencoder_loss": (True, decoder),
+        "precomputed_knn": (manhattan_knn, {}), "precomputed_graph": (fuzzy_graph(X, 5), {}), "precomputed_distances": (pairwise_distances(X, metric="manhattan"), {}), "autoencoder_loss": (True, decoder),
         "n_decoder_epochs": (3, decoder), "reconstruction_loss": ("mse", decoder), "parametric_reconstruction_loss_weight": (2.0, decoder | dict(autoencoder_loss=True)), "dtype": ("mixed_bfloat16", {}), "random_state": (0, {}), "verbose": (True, {}),
+        "optimizer": ("sgd", {}), "callbacks": ([keras.callbacks.Callback()], {}), "landmark_loss": ("mse", landmarks), "landmark_loss_weight": (2.0, landmarks),
+        "target_metric": ("l2", targets), "target_weight": (0.8, targets), "global_correlation_loss_weight": (1.0, {}),
+        "reconstruction_validation": (X[:5], decoder),
     }  # fmt: skip
-    assert set(changes) == set(ParametricUMAP().get_params()) - {"n_jobs"}  # which changes nothing but the time
+    assert set(changes) == set(ParametricUMAP().get_params()) - {"n_jobs", "warm_start"}  # which count for the time, and for another fit
     without = {}
     for name, (value, rest) in changes.items():
         if repr(rest) not in without:
@@ -348,3 +353,18 @@ def test_a_loss_that_explodes_is_told():
     history = History(1, ("attraction", "repulsion"))
     with pytest.raises(ValueError, match="no longer a number at step 1"):
         history.add(1, np.array([float("nan"), 0.0]))
+
+
+def test_distances_may_be_given(digits):
+    "They make the graph; the encoder takes the features."
+    X = digits[0][:120]
+    given = ParametricUMAP(precomputed_distances=pairwise_distances(X, metric="manhattan"), n_training_epochs=0.01, random_state=0).fit(X)
+    searched = ParametricUMAP(metric="manhattan", n_training_epochs=0.01, random_state=0).fit(X)
+    assert abs(given.graph_ - searched.graph_).max() < 1e-5 and given.transform(X[:3]).shape == (3, 2)
+    for settings, words in (
+        (dict(metric="precomputed"), "precomputed_distances"),
+        (dict(precomputed_distances=np.zeros((3, 3))), "has shape \(3, 3\)"),
+        (dict(precomputed_distances=np.zeros((120, 120)), precomputed_graph=given.graph_), "both given"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            ParametricUMAP(**settings).fit(X)

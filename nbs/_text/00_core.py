@@ -169,6 +169,8 @@ _Function = TypeVar("_Function", bound=Callable)
 def explain_unknown_parameters(foreign: dict) -> Callable[[_Function], _Function]:
     """Make a decorator for `__init__` that explains unknown parameters.
 
+    A class may have a dict `_elsewhere` with a sentence for each parameter of other packages that people look for.
+
     Parameters
     ----------
     foreign : dict of str to str

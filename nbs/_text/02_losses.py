@@ -37,6 +37,7 @@ from pumap.graph import find_ab
 import math
 from typing import NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -50,6 +51,7 @@ from keras import ops
 # | `reconstruction_loss` | decoders and autoencoders |
 # | `vae_loss` | variational autoencoders |
 # | `tsne_divergence` | parametric t-SNE |
+# | `landmark_loss`, `distance_correlation` | optional terms of parametric UMAP: fixed positions, global distances |
 #
 # The UMAP loss comes first. Two points at distance $d$ in the embedding are neighbors with probability
 # $$q(d) = \frac{1}{1 + a\,d^{2b}}.$$
@@ -506,10 +508,38 @@ for form in LINES:
 # ## Reconstruction
 #
 # A decoder is trained on the difference between the data and their reconstruction. For data in $[0, 1]$ the paper uses the binary cross entropy; for
-# other data the mean squared error fits. Both are means over all values.
+# other data the mean squared error fits. Both are means over all values. Any other loss is given by the name that Keras has for it, or as a function.
 
 # %%
 #| export
+def named_loss(loss, setting: str):
+    """Look up a loss that is given by name or as a function.
+
+    Parameters
+    ----------
+    loss : str or callable
+        A name that Keras knows, such as "mae", or a function (true, predicted) -> loss.
+    setting : str
+        Name of the setting, for the error.
+
+    Returns
+    -------
+    callable
+        Function (true, predicted) of the loss, a scalar or one value per row.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or another type.
+    """
+    if isinstance(loss, type) or not isinstance(loss, str) and not callable(loss):
+        raise ValueError(f"{setting} is {loss!r}; it must be the name of a loss, or a function (true, predicted) -> loss.")
+    try:
+        return keras.losses.get(loss)
+    except ValueError:
+        raise ValueError(f"{setting} is {loss!r}; Keras knows no such loss: use 'binary_crossentropy', 'mse', another of its names, or a function.") from None
+
+
 def reconstruction_loss(x, x_decoded, loss: str = "binary_crossentropy"):
     """Compute the mean reconstruction loss over all values.
 
@@ -519,7 +549,8 @@ def reconstruction_loss(x, x_decoded, loss: str = "binary_crossentropy"):
         Rows; values in [0, 1] for the binary cross entropy.
     x_decoded : tensor
         Their reconstructions, with as many values in the same order.
-    loss : {"binary_crossentropy", "mse"}, default="binary_crossentropy"
+    loss : str or callable, default="binary_crossentropy"
+        Name of a Keras loss, or a function. It gets the rows in the shape of their reconstructions, and returns a scalar or one value per row.
 
     Returns
     -------
@@ -531,7 +562,7 @@ def reconstruction_loss(x, x_decoded, loss: str = "binary_crossentropy"):
         If the name of the loss is unknown.
     """
     if loss not in ("binary_crossentropy", "mse"):
-        raise ValueError(f"reconstruction loss is {loss!r}; it must be 'binary_crossentropy' or 'mse'.")
+        return ops.mean(named_loss(loss, "reconstruction_loss")(ops.reshape(_float32(x), x_decoded.shape), _float32(x_decoded)))
     x, x_decoded = ops.reshape(_float32(x), (-1,)), ops.reshape(_float32(x_decoded), (-1,))
     if loss == "mse":
         return ops.mean(ops.square(x - x_decoded))
@@ -542,6 +573,120 @@ def reconstruction_loss(x, x_decoded, loss: str = "binary_crossentropy"):
 assert_allclose(reconstruction_loss(np.ones(3, "float32"), np.ones(3, "float32")), 0, atol=1e-6)
 assert_allclose(reconstruction_loss(np.array([1.0], "float32"), np.array([0.5], "float32")), np.log(2), rtol=1e-5)
 assert_allclose(reconstruction_loss(np.zeros(4, "float32"), np.full(4, 0.5, "float32"), "mse"), 0.25)
+rows, decoded = np.zeros((3, 4), "float32"), np.full((3, 4), 0.5, "float32")
+assert_allclose(reconstruction_loss(rows, decoded, "mae"), 0.5)
+assert_allclose(reconstruction_loss(rows, decoded, lambda x, x_decoded: ops.max(ops.abs(x - x_decoded), axis=1)), 0.5)
+assert_allclose(reconstruction_loss(rows, decoded, keras.losses.BinaryCrossentropy(from_logits=True)), np.log1p(np.exp(0.5)), rtol=1e-5)
+try:
+    reconstruction_loss(rows, decoded, "l1")
+except ValueError as error:
+    assert "'mse'" in str(error)
+else:
+    raise AssertionError("no error")
+
+
+# %% [markdown]
+# The cross entropy needs data in $[0, 1]$, under whichever name it is given.
+
+# %%
+#| export
+def is_binary_crossentropy(loss) -> bool:
+    """Return whether a reconstruction loss is the binary cross entropy, by one of its names or as an object."""
+    loss = named_loss(loss, "reconstruction_loss")
+    return loss is keras.losses.binary_crossentropy or isinstance(loss, keras.losses.BinaryCrossentropy)
+
+
+# %%
+assert all(map(is_binary_crossentropy, ("binary_crossentropy", "bce", "BinaryCrossentropy", keras.losses.BinaryCrossentropy(from_logits=True))))
+assert not any(map(is_binary_crossentropy, ("mse", "poisson", lambda x, x_decoded: x)))
+
+
+# %% [markdown]
+# ## Two optional terms
+#
+# **Landmarks** are rows whose position in the embedding is given, for example by an older embedding. The loss is the mean distance from these
+# positions. It grows linearly, so one row that cannot reach its place does not dominate. Rows of a batch without a position do not count.
+
+# %%
+#| export
+def landmark_loss(positions, z, loss="euclidean"):
+    """Compute the mean loss of the landmarks among the rows of a batch.
+
+    Parameters
+    ----------
+    positions : tensor, shape (n_rows, n_components)
+        Where rows should be; NaN for rows that are not landmarks.
+    z : tensor, shape (n_rows, n_components)
+        Where they are.
+    loss : str or callable, default="euclidean"
+        "euclidean" is the distance; otherwise the name of a Keras loss, or a function (true, predicted), which returns a scalar or one value
+        per row, and zero for rows in their place.
+
+    Returns
+    -------
+    tensor, scalar
+        Zero without landmarks.
+    """
+    positions, z = ops.convert_to_tensor(positions), ops.convert_to_tensor(z)
+    known = ops.logical_not(ops.any(ops.isnan(positions), axis=-1, keepdims=True))
+    share = ops.maximum(ops.mean(ops.cast(known, z.dtype)), 1 / z.shape[0])
+    true, predicted = (ops.where(known, x, ops.zeros_like(z)) for x in (positions, z))  # the other rows are in their place
+    if loss == "euclidean":
+        values = _distance(true, predicted)
+    else:
+        values = named_loss(loss, "landmark_loss")(true, predicted)
+    return ops.mean(values) / share
+
+
+def _distance(x, y, nearest=1e-3):
+    "Euclidean distance of each pair, whose gradient vanishes below about `nearest`."
+    return ops.sqrt(squared_distance(x, y) + nearest**2) - nearest
+
+
+# %%
+positions = np.array([[0, 0], [np.nan, np.nan], [1, 1], [np.nan, np.nan]], "float32")
+z = np.array([[3, 4], [7, 7], [1, 1], [8, 8]], "float32")
+assert_allclose(landmark_loss(positions, z), 2.5, atol=1e-3)  # distances 5 and 0
+assert_allclose(landmark_loss(positions, z, "mse"), 25 / 4)
+assert_allclose(landmark_loss(positions, z, lambda true, predicted: ops.mean(ops.square(true - predicted))), 25 / 4)  # a scalar
+assert landmark_loss(np.full_like(z, np.nan), z) == 0
+assert np.isfinite(gradient(lambda moved: landmark_loss(positions, moved), z)).all()
+
+
+# %% [markdown]
+# **Global distances.** UMAP keeps neighborhoods; how far apart clusters lie is mostly arbitrary. The correlation of distances in the data with
+# distances in the embedding, over random pairs of rows, measures how well large distances are kept. As a term of the loss it is $1 - r$.
+
+# %%
+#| export
+def distance_correlation(distances, z):
+    """Compute the Pearson correlation of given distances with those in the embedding, over the pairs of each row and the one before it.
+
+    Parameters
+    ----------
+    distances : tensor, shape (n_rows,)
+        Distance in the data of each row from the one before it; of the first from the last.
+    z : tensor, shape (n_rows, n_components)
+        The same rows, embedded.
+
+    Returns
+    -------
+    tensor, scalar
+        From -1 to 1.
+    """
+    z = ops.convert_to_tensor(z)
+    x, y = ops.convert_to_tensor(distances), _distance(z, ops.roll(z, 1, axis=0))
+    x, y = x - ops.mean(x), y - ops.mean(y)
+    return ops.sum(x * y) / ops.sqrt(ops.maximum(ops.sum(x * x) * ops.sum(y * y), 1e-20))
+
+
+# %%
+z = rng.normal(size=(50, 2)).astype("float32")
+data = np.c_[z, 3 * rng.normal(size=50)].astype("float32")
+apart = [np.linalg.norm(x - np.roll(x, 1, axis=0), axis=1) for x in (data, z)]
+assert_allclose(distance_correlation(apart[0], z), np.corrcoef(apart)[0, 1], rtol=1e-3)
+assert_allclose(distance_correlation(5 * apart[1], z), 1, atol=1e-3)
+assert distance_correlation(apart[0], np.zeros_like(z)) == 0  # all points in one place
 
 
 # %% [markdown]

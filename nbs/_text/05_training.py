@@ -50,7 +50,7 @@ from tqdm.auto import tqdm
 from pumap.backend import jacobian, training_step, without_gradients
 from pumap.core import random_generator, refuse_after_fork
 from pumap.graph import Edges, edge_batches, paper_steps, weighted_batches
-from pumap.losses import UMAPLoss, reconstruction_loss, rolled_cross_entropy, umap_cross_entropy
+from pumap.losses import UMAPLoss, distance_correlation, landmark_loss, reconstruction_loss, rolled_cross_entropy, umap_cross_entropy
 
 # %% [markdown]
 # Parametric UMAP replaces UMAP's free coordinates by a network and keeps the loss. A training step takes a batch of edges, embeds both ends,
@@ -336,6 +336,24 @@ class StoppingRule(NamedTuple):
     n_iter_no_change: int = 10
 
 
+class Landmarks(NamedTuple):
+    """Hold the positions that some rows should have in the embedding.
+
+    Attributes
+    ----------
+    positions : ndarray, float32, shape (n_rows, n_components)
+        NaN for rows that are not landmarks.
+    weight : float
+        Weight of the landmark loss relative to the mean UMAP loss.
+    loss : str or callable
+        See `losses.landmark_loss`.
+    """
+
+    positions: np.ndarray
+    weight: float = 1.0
+    loss: object = "euclidean"
+
+
 class TrainingOptions(NamedTuple):
     """Hold the options of a training run.
 
@@ -354,6 +372,13 @@ class TrainingOptions(NamedTuple):
         Called as `callback(step, update)` after each step (or block of steps). `update()` brings the weights of the encoder up to date.
     verbose : bool
         Show a progress bar.
+    landmarks : Landmarks or None
+    correlation_weight : float
+        Weight of the correlation of distances, see `losses.distance_correlation`, relative to the mean UMAP loss.
+    optimizer : str, keras.optimizers.Optimizer or None
+        See `fresh_optimizer`. `None` = the solver's own.
+    callbacks : tuple of keras.callbacks.Callback
+        See `History.watch`.
     """
 
     n_training_epochs: float | None = None
@@ -363,6 +388,10 @@ class TrainingOptions(NamedTuple):
     early_stopping: StoppingRule | None = None
     callback: object = None
     verbose: bool = False
+    landmarks: Landmarks | None = None
+    correlation_weight: float = 0.0
+    optimizer: object = None
+    callbacks: tuple = ()
 
     def or_else(self, **defaults):
         """Fill in defaults for the options that are `None`."""
@@ -375,8 +404,8 @@ class Decoding(NamedTuple):
     Attributes
     ----------
     model : keras.Model
-    loss : {"binary_crossentropy", "mse"}
-        Reconstruction loss.
+    loss : str or callable
+        See `losses.reconstruction_loss`.
     weight : float
         Weight of the reconstruction loss relative to the UMAP loss.
     joint : bool
@@ -384,7 +413,7 @@ class Decoding(NamedTuple):
     """
 
     model: object
-    loss: str = "binary_crossentropy"
+    loss: object = "binary_crossentropy"
     weight: float = 1.0
     joint: bool = True
 
@@ -483,10 +512,12 @@ class History:
     ----------
     values : dict of str to list
         "step", "seconds", "loss" and each term, one value per span of steps.
+    is_over : bool
+        Whether a callback asked to stop.
     """
 
     def __init__(self, n_steps: int, terms: tuple, total=sum, verbose: bool = False, title: str = "fit"):
-        self.n_steps, self.terms, self.total = n_steps, terms, total
+        self.n_steps, self.terms, self.total, self.is_over, self._watch = n_steps, terms, total, False, None
         self.values = {name: [] for name in ("step", "seconds", "loss", *terms)}
         self._span, self._waiting, self._began = max(1, n_steps // 100), [], None
         self._bar = tqdm(total=n_steps, disable=not verbose, desc=title, unit="step")
@@ -518,11 +549,66 @@ class History:
             self.values[name].append(value)
         self._waiting = []
         self._bar.set_postfix(loss=f"{kept['loss']:.4f}", refresh=False)
+        if self._watch:
+            self.is_over = self._watch.end_span({name: values[-1] for name, values in self.values.items() if name not in ("step", "seconds")})
+
+    def watch(self, callbacks, model, optimizer, update=lambda: None) -> None:
+        """Call Keras callbacks from now on: at the start, once per span of steps as for an epoch, and at the end.
+
+        Parameters
+        ----------
+        callbacks : iterable of keras.callbacks.Callback
+            `model.stop_training = True` stops the run after a span. There are no calls for single batches.
+        model : keras.Model
+            The callbacks' model; its `optimizer` is set meanwhile.
+        optimizer : keras.optimizers.Optimizer
+        update : callable
+            Function that brings the weights of the model up to date, called before the callbacks of a span.
+        """
+        if callbacks:
+            self._watch = _Watch(tuple(callbacks), model, optimizer, update)
+            self._watch.begin(-(-self.n_steps // self._span))
 
     def close(self) -> dict:
-        """Close the progress bar and return `values`."""
+        """Close the progress bar, end the callbacks, and return `values`."""
         self._bar.close()
+        if self._watch:
+            self._watch.end()
         return self.values
+
+
+class _Watch:
+    "Keras callbacks of a model, with spans of steps for epochs."
+
+    def __init__(self, callbacks, model, optimizer, update):
+        self.callbacks, self.model, self.optimizer, self.update, self.n_spans = callbacks, model, optimizer, update, 0
+
+    def call(self, name, *args):
+        for callback in self.callbacks:
+            getattr(callback, name)(*args)
+
+    def begin(self, n_epochs):
+        self.before, self.logs = getattr(self.model, "optimizer", None), {}
+        self.model.optimizer, self.model.stop_training = self.optimizer, False
+        self.call("set_params", {"epochs": n_epochs, "steps": None, "verbose": 0})
+        self.call("set_model", self.model)
+        self.call("on_train_begin", {})
+        self.call("on_epoch_begin", 0, {})
+
+    def end_span(self, logs):
+        self.update()
+        self.logs, self.n_spans = logs, self.n_spans + 1
+        self.call("on_epoch_end", self.n_spans - 1, dict(logs))
+        if not self.model.stop_training:
+            self.call("on_epoch_begin", self.n_spans, {})
+        return bool(self.model.stop_training)
+
+    def end(self):
+        self.call("on_train_end", dict(self.logs))
+        if self.before is None:
+            del self.model.optimizer  # it would be saved with the model
+        else:
+            self.model.optimizer = self.before
 
 
 # %%
@@ -595,6 +681,8 @@ class UMAPHistory(History):
     with_decoder : bool
         Record the reconstruction loss, too.
     verbose : bool
+    more : tuple of str
+        Names of further terms, which come before the reconstruction loss.
 
     Attributes
     ----------
@@ -602,8 +690,8 @@ class UMAPHistory(History):
         Warnings of this run.
     """
 
-    def __init__(self, n_steps: int, loss: UMAPLoss, with_decoder: bool = False, verbose: bool = False):
-        terms = ("attraction", "repulsion") + (("reconstruction",) if with_decoder else ())
+    def __init__(self, n_steps: int, loss: UMAPLoss, with_decoder: bool = False, verbose: bool = False, more: tuple = ()):
+        terms = ("attraction", "repulsion", *more) + (("reconstruction",) if with_decoder else ())
         super().__init__(n_steps, terms, lambda means: loss.mean(*means[:2]), verbose)
         self.notes, self._greatest, self._most = [], loss.greatest_repulsion, 2 * loss.uninformed
 
@@ -631,6 +719,25 @@ with warnings.catch_warnings(record=True) as caught:
     history.add(2, np.array([0.0, 2 * 9.21034, 0.0]))  # a tenth of the run
 assert history.notes == [str(caught[0].message)]
 assert history.values["loss"][0] == 5 / 6 * 2 * 9.21034
+
+
+# %% [markdown]
+# Keras callbacks take a span of steps for an epoch. This one stops the run when the loss is low enough.
+
+# %%
+class StopBelow(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = logs["loss"] < 3
+
+
+history, model = History(1000, ("loss",)), keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+history.watch([StopBelow()], model, keras.optimizers.SGD(0.1))
+for i in range(1, 1001):
+    history.add(i, np.array([1000 / i]))
+    if history.is_over:
+        break
+history.close()
+assert i == 340 and not hasattr(model, "optimizer")  # a span is 10 steps
 
 
 # %% [markdown]
@@ -669,6 +776,8 @@ def minimize(terms, models: list, optimizer, batches, history: History) -> dict:
     step = training_step(summed, models, optimizer)
     for i, arrays in zip(range(1, history.n_steps + 1), batches):
         history.add(i, step(*arrays))
+        if history.is_over:
+            break
     values = history.close()
     warn_of_divergence(values["loss"], 1.1 * values["loss"][0])
     return values
@@ -692,6 +801,48 @@ def linear_decay_adam(learning_rate: float, n_steps: int):
 
 
 # %% [markdown]
+# An optimizer of one's own is copied from its configuration, so that each fit starts with a fresh one.
+
+# %%
+#| export
+def fresh_optimizer(optimizer):
+    """Make a new optimizer from a name or from another one.
+
+    Parameters
+    ----------
+    optimizer : str, keras.optimizers.Optimizer or None
+        A name that Keras knows, such as "rmsprop", or an optimizer whose configuration is copied.
+
+    Returns
+    -------
+    keras.optimizers.Optimizer or None
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or another type.
+    """
+    if optimizer is None:
+        return None
+    try:
+        known = keras.optimizers.get(optimizer)
+        return type(known).from_config(known.get_config())
+    except (ValueError, TypeError):
+        raise ValueError(f"optimizer is {optimizer!r}; it must be None, the name of a Keras optimizer, or one such as keras.optimizers.Adam(1e-3).") from None
+
+
+# %%
+assert isinstance(fresh_optimizer("sgd"), keras.optimizers.SGD) and fresh_optimizer(None) is None
+given = keras.optimizers.Adam(1e-2, clipvalue=2.0)
+assert fresh_optimizer(given) is not given and fresh_optimizer(given).clipvalue == 2.0
+try:
+    fresh_optimizer("adamant")
+except ValueError as error:
+    assert "'adamant'" in str(error)
+else:
+    raise AssertionError("no error")
+
+# %% [markdown]
 # As an example, an encoder learns given coordinates: the values of two pixels.
 
 # %%
@@ -711,7 +862,7 @@ assert values["loss"][-1] < values["loss"][0] / 10
 LEAST_STEPS = 3_000
 
 
-def fit_decoder(embedding, rows: Rows, decoder, loss: str = "binary_crossentropy", options=TrainingOptions(), random_state=None) -> dict:
+def fit_decoder(embedding, rows: Rows, decoder, loss="binary_crossentropy", options=TrainingOptions(), random_state=None) -> dict:
     """Train a decoder on a finished embedding.
 
     Parameters
@@ -721,9 +872,11 @@ def fit_decoder(embedding, rows: Rows, decoder, loss: str = "binary_crossentropy
         What the decoder reconstructs.
     decoder : keras.Model
         Trained in place.
-    loss : {"binary_crossentropy", "mse"}
+    loss : str or callable
+        See `losses.reconstruction_loss`.
     options : TrainingOptions
         Defaults: 5 epochs and at least 3,000 steps (1,000 if not all layers are dense); 100 rows in a batch; a learning rate of 2e-3.
+        The model of `callbacks` is the decoder.
     random_state : None, int or Generator
 
     Returns
@@ -737,12 +890,15 @@ def fit_decoder(embedding, rows: Rows, decoder, loss: str = "binary_crossentropy
     n_steps = max(n_least, row_steps(options.n_training_epochs, len(rows), options.batch_size))
     targets = Rows(rows.X, decoder.output_shape[1:])
     batches = row_batches(len(rows), options.batch_size, random_generator(random_state))
+    optimizer = fresh_optimizer(options.optimizer) or linear_decay_adam(options.learning_rate, n_steps)
+    history = History(n_steps, ("reconstruction",), verbose=options.verbose)
+    history.watch(options.callbacks, decoder, optimizer)
     return minimize(
         lambda z, x: (reconstruction_loss(x, decoder(z, training=True), loss),),
         [decoder],
-        linear_decay_adam(options.learning_rate, n_steps),
+        optimizer,
         ((embedding[which], targets[which]) for which in batches),
-        History(n_steps, ("reconstruction",), verbose=options.verbose),
+        history,
     )
 
 
@@ -911,6 +1067,129 @@ assert over == [False, False, False, True] and small.get_weights()[0] == 1  # th
 
 
 # %% [markdown]
+# ## Landmarks and global distances
+#
+# `SideTerms` adds the optional terms of `02_losses` to a step of any solver. It draws what they need of a batch, in NumPy: positions of landmarks,
+# and distances between rows. Distances are those of the rows themselves, whatever coordinates the network is trained in.
+
+# %%
+#| export
+class SideTerms:
+    """Compute the terms that are added to the UMAP loss: of landmarks, and of the correlation of distances.
+
+    Parameters
+    ----------
+    options : TrainingOptions
+        Its `landmarks` and `correlation_weight`.
+    rows : Rows
+
+    Attributes
+    ----------
+    names : tuple of str
+        "landmark" and "correlation", as far as there are any.
+    """
+
+    def __init__(self, options: TrainingOptions = TrainingOptions(), rows: Rows | None = None):
+        self.landmarks, self.weight, self.rows = options.landmarks, options.correlation_weight, rows and rows.flat
+        self.names = ("landmark",) * (self.landmarks is not None) + ("correlation",) * (self.weight > 0)
+
+    def arrays(self, which) -> list:
+        """Draw what the terms need of a batch.
+
+        Parameters
+        ----------
+        which : ndarray of int, shape (..., 2 * n_edges)
+            Heads on top of tails.
+
+        Returns
+        -------
+        list of ndarray, float32
+            One array for each term.
+        """
+        found = [self.landmarks.positions[which]] if self.landmarks else []
+        if self.weight:
+            x = self.rows[which[..., : which.shape[-1] // 2]]
+            found.append(np.linalg.norm(x - np.roll(x, 1, axis=-2), axis=-1))
+        return found
+
+    def terms(self, z, arrays) -> tuple:
+        """Compute the weighted sum of the terms, and each of them.
+
+        Parameters
+        ----------
+        z : tensor, shape (2 * n_edges, n_components)
+            Embedded heads on top of tails.
+        arrays : sequence of tensors
+            From `arrays`.
+
+        Returns
+        -------
+        total : tensor, scalar
+            Weight times the landmark loss, plus weight times 1 minus the correlation.
+        terms : list of tensors, scalar
+            Landmark loss, correlation.
+        """
+        parts, total = [], 0.0
+        if self.landmarks:
+            parts.append(landmark_loss(arrays[0], z, self.landmarks.loss))
+            total += self.landmarks.weight * parts[0]
+        if self.weight:
+            parts.append(distance_correlation(arrays[-1], z[: z.shape[0] // 2]))
+            total += self.weight * (1 - parts[-1])
+        return total, parts
+
+
+# %%
+which, z = np.array([3, 1, 4, 1, 5, 9]), np.random.default_rng(0).normal(size=(6, 2)).astype("float32")
+positions = np.where(np.arange(600)[:, None] == 1, np.float32(0), np.float32(np.nan)).repeat(2, axis=1)  # row 1 should be at the origin
+side = SideTerms(TrainingOptions(landmarks=Landmarks(positions, weight=2.0), correlation_weight=0.5), rows)
+total, (away, r) = side.terms(z, side.arrays(which))
+assert side.names == ("landmark", "correlation") and SideTerms().names == () == tuple(SideTerms().arrays(which))
+assert_allclose(away, np.linalg.norm(z[[1, 3]], axis=1).mean(), atol=1e-3)
+assert_allclose(total, 2 * away + 0.5 * (1 - r), rtol=1e-5)
+
+
+# %% [markdown]
+# A reconstruction loss on held-out rows shows whether a decoder generalizes. It is measured by a callback, once per span of steps.
+
+# %%
+#| export
+class ReconstructionCheck(keras.callbacks.Callback):
+    """Measure the reconstruction loss on held-out rows after each span of steps.
+
+    Parameters
+    ----------
+    rows : Rows
+        Held-out rows, as the encoder takes them.
+    encoder : keras.Model
+    decoding : Decoding
+
+    Attributes
+    ----------
+    losses : list of float
+        One for each span.
+    """
+
+    def __init__(self, rows: Rows, encoder, decoding: Decoding):
+        super().__init__()
+        self.rows, self.encoder, self.decoding, self.losses = rows, encoder, decoding, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Measure the loss."""
+        decoder = self.decoding.model
+        decoded = encode(decoder, Rows(encode(self.encoder, self.rows)))
+        targets = Rows(self.rows.X, decoder.output_shape[1:])[:]
+        self.losses.append(float(reconstruction_loss(ops.convert_to_tensor(targets), ops.convert_to_tensor(decoded), self.decoding.loss)))
+
+
+# %%
+decoder = build_decoder("mlp", (64,), 2, random_state=0)
+check = ReconstructionCheck(Rows(X[500:]), untrained, Decoding(decoder, "mse"))
+values = fit_decoder(encode(untrained, Rows(X[:500])), Rows(X[:500]), decoder, "mse", TrainingOptions(10, callbacks=(check,)), random_state=0)
+assert len(check.losses) == len(values["loss"]) and check.losses[-1] < check.losses[0]
+
+
+# %% [markdown]
 # ## The paper's loop
 #
 # The original code, step for step:
@@ -937,7 +1216,7 @@ def total_loss(attraction, repulsion, reduction: str):
     return total if reduction == "sum" else total / (attraction.shape[0] + repulsion.shape[0])
 
 
-def paper_step(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = None):
+def paper_step(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = None, side: SideTerms = SideTerms()):
     """Compile the paper's training step.
 
     Parameters
@@ -946,24 +1225,27 @@ def paper_step(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = N
     optimizer : keras.optimizers.Optimizer
     loss : UMAPLoss
     decoding : Decoding or None
+    side : SideTerms
 
     Returns
     -------
     callable
-        Function of a batch (heads on top of tails, and negatives) that returns the mean attraction, repulsion and reconstruction loss.
+        Function of a batch (heads on top of tails, negatives, and the arrays of `side`) that returns the mean attraction, repulsion, terms of
+        `side`, and reconstruction loss.
     """
 
-    def terms(x, negatives):
+    def terms(x, negatives, *arrays):
         z = encoder(x, training=True)
         head, tail = ops.split(z, 2)
         attraction, repulsion = umap_cross_entropy(head, tail, negatives, loss)
-        total = total_loss(attraction, repulsion, "mean" if decoding else "sum")
-        decoded = ops.zeros((), "float32")
+        total = total_loss(attraction, repulsion, "mean" if decoding or side.names else "sum")
+        added, parts = side.terms(z, arrays)
+        total, decoded = total + added if parts else total, ops.zeros((), "float32")
         if decoding:
             z = z if decoding.joint else ops.stop_gradient(z)
             decoded = reconstruction_loss(x, decoding.model(z, training=True), decoding.loss)
             total = total + decoding.weight * decoded
-        return total, (ops.mean(attraction), ops.mean(repulsion), decoded)
+        return total, (ops.mean(attraction), ops.mean(repulsion), *parts, decoded)
 
     return training_step(terms, [encoder, *([decoding.model] if decoding else [])], optimizer)
 
@@ -1046,14 +1328,20 @@ def fit_encoder(
     rng_edges, rng_negatives = random_generator(random_state).spawn(2)
     options = options.or_else(n_training_epochs=5, batch_size=1000, learning_rate=1e-3, edge_sampling="paper")
     n_steps = edge_steps(options.n_training_epochs, edges, options.batch_size)
-    step = paper_step(encoder, paper_adam(options.learning_rate), loss, decoding)
-    history = UMAPHistory(n_steps, loss, decoding is not None, options.verbose)
+    optimizer, side = fresh_optimizer(options.optimizer) or paper_adam(options.learning_rate), SideTerms(options, rows)
+    step = paper_step(encoder, optimizer, loss, decoding, side)
+    history = UMAPHistory(n_steps, loss, decoding is not None, options.verbose, side.names)
+    history.watch(options.callbacks, encoder, optimizer)
     batches = edge_batches(edges, options.batch_size, rng_edges, options.edge_sampling)
     for i, (head, tail) in zip(range(1, n_steps + 1), batches):
         negatives = in_batch_negatives(len(head), loss.negative_sample_rate, rng_negatives)
-        history.add(i, step(rows[np.concatenate([head, tail])], negatives))
+        which = np.concatenate([head, tail])
+        history.add(i, step(rows[which], negatives, *side.arrays(which)))
         if options.callback:
             options.callback(i, lambda: None)
+        if history.is_over:
+            history.notes.append(f"stopped by a callback, after {i} of {n_steps} steps")
+            break
     return history.close() | {"notes": history.notes}
 
 

@@ -57,9 +57,11 @@ from pumap.training import (
     EarlyStopping,
     History,
     Rows,
+    SideTerms,
     TrainingOptions,
     UMAPHistory,
     edge_steps,
+    fresh_optimizer,
     held_out_loss,
     hold_out,
     is_dense,
@@ -713,11 +715,13 @@ assert_array_equal(capped(np.array([5.0, 6.0, 7.0, 1.0], "float32"), 4.0), [5, 6
 # ## A block of steps
 #
 # A step embeds heads and tails in one call, computes attraction and rolled repulsion, and adds them with the weights of the loss. A decoder
-# reconstructs the heads; its loss is added to the *mean* of the UMAP terms.
+# reconstructs the heads; its loss is added to the *mean* of the UMAP terms. So are the losses of landmarks and global distances.
 
 # %%
 #| export
-def fast_steps(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = None, jit_compile: bool | None = None):
+def fast_steps(
+    encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = None, jit_compile: bool | None = None, side: SideTerms = SideTerms()
+):
     """Compile a block of training steps.
 
     Parameters
@@ -729,27 +733,33 @@ def fast_steps(encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = N
         A decoder that is trained jointly.
     jit_compile : bool or None
         See `backend.training_step`.
+    side : SideTerms
+        Landmarks and global distances.
 
     Returns
     -------
     callable
         Function of the rows (n_steps, 2 * n_edges, ...), heads on top of tails; the decoder's targets, which are the heads
-        (n_steps, n_edges, ...); the shifts (n_steps, n_shifts); and the cap (n_steps,). It returns the mean attraction, repulsion and
-        reconstruction loss.
+        (n_steps, n_edges, ...); the shifts (n_steps, n_shifts); the cap (n_steps,); and the arrays of `side`. It returns the mean attraction,
+        repulsion, terms of `side`, and reconstruction loss.
     """
 
-    def terms(x, heads, shifts, cap):
+    def terms(x, heads, shifts, cap, *arrays):
         z = encoder(x, training=True)
         attraction, repulsion = rolled_cross_entropy(z, shifts, loss)
         means = ops.mean(attraction), ops.mean(repulsion)
         total = means[0] + loss.negative_sample_rate * ops.mean(capped(repulsion, loss.repulsion_strength * cap))
-        decoded = ops.zeros((), "float32")
+        (added, parts), decoded = side.terms(z, arrays), ops.zeros((), "float32")
+        if parts or decoding:
+            total = total / (1 + loss.negative_sample_rate)
+        if parts:
+            total = total + added
         if decoding:
             decoded = reconstruction_loss(heads, decoding.model(z[: heads.shape[0]], training=True), decoding.loss)
-            total = total / (1 + loss.negative_sample_rate) + decoding.weight * decoded
-        return total, (*means, decoded)
+            total = total + decoding.weight * decoded
+        return total, (*means, *parts, decoded)
 
-    return training_step(terms, [encoder, *([decoding.model] if decoding else [])], optimizer, 3, jit_compile)
+    return training_step(terms, [encoder, *([decoding.model] if decoding else [])], optimizer, 3 + len(side.names), jit_compile)
 
 
 # %% [markdown]
@@ -945,18 +955,19 @@ def fit_encoder_fast(
     Returns
     -------
     dict
-        History: "step", "seconds", "loss", "attraction", "repulsion" (and "reconstruction", and "held_out" with early stopping), and "notes".
+        History: "step", "seconds", "loss", "attraction", "repulsion", as they apply "landmark", "correlation", "reconstruction" and "held_out",
+        and "notes".
     """
     rng_edges, rng_negatives, rng_start, rng_held = random_generator(random_state).spawn(4)
     rule, notes, targets, n_shifts = options.early_stopping, [], rows, 2 * loss.negative_sample_rate
     if rule:
         edges, held = hold_out(edges, len(rows), rule.validation_fraction, rng_held)
     plan = _make_plan(encoder, edges, len(rows), options, stages, decoding is not None)
-    models = [decoding.model] if decoding else []
+    models, side = [decoding.model] if decoding else [], SideTerms(options, rows)
     with contextlib.ExitStack() as parts:
         rows, network, fold = parts.enter_context(in_principal_coordinates(rows, encoder, stages, rng_start, notes))
         folds = [fold]
-        width = math.prod(rows.shape) + (math.prod(targets.shape) // 2 if decoding else 0)
+        width = math.prod(rows.shape) + (math.prod(targets.shape) // 2 if decoding or side.weight else 0)
         block, n_blocks = _steps_in_blocks(plan.umap_steps, plan.batch_size, 4 * width)
         if plan.layout_steps:
             if stages.normalize:
@@ -967,8 +978,10 @@ def fit_encoder_fast(
             notes.append(f"{plan.layout_steps} steps of regression onto a layout came first")
         n_steps = block * n_blocks
         use_xla = n_steps >= _XLA_STEPS and all(is_dense(model) for model in [network, *models])
-        steps = fast_steps(network, linear_decay_adam(plan.learning_rate, n_steps), loss, decoding, True if use_xla else None)
-        history = UMAPHistory(n_steps, loss, decoding is not None, options.verbose)
+        optimizer = fresh_optimizer(options.optimizer) or linear_decay_adam(plan.learning_rate, n_steps)
+        steps = fast_steps(network, optimizer, loss, decoding, True if use_xla else None, side)
+        history, update = UMAPHistory(n_steps, loss, decoding is not None, options.verbose, side.names), lambda: [fold() for fold in folds]
+        history.watch(options.callbacks, encoder, optimizer, update)
         stopping = EarlyStopping(lambda: held_out_loss(network, rows, held, loss), [network, *models], rule.n_iter_no_change) if rule else None
         batches = edge_batches(edges, plan.batch_size, rng_edges, options.edge_sampling or "weighted")
         for i in range(1, n_blocks + 1):
@@ -976,15 +989,16 @@ def fit_encoder_fast(
             heads, x = which[:, : which.shape[1] // 2], rows[which]
             shifts = rng_negatives.integers(1, which.shape[1], (block, n_shifts), dtype=np.int32)
             cap = np.full(block, _CAP if i <= stages.capped_until * n_blocks else np.inf, np.float32)
-            history.add(i * block, steps(x, targets[heads] if decoding else x[:, :0], shifts, cap), block)
+            history.add(i * block, steps(x, targets[heads] if decoding else x[:, :0], shifts, cap, *side.arrays(which)), block)
             if options.callback:
-                options.callback(i * block, lambda: [fold() for fold in folds])
-            if stopping and i % max(1, n_blocks // 100) == 0 and stopping.is_over():
+                options.callback(i * block, update)
+            if history.is_over or stopping and i % max(1, n_blocks // 100) == 0 and stopping.is_over():
                 break
-        values = history.close()
         if stopping:
             stopping.restore()
-            values["held_out"] = stopping.losses
+    values = history.close()  # callbacks end after the last fold, so that they may change the encoder
+    if stopping:
+        values["held_out"] = stopping.losses
     notes += history.notes
     if values["step"][-1] < n_steps:
         notes.append(f"stopped early, after {values['step'][-1]} of {n_steps} steps")

@@ -42,6 +42,7 @@ from sklearn.preprocessing import MinMaxScaler
 import copy
 import math
 import numbers
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -66,10 +67,23 @@ from pumap.core import (
     write_atomic,
 )
 from pumap.fast_solver import fit_encoder_fast, make_stages
-from pumap.graph import FuzzyUnion, find_ab, fuzzy_graph, intersect_labels, pruned_edges
-from pumap.losses import UMAPLoss, check_form
+from pumap.graph import FuzzyUnion, find_ab, fuzzy_graph, intersect_labels, intersect_targets, pruned_edges
+from pumap.losses import UMAPLoss, check_form, is_binary_crossentropy, named_loss
 from pumap.networks import POLICIES, build_decoder, build_encoder
-from pumap.training import Decoding, Rows, StoppingRule, TrainingOptions, check_decoder, encode, encode_jacobian, fit_decoder, fit_encoder
+from pumap.training import (
+    Decoding,
+    Landmarks,
+    ReconstructionCheck,
+    Rows,
+    StoppingRule,
+    TrainingOptions,
+    check_decoder,
+    encode,
+    encode_jacobian,
+    fit_decoder,
+    fit_encoder,
+    fresh_optimizer,
+)
 
 # %% [markdown]
 # The estimator combines a graph (`01_graph`), a loss (`02_losses`), networks (`03_networks`) and two training loops (`05_training`,
@@ -79,7 +93,8 @@ from pumap.training import Decoding, Rows, StoppingRule, TrainingOptions, check_
 # ## Settings
 #
 # A parameter has the name of umap-learn's, if there is one. `None` stands for a default that depends on the solver or the data. The docstring of
-# `ParametricUMAP`, below, describes each parameter. umap-learn has more of them. Using one raises an error that says what to do here.
+# `ParametricUMAP`, below, describes each parameter. umap-learn has more of them, or calls them otherwise. Using one raises an error with a sentence
+# from this table. (`12_umap_compat` has a class that takes them all.)
 
 # %%
 #| export
@@ -88,7 +103,8 @@ _DENSITY = "The loss has no density term; umap.UMAP(densmap=True) has one."
 _ONE_PASS = "transform is one forward pass of the encoder: it searches no neighbors and draws nothing."
 _FOREIGN = {  # parameters of umap-learn that have no counterpart of the same name
     "parametric_reconstruction": "Set decoder='mlp' (or another); it does not change the embedding unless autoencoder_loss=True.",
-    "reconstruction_validation": "Compare held-out rows with inverse_transform(transform(rows)) after fit.",
+    "parametric_reconstruction_loss_fcn": "It is called reconstruction_loss here.",
+    "landmark_loss_fn": "It is called landmark_loss here.",
     "keras_fit_kwargs": "Training is not Keras' fit: set n_training_epochs, batch_size, verbose and callbacks.",
     "loss_report_frequency": "history_ holds about a hundred values of the loss, however many epochs there are.",
     "init": "The embedding starts from the encoder's initial weights, not from a layout.",
@@ -130,6 +146,8 @@ class _Settings(BaseEstimator):
         n_training_epochs: float | None = None,
         batch_size: int | None = None,
         learning_rate: float | None = None,
+        optimizer=None,
+        callbacks=None,
         negative_sample_rate: int = 5,
         repulsion_strength: float = 1.0,
         loss: str = "paper",
@@ -145,11 +163,18 @@ class _Settings(BaseEstimator):
         local_connectivity: float = 1.0,
         precomputed_knn=None,
         precomputed_graph=None,
+        target_metric="categorical",
+        target_weight: float = 0.5,
+        landmark_loss="euclidean",
+        landmark_loss_weight: float = 1.0,
+        global_correlation_loss_weight: float = 0.0,
         autoencoder_loss: bool = False,
         n_decoder_epochs: float | None = None,
-        reconstruction_loss: str = "binary_crossentropy",
+        reconstruction_loss="binary_crossentropy",
         parametric_reconstruction_loss_weight: float = 1.0,
         dtype: str = "float32",
+        reconstruction_validation=None,
+        warm_start: bool = False,
         n_jobs: int | None = None,
         random_state=None,
         verbose: bool = False,
@@ -169,14 +194,11 @@ class _Settings(BaseEstimator):
 _INTEGERS = {"n_components": 1, "n_neighbors": 2, "negative_sample_rate": 1, "batch_size": 2, "n_epochs": 1, "n_iter_no_change": 1}
 _POSITIVE = (
     "spread", "n_training_epochs", "n_decoder_epochs", "learning_rate", "repulsion_strength", "parametric_reconstruction_loss_weight", "a", "b",
+    "landmark_loss_weight",
 )  # fmt: skip
 _OPTIONAL = ("batch_size", "n_epochs", "a", "b", "n_training_epochs", "n_decoder_epochs", "learning_rate", "edge_sampling")
-_CHOICES = {
-    "solver": ("fast", "paper"),
-    "edge_sampling": ("paper", "weighted"),
-    "reconstruction_loss": ("binary_crossentropy", "mse"),
-    "dtype": POLICIES,
-}
+_CHOICES = {"solver": ("fast", "paper"), "edge_sampling": ("paper", "weighted"), "dtype": POLICIES}
+_RANGES = {"set_op_mix_ratio": 1, "local_connectivity": math.inf, "target_weight": 1, "global_correlation_loss_weight": math.inf}  # from 0 to these
 
 
 def _check_settings(settings: dict) -> None:
@@ -186,6 +208,11 @@ def _check_settings(settings: dict) -> None:
         if name in given and given[name] not in known:
             raise ValueError(f"{name} is {given[name]!r}; it must be one of: {', '.join(known)}.")
     check_form(given["loss"])
+    if isinstance(given["metric"], str) and given["metric"] == "precomputed":
+        raise ValueError("metric is 'precomputed': leave it out, and give the distances as precomputed_distances and the features as X.")
+    tables = [name for name in ("precomputed_knn", "precomputed_graph", "precomputed_distances") if given[name] is not None]
+    if len(tables) > 1:
+        raise ValueError(f"{tables[0]} and {tables[1]} are both given: give one of them.")
     make_stages(given["solver_options"])
     if not isinstance(given["min_dist"], numbers.Real):
         raise ValueError(f"min_dist is {given['min_dist']!r}; it must be a number between 0 and spread.")
@@ -198,17 +225,34 @@ def _check_settings(settings: dict) -> None:
     for name in ("early_stopping", "solver_options"):
         if given[name] and given["solver"] != "fast":
             raise ValueError(f"{name} needs solver='fast'; solver is {given['solver']!r}.")
-    for name, most in (("set_op_mix_ratio", 1), ("local_connectivity", math.inf)):
+    for name, most in _RANGES.items():
         if not isinstance(given[name], numbers.Real) or not 0 <= given[name] <= most:
             raise ValueError(f"{name} is {given[name]!r}; it must be a number from 0 to {most}.")
     if not isinstance(given["validation_fraction"], numbers.Real) or not 0 < given["validation_fraction"] < 1:
         raise ValueError(f"validation_fraction is {given['validation_fraction']!r}; it must be between 0 and 1.")
+    _check_objects(given)
+
+
+def _check_objects(given: dict) -> None:
+    "Raise a `ValueError` for losses, optimizers and callbacks that are none."
+    for name in ("reconstruction_loss", "landmark_loss"):
+        if name != "landmark_loss" or given[name] != "euclidean":
+            named_loss(given[name], name)
+    fresh_optimizer(given["optimizer"])
+    if given["optimizer"] is not None and "learning_rate" in given:
+        raise ValueError(f"learning_rate is {given['learning_rate']}, but the optimizer has its own: give one of the two.")
+    if not isinstance(given["callbacks"], (list, tuple, type(None))) or not all(isinstance(c, keras.callbacks.Callback) for c in given["callbacks"] or ()):
+        raise ValueError(f"callbacks is {given['callbacks']!r}; it must be a list of Keras callbacks.")
+    if not (isinstance(given["target_metric"], str) or callable(given["target_metric"])):
+        raise ValueError(f"target_metric is {given['target_metric']!r}; it must be 'categorical', or a metric of continuous targets.")
+    if given["reconstruction_validation"] is not None and given["decoder"] is None:
+        raise ValueError("reconstruction_validation has no effect without a decoder: set decoder='mlp', or another network.")
 
 
 # %% [markdown]
 # ## The steps of `fit`
 #
-# The first step is the graph. It is given, or built from the rows. If there are labels, it is combined with them.
+# The first step is the graph. It is given, or built from the rows. If there are labels or continuous targets, it is combined with them.
 
 # %%
 #| export
@@ -220,7 +264,7 @@ def build_graph(settings, X, y, rng: np.random.Generator) -> sparse.csr_matrix:
     settings : ParametricUMAP
     X : ndarray or CSR matrix
     y : array-like, shape (n_rows,), or None
-        Classes; -1 = unknown.
+        Classes, -1 = unknown; or targets, see `target_metric`.
     rng : numpy.random.Generator
 
     Returns
@@ -230,6 +274,11 @@ def build_graph(settings, X, y, rng: np.random.Generator) -> sparse.csr_matrix:
     """
     if settings.precomputed_graph is not None:
         graph = check_graph(settings.precomputed_graph, X.shape[0])
+    elif settings.precomputed_distances is not None:
+        if np.shape(settings.precomputed_distances) != (X.shape[0],) * 2:
+            raise ValueError(f"precomputed_distances has shape {np.shape(settings.precomputed_distances)}; {X.shape[0]} rows need a square of them.")
+        union = FuzzyUnion(settings.set_op_mix_ratio, settings.local_connectivity)
+        graph = fuzzy_graph(settings.precomputed_distances, settings.n_neighbors, "precomputed", union=union)
     else:
         flat = X if sparse.issparse(X) else X.reshape(len(X), -1)
         names = ("n_neighbors", "metric", "metric_kwds", "precomputed_knn", "n_jobs")
@@ -239,7 +288,11 @@ def build_graph(settings, X, y, rng: np.random.Generator) -> sparse.csr_matrix:
             random_state=None if settings.random_state is None else rng,
             **{name: getattr(settings, name) for name in names},
         )
-    return graph if y is None else intersect_labels(graph, y)
+    if y is None:
+        return graph
+    if isinstance(settings.target_metric, str) and settings.target_metric == "categorical":
+        return intersect_labels(graph, y, far_dist=2.5 / (1 - settings.target_weight) if settings.target_weight < 1 else 1e12)
+    return intersect_targets(graph, y, settings.n_neighbors, settings.target_metric, settings.target_weight, rng)
 
 
 # %% [markdown]
@@ -273,10 +326,43 @@ def build_networks(settings, rows: Rows, rng: np.random.Generator) -> tuple:
     encoder = build_encoder(settings.encoder, rows.shape, settings.n_components, rng, settings.dtype)
     if settings.decoder is None:
         return encoder, None
-    check_unit_range(rows.X, settings.reconstruction_loss, settings.decoder)
-    decoder = build_decoder(settings.decoder, rows.shape, settings.n_components, copy.deepcopy(rng), settings.dtype)
-    check_decoder(decoder, settings.reconstruction_loss)
-    return encoder, decoder
+    return encoder, _build_decoder(settings, rows, copy.deepcopy(rng))
+
+
+def _build_decoder(settings, rows, rng):
+    loss = "binary_crossentropy" if is_binary_crossentropy(settings.reconstruction_loss) else settings.reconstruction_loss
+    check_unit_range(rows.X, loss, settings.decoder)
+    decoder = build_decoder(settings.decoder, rows.shape, settings.n_components, rng, settings.dtype)
+    check_decoder(decoder, loss)
+    return decoder
+
+
+def fitted_networks(estimator, rows: Rows, rng: np.random.Generator) -> tuple:
+    """Take the networks of a fitted estimator, to train them further.
+
+    Parameters
+    ----------
+    estimator : ParametricUMAP
+    rows : Rows
+    rng : numpy.random.Generator
+        Draws the weights of a decoder, if there was none.
+
+    Returns
+    -------
+    tuple
+        The encoder, and the decoder or `None`.
+
+    Raises
+    ------
+    ValueError
+        If `n_components` has changed.
+    """
+    encoder, width = estimator.encoder_, estimator.encoder_.output_shape[-1]
+    if width != estimator.n_components:
+        raise ValueError(f"n_components is {estimator.n_components}, but the fitted encoder has {width}: set warm_start=False to start from scratch.")
+    if estimator.decoder is None:
+        return encoder, None
+    return encoder, estimator.decoder_ or _build_decoder(estimator, rows, copy.deepcopy(rng))
 
 
 # %% [markdown]
@@ -285,7 +371,65 @@ def build_networks(settings, rows: Rows, rng: np.random.Generator) -> tuple:
 
 # %%
 #| export
-def train(settings, rows: Rows, graph, loss: UMAPLoss, networks: tuple, rng: np.random.Generator) -> dict:
+class Start(NamedTuple):
+    """Hold what is known of the embedding before training.
+
+    Attributes
+    ----------
+    warm : bool
+        The networks are trained further, and do not start from scratch.
+    positions : ndarray, float32, shape (n_rows, n_components), or None
+        Positions of landmarks; NaN for other rows.
+    """
+
+    warm: bool = False
+    positions: np.ndarray | None = None
+
+
+def make_options(settings, n_rows: int, positions=None) -> TrainingOptions:
+    """Collect the training options of an estimator.
+
+    Parameters
+    ----------
+    settings : ParametricUMAP
+    n_rows : int
+    positions : ndarray or None
+        Positions of landmarks.
+
+    Returns
+    -------
+    TrainingOptions
+    """
+    size = settings.batch_size or (1000 if settings.solver == "paper" else None)
+    return TrainingOptions(
+        settings.n_training_epochs,
+        size and min(n_rows, size),
+        settings.learning_rate,
+        settings.edge_sampling,
+        StoppingRule(settings.validation_fraction, settings.n_iter_no_change) if settings.early_stopping else None,
+        verbose=settings.verbose,
+        landmarks=None if positions is None else Landmarks(positions, settings.landmark_loss_weight, settings.landmark_loss),
+        correlation_weight=settings.global_correlation_loss_weight,
+        optimizer=settings.optimizer,
+        callbacks=tuple(settings.callbacks or ()),
+    )
+
+
+def _validation(settings, decoding, encoder) -> tuple:
+    "The callback that measures the reconstruction of held-out rows, if there are any."
+    if decoding is None or settings.reconstruction_validation is None:
+        return ()
+    rows = Rows(check_input(settings, settings.reconstruction_validation, reset=False), settings._input_shape)
+    return (ReconstructionCheck(rows, encoder, decoding),)
+
+
+# %% [markdown]
+# A network that was given or fitted before starts from what it has learned: its first layer was made for rows that are not centered, and a warm start
+# needs no layout.
+
+# %%
+#| export
+def train(settings, rows: Rows, graph, loss: UMAPLoss, networks: tuple, rng: np.random.Generator, start: Start = Start()) -> dict:
     """Train the networks of an estimator on the edges of a graph.
 
     Parameters
@@ -297,6 +441,7 @@ def train(settings, rows: Rows, graph, loss: UMAPLoss, networks: tuple, rng: np.
     networks : tuple
         Encoder, and decoder or `None`; trained in place.
     rng : numpy.random.Generator
+    start : Start
 
     Returns
     -------
@@ -304,20 +449,19 @@ def train(settings, rows: Rows, graph, loss: UMAPLoss, networks: tuple, rng: np.
         History, see `training.fit_encoder`.
     """
     encoder, decoder = networks
-    size = settings.batch_size or (1000 if settings.solver == "paper" else None)
-    options = TrainingOptions(
-        settings.n_training_epochs, size and min(len(rows), size), settings.learning_rate, settings.edge_sampling, verbose=settings.verbose
-    )
+    options, edges = make_options(settings, len(rows), start.positions), pruned_edges(graph, settings.n_epochs)
     decoding = decoder and Decoding(decoder, settings.reconstruction_loss, settings.parametric_reconstruction_loss_weight, settings.autoencoder_loss)
-    edges = pruned_edges(graph, settings.n_epochs)
+    joint = decoding if settings.solver == "paper" or settings.autoencoder_loss else None
+    checks = _validation(settings, joint, encoder)
+    options = options._replace(callbacks=options.callbacks + checks)
     if settings.solver == "paper":
-        history = fit_encoder(rows, edges, encoder, loss, decoding, options, rng)
+        history = fit_encoder(rows, edges, encoder, loss, joint, options, rng)
     else:
-        if settings.early_stopping:
-            options = options._replace(early_stopping=StoppingRule(settings.validation_fraction, settings.n_iter_no_change))
-        learned = {"fresh": False} if isinstance(settings.encoder, keras.Model) else {}
+        learned = {"fresh": False} if start.warm or isinstance(settings.encoder, keras.Model) else {}
+        learned |= {"layout_passes": 0} if start.warm else {}
         stages = make_stages({"parallel": settings.random_state is None} | learned | (settings.solver_options or {}))
-        history = fit_encoder_fast(rows, edges, encoder, loss, decoding if settings.autoencoder_loss else None, options, stages, rng)
+        history = fit_encoder_fast(rows, edges, encoder, loss, joint, options, stages, rng)
+    history |= {"validation": check.losses for check in checks}
     if any(network is not None and network.losses for network in networks):
         history["notes"].append("regularizers of the networks' layers do not count: the loss is that of UMAP, and of the reconstruction")
     return history
@@ -339,20 +483,135 @@ def finish_decoder(estimator, embedding, rows: Rows, rng: np.random.Generator) -
     Returns
     -------
     dict
-        "decoder": its loss; empty if nothing is done.
+        "decoder": its loss, and "validation", its loss on held-out rows; empty if nothing is done.
     """
     if estimator.decoder_ is None or estimator.solver == "paper" and estimator.n_decoder_epochs is None:
         return {}
-    options = TrainingOptions(estimator.n_decoder_epochs, verbose=estimator.verbose)
+    checks = _validation(estimator, Decoding(estimator.decoder_, estimator.reconstruction_loss), estimator.encoder_)
+    options = TrainingOptions(estimator.n_decoder_epochs, verbose=estimator.verbose, callbacks=checks)
     history = fit_decoder(embedding, rows, estimator.decoder_, estimator.reconstruction_loss, options, rng)
-    return {"decoder": history["reconstruction"]}
+    return {"decoder": history["reconstruction"]} | {"validation": check.losses for check in checks}
+
+
+# %% [markdown]
+# `fit` calls these steps one after the other. The estimator is fitted when its last attribute, `embedding_`, is there.
+
+# %%
+#| export
+def _fit_from(estimator, X, y, start: Start):
+    "Fit an estimator, whose settings and rows have been checked, from scratch or from its fitted networks."
+    rng, rows, loss = random_generator(estimator.random_state), Rows(X, estimator._input_shape), build_loss(estimator)
+    networks = (fitted_networks if start.warm else build_networks)(estimator, rows, rng)
+    graph = build_graph(estimator, X, y, rng)
+    estimator.__dict__.pop("embedding_", None)
+    estimator.a_, estimator.b_, estimator.graph_, estimator._rows = loss.a, loss.b, graph, (X, y)
+    estimator.encoder_, estimator.decoder_ = networks
+    estimator.history_ = train(estimator, rows, graph, loss, networks, rng, start)
+    embedding = encode(estimator.encoder_, rows)
+    estimator.history_ |= finish_decoder(estimator, embedding, rows, rng)
+    estimator.embedding_ = embedding
+    return estimator
+
+
+# %% [markdown]
+# Landmarks are rows with a given position. `update` makes landmarks of all old rows, and appends the new ones.
+
+# %%
+#| export
+def check_landmarks(positions, n_rows: int, n_components: int) -> np.ndarray | None:
+    """Check the positions of landmarks.
+
+    Parameters
+    ----------
+    positions : array-like, shape (n_rows, n_components), or None
+        NaN for rows that are not landmarks.
+    n_rows : int
+    n_components : int
+
+    Returns
+    -------
+    ndarray, float32, or None
+        `None` if no row is a landmark.
+
+    Raises
+    ------
+    ValueError
+        For another shape, or infinite values.
+    """
+    if positions is None:
+        return None
+    positions = np.asarray(positions, dtype=np.float32)
+    if positions.shape != (n_rows, n_components):
+        raise ValueError(f"landmark_positions has shape {positions.shape}; it must be ({n_rows}, {n_components}), with NaN for rows that are not landmarks.")
+    if np.isinf(positions).any():
+        raise ValueError("landmark_positions has infinite values; a row that is not a landmark has NaN.")
+    return None if np.isnan(positions).any(axis=1).all() else positions
+
+
+def _joined(old, new):
+    "Old rows on top of new ones."
+    if sparse.issparse(old) or sparse.issparse(new):
+        return sparse.vstack([sparse.csr_matrix(old), sparse.csr_matrix(new)], format="csr")
+    return np.concatenate([old, new])
+
+
+def _joined_labels(labels, sizes, target_metric):
+    "Labels of old and new rows; rows without any are unlabeled. `labels` and `sizes` are pairs."
+    if labels[0] is None and labels[1] is None:
+        return None
+    missing = [i for i in (0, 1) if labels[i] is None]
+    if missing and not (isinstance(target_metric, str) and target_metric == "categorical"):
+        raise ValueError(f"The {'old' if missing == [0] else 'new'} rows have no targets: with target_metric={target_metric!r} all rows need one.")
+    return np.concatenate([np.full(n, -1, dtype=object) if y is None else np.asarray(y, dtype=object) for y, n in zip(labels, sizes)]).tolist()
+
+
+def _old_and_new(estimator, X, y, X_old, y_old):
+    "Old rows on top of new ones, their labels, and a start in which the old rows are landmarks."
+    for name in ("precomputed_knn", "precomputed_graph", "precomputed_distances"):
+        if getattr(estimator, name) is not None:
+            raise ValueError(f"{name} holds for the rows of the first fit only: set it to None to update, or fit with warm_start=True.")
+    if X_old is None and not hasattr(estimator, "_rows"):
+        raise ValueError("A loaded, unpickled or copied ParametricUMAP has no training rows: give them as X_old, too.")
+    old, y_old = estimator._rows if X_old is None else (check_input(estimator, X_old, reset=False), y_old)
+    new = check_input(estimator, X, reset=False)
+    positions = np.full((old.shape[0] + new.shape[0], estimator.encoder_.output_shape[-1]), np.nan, dtype=np.float32)
+    positions[: old.shape[0]] = encode(estimator.encoder_, Rows(old, estimator._input_shape))
+    labels = _joined_labels((y_old, y), (old.shape[0], new.shape[0]), estimator.target_metric)
+    return _joined(old, new), labels, Start(True, positions)
 
 
 # %% [markdown]
 # ## The estimator
 #
-# `fit` runs these steps, one after the other. `transform` is one forward pass. `inverse_transform` decodes points of the embedding, and exists only
-# for an estimator that was fitted with a decoder.
+# A trained encoder can be adopted as it is. The estimator is then fitted without a graph and without training.
+
+# %%
+#| export
+def _adopt(estimator, X) -> None:
+    "Make an estimator fitted whose `encoder`, and `decoder` if any, are trained Keras models."
+    encoder, decoder = estimator.encoder, estimator.decoder
+    if not isinstance(encoder, keras.Model) or not isinstance(decoder, (keras.Model, type(None))):
+        raise ValueError(f"encoder is {encoder!r} and decoder is {decoder!r}; they must be trained Keras models, and the decoder may be None.")
+    shape = tuple(getattr(encoder, "input_shape", (None, None))[1:])
+    if X is None and None in shape:
+        raise ValueError(f"The encoder takes rows of shape {shape}: give some rows as X, so that their shape is known.")
+    if X is None:
+        estimator._row_shape = estimator._input_shape = shape
+        estimator.n_features_in_, estimator._offset = shape[0], None
+    else:
+        X = check_input(estimator, X, reset=True)
+        estimator._rows = X, None
+    estimator.encoder_ = build_encoder(encoder, estimator._input_shape, estimator.n_components, 0)
+    estimator.decoder_ = decoder and build_decoder(decoder, estimator._input_shape, estimator.n_components, 0)
+    loss = build_loss(estimator)
+    estimator.a_, estimator.b_ = loss.a, loss.b
+    estimator.history_ = {name: [] for name in ("step", "seconds", "loss", "attraction", "repulsion")} | {"notes": ["the encoder was adopted, not trained"]}
+    estimator.embedding_ = np.empty((0, estimator.n_components), np.float32) if X is None else encode(estimator.encoder_, Rows(X, estimator._input_shape))
+
+
+# %% [markdown]
+# `fit` checks settings and rows, and runs these steps. `transform` is one forward pass. `inverse_transform` decodes points of the embedding, and exists
+# only for an estimator that was fitted with a decoder.
 
 # %%
 #| export
@@ -417,6 +676,10 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         convolutions).
     learning_rate : float or None, default=None
         Learning rate of Adam. `None` = 1e-3 ("paper"), or 5e-3 falling to zero ("fast"; with convolutions 5e-4 after a layout, 2e-3 without).
+    optimizer : str, keras.optimizers.Optimizer or None, default=None
+        Optimizer of the encoder, with its own learning rate; each fit takes a fresh copy. `None` = Adam with `learning_rate`.
+    callbacks : list of keras.callbacks.Callback or None, default=None
+        Called at the start, at the end, and after each hundredth of the run as after an epoch. `self.model.stop_training = True` stops training.
     negative_sample_rate : int, default=5
         Negative pairs for each edge.
     repulsion_strength : float, default=1.0
@@ -447,17 +710,34 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         Indices and distances, each of shape (n_rows, >= n_neighbors), each row first among its neighbors. `None` = search.
     precomputed_graph : sparse matrix or None, default=None
         Membership strengths of shape (n_rows, n_rows), in place of a search.
+    precomputed_distances : ndarray or None, default=None
+        Distances of shape (n_rows, n_rows), in place of a metric. The encoder takes `X` all the same.
+    target_metric : str or callable, default="categorical"
+        "categorical" if `y` holds classes; a metric such as "euclidean" if it holds continuous targets.
+    target_weight : float, default=0.5
+        Weight of `y` in the graph, from 0 (the rows count) to 1 (`y` counts).
+    landmark_loss : str or callable, default="euclidean"
+        Loss of landmarks: their distance from the given positions, the name of a Keras loss, or a function (true, predicted) -> loss.
+    landmark_loss_weight : float, default=1.0
+        Weight of the landmark loss relative to the UMAP loss. With 0.1, landmarks may move a little, and new rows find a better place.
+    global_correlation_loss_weight : float, default=0.0
+        Weight of 1 - r, where r is the correlation of distances between random rows in the data and in the embedding.
     autoencoder_loss : bool, default=False
         Let the reconstruction loss change the encoder, too.
     n_decoder_epochs : float or None, default=None
         Epochs over the rows for the decoder alone, on the finished embedding. `None` = 5 and at least 3,000 steps ("fast"; 1,000 for
         convolutions), or none ("paper").
-    reconstruction_loss : {"binary_crossentropy", "mse"}, default="binary_crossentropy"
-        Loss of the decoder; the first needs data in [0, 1].
+    reconstruction_loss : str or callable, default="binary_crossentropy"
+        Loss of the decoder: the name of a Keras loss such as "mse", or a function (rows, reconstructions) -> loss. The default needs data in
+        [0, 1].
     parametric_reconstruction_loss_weight : float, default=1.0
         Weight of the reconstruction loss relative to the UMAP loss.
     dtype : {"float32", "mixed_bfloat16", "mixed_float16"}, default="float32"
         Keras dtype policy of networks that are given by name; the mixed ones compute in half precision. Other networks have their own.
+    reconstruction_validation : array-like or None, default=None
+        Rows whose reconstruction loss is recorded while the decoder is trained; they are not trained on.
+    warm_start : bool, default=False
+        `True` = a further `fit` trains the fitted networks on, instead of new ones.
     n_jobs : int or None, default=None
         Threads of the neighbor search. `None` = one with a `random_state`, else all.
     random_state : int, RandomState, Generator or None, default=None
@@ -476,8 +756,8 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
     graph_ : scipy.sparse.csr_matrix, shape (n_rows, n_rows)
         Membership strengths. Not saved.
     history_ : dict
-        Lists "step", "seconds", "loss", "attraction", "repulsion" (also "reconstruction", "decoder" and "held_out" where they apply), means over
-        spans of steps, and "notes".
+        Lists "step", "seconds", "loss", "attraction", "repulsion" (also "landmark", "correlation", "reconstruction", "decoder", "validation" and
+        "held_out" where they apply), means over spans of steps, and "notes".
     a_ : float
         Parameter of the similarity curve.
     b_ : float
@@ -504,7 +784,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
     ((500, 2), (10, 2))
     """
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, landmark_positions=None):
         """Fit the graph and the network.
 
         Parameters
@@ -512,48 +792,79 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         X : array-like, data frame or CSR matrix, shape (n_rows, n_features) or (n_rows, height, width, channels)
             Rows. Values are used as they are: scale them.
         y : array-like, shape (n_rows,), or None
-            Classes; -1 = unknown. Edges between rows of different classes are weakened.
+            Classes; -1 = unknown. Edges between rows of different classes are weakened. Continuous targets need `target_metric`.
+        landmark_positions : array-like, shape (n_rows, n_components), or None
+            Where rows should lie in the embedding; NaN for rows that may lie anywhere.
 
         Returns
         -------
         ParametricUMAP
-            The estimator itself.
+            The estimator itself. It keeps a reference to `X` and `y` for `update`; they are neither copied nor saved.
 
         Raises
         ------
         ValueError
             For settings or data that are not valid.
         """
-        self.__dict__.pop("embedding_", None)  # a fit that fails leaves an estimator that is not fitted
+        warm = self.warm_start and self.__sklearn_is_fitted__()
+        if not warm:
+            self.__dict__.pop("embedding_", None)  # a fit that fails leaves an estimator that is not fitted
         warn_of_stray_attributes(self)
         _check_settings(self.get_params(deep=False))
-        X = check_input(self, X, reset=True)
-        rng, rows, loss = random_generator(self.random_state), Rows(X, self._input_shape), build_loss(self)
-        self.a_, self.b_ = loss.a, loss.b
-        self.encoder_, self.decoder_ = build_networks(self, rows, rng)
-        self.graph_ = build_graph(self, X, y, rng)
-        self.history_ = train(self, rows, self.graph_, loss, (self.encoder_, self.decoder_), rng)
-        embedding = encode(self.encoder_, rows)
-        self.history_ |= finish_decoder(self, embedding, rows, rng)
-        self.embedding_ = embedding
-        return self
+        X = check_input(self, X, reset=not warm)
+        return _fit_from(self, X, y, Start(warm, check_landmarks(landmark_positions, X.shape[0], self.n_components)))
+
+    def update(self, X, y=None, X_old=None, y_old=None):
+        """Fit on old and new rows together, with the old rows held near their places.
+
+        Training goes on from the fitted networks, on the graph of all rows. Each old row is a landmark at its present position, with the
+        settings `landmark_loss` and `landmark_loss_weight`.
+
+        Parameters
+        ----------
+        X : as in `fit`
+            New rows.
+        y : as in `fit`
+            Classes or targets of the new rows. `None` = unknown classes, if the old rows have some.
+        X_old : as in `fit`
+            Old rows. `None` = those of the last fit or update in this process.
+        y_old : as in `fit`
+            Classes or targets of the old rows; goes with `X_old`.
+
+        Returns
+        -------
+        ParametricUMAP
+            The estimator itself. `embedding_` holds the old rows first.
+
+        Raises
+        ------
+        ValueError
+            If there are no old rows, or for settings or data that are not valid.
+        """
+        check_is_fitted(self)
+        _check_settings(self.get_params(deep=False))
+        return _fit_from(self, *_old_and_new(self, X, y, X_old, y_old))
+
+    def __getstate__(self):
+        return {name: value for name, value in super().__getstate__().items() if name != "_rows"}  # training data are neither pickled nor saved
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "embedding_")
 
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X, y=None, landmark_positions=None):
         """Fit, and return the embedding of the rows.
 
         Parameters
         ----------
         X : as in `fit`
         y : as in `fit`
+        landmark_positions : as in `fit`
 
         Returns
         -------
         ndarray, float32, shape (n_rows, n_components)
         """
-        return self.fit(X, y).embedding_
+        return self.fit(X, y, landmark_positions).embedding_
 
     def transform(self, X):
         """Embed rows in one forward pass.
@@ -675,6 +986,36 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
             If the file is damaged or was not written by `save`.
         """
         return read_archive(cls, path, _ARCHIVE)
+
+    @classmethod
+    def from_encoder(cls, encoder, X=None, decoder=None, **params):
+        """Make a fitted estimator of a trained Keras encoder, without training it.
+
+        Parameters
+        ----------
+        encoder : keras.Model
+            Copied with its weights.
+        X : as in `fit`
+            Rows to embed, for `embedding_` and `update`. `None` = none; `embedding_` is then empty.
+        decoder : keras.Model or None
+            A trained decoder for `inverse_transform`.
+        **params
+            Parameters of the estimator, for `update` and `warm_start`.
+
+        Returns
+        -------
+        ParametricUMAP
+            Fitted, without `graph_`.
+
+        Raises
+        ------
+        ValueError
+            If the networks do not fit the rows or each other.
+        """
+        width = getattr(encoder, "output_shape", (None, 2))[-1]
+        estimator = cls(**{"n_components": width} | params, encoder=encoder, decoder=decoder)
+        _adopt(estimator, X)
+        return estimator
 
     @property
     def _n_features_out(self):

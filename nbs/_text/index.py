@@ -87,6 +87,7 @@ assert KNeighborsClassifier(5).fit(z, y[:1500]).score(z_new, y[1500:]) > 0.8
 # | `encoder` | a name (`"mlp"`, `"conv28"`, `"conv32"`, `"song"`, `"munit"`), a Keras model, or a function that builds one |
 # | `decoder="mlp"` | adds `inverse_transform`; the embedding stays the same |
 # | `autoencoder_loss=True` | trains encoder and decoder jointly |
+# | `update(X_new)` | trains on with new rows while the old ones stay in place |
 #
 # `save` writes a fitted model to one file, which `load` reads in any process:
 
@@ -118,6 +119,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | [09_baselines](09_baselines.ipynb) | nine other methods, from PCA to parametric t-SNE, with one interface |
 # | [10_metrics](10_metrics.ipynb) | trustworthiness, neighbor accuracy, silhouette, clustering, reconstruction |
 # | [11_plots](11_plots.ipynb) | pictures of embeddings and networks in one style |
+# | [12_umap_compat](12_umap_compat.ipynb) | the interface of umap-learn's ParametricUMAP, for code that is there |
 #
 # The second half, `pumap.paper`, reproduces the paper.
 #
