@@ -621,7 +621,7 @@ def write_archive(estimator, path, archive: Archive) -> None:
             if getattr(estimator, f"{name}_") is not None:
                 _write_network(getattr(estimator, f"{name}_"), folder / f"{name}.keras", path)
 
-
+# %% ../nbs/00_core.ipynb #3075e641
 def read_archive(cls, path, archive: Archive):
     """Load an estimator that `write_archive` saved.
 
@@ -663,7 +663,7 @@ def read_archive(cls, path, archive: Archive):
         setattr(estimator, name, tuple(value) if name.endswith("_shape") else value)
     return estimator
 
-
+# %% ../nbs/00_core.ipynb #ff16177b
 def _write_network(network, file: Path, path) -> None:
     "Save a network for an archive, and check that what is read back is the same."
     import keras

@@ -80,7 +80,7 @@ _FOREIGN = {  # parameters of umap-learn that have no counterpart of the same na
     **dict.fromkeys(("densmap", "dens_lambda", "dens_frac", "dens_var_shift", "output_dens"), _DENSITY),
 }
 
-
+# %% ../nbs/07_parametric_umap.ipynb #95c677c7
 class _Settings(BaseEstimator):
     _doc_link_module = "pumap"  # with a link, scikit-learn's HTML shows what each parameter means
     _doc_link_template = "https://github.com/pumap/pumap/blob/main/nbs/07_parametric_umap.ipynb"
@@ -119,6 +119,7 @@ class _Settings(BaseEstimator):
         local_connectivity: float = 1.0,
         precomputed_knn=None,
         precomputed_graph=None,
+        precomputed_distances=None,
         target_metric="categorical",
         target_weight: float = 0.5,
         landmark_loss="euclidean",
@@ -538,7 +539,7 @@ def _network_and_examples(estimator, part: str) -> tuple:
         raise ValueError(f"part is {part!r}; it must be 'encoder' or 'decoder'.")
     return keras.Sequential([keras.Input(examples.shape[1:]), *steps]), examples
 
-
+# %% ../nbs/07_parametric_umap.ipynb #37a8d9a8
 class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Settings):
     r"""Embed rows with a neural network that is trained on the UMAP loss.
 

@@ -363,7 +363,7 @@ def test_distances_may_be_given(digits):
     assert abs(given.graph_ - searched.graph_).max() < 1e-5 and given.transform(X[:3]).shape == (3, 2)
     for settings, words in (
         (dict(metric="precomputed"), "precomputed_distances"),
-        (dict(precomputed_distances=np.zeros((3, 3))), "has shape \(3, 3\)"),
+        (dict(precomputed_distances=np.zeros((3, 3))), "has shape"),
         (dict(precomputed_distances=np.zeros((120, 120)), precomputed_graph=given.graph_), "both given"),
     ):
         with pytest.raises(ValueError, match=words):

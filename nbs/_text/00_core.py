@@ -879,6 +879,11 @@ def write_archive(estimator, path, archive: Archive) -> None:
                 _write_network(getattr(estimator, f"{name}_"), folder / f"{name}.keras", path)
 
 
+# %% [markdown]
+# `read_archive` makes a new estimator from the settings, and gives it what was fitted.
+
+# %%
+#| export
 def read_archive(cls, path, archive: Archive):
     """Load an estimator that `write_archive` saved.
 
@@ -921,6 +926,11 @@ def read_archive(cls, path, archive: Archive):
     return estimator
 
 
+# %% [markdown]
+# A network is read back before the archive counts as written. The error names the layer that Keras cannot find again.
+
+# %%
+#| export
 def _write_network(network, file: Path, path) -> None:
     "Save a network for an archive, and check that what is read back is the same."
     import keras

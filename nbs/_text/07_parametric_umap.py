@@ -125,6 +125,11 @@ _FOREIGN = {  # parameters of umap-learn that have no counterpart of the same na
 }
 
 
+# %% [markdown]
+# The defaults are umap-learn's. `__init__` stores what it is given.
+
+# %%
+#| export
 class _Settings(BaseEstimator):
     _doc_link_module = "pumap"  # with a link, scikit-learn's HTML shows what each parameter means
     _doc_link_template = "https://github.com/pumap/pumap/blob/main/nbs/07_parametric_umap.ipynb"
@@ -163,6 +168,7 @@ class _Settings(BaseEstimator):
         local_connectivity: float = 1.0,
         precomputed_knn=None,
         precomputed_graph=None,
+        precomputed_distances=None,
         target_metric="categorical",
         target_weight: float = 0.5,
         landmark_loss="euclidean",
@@ -610,8 +616,8 @@ def _adopt(estimator, X) -> None:
 
 
 # %% [markdown]
-# `fit` checks settings and rows, and runs these steps. `transform` is one forward pass. `inverse_transform` decodes points of the embedding, and exists
-# only for an estimator that was fitted with a decoder.
+# Two helpers follow: `inverse_transform` exists only for an estimator that was fitted with a decoder, and an exported network takes rows of the fitted
+# shape.
 
 # %%
 #| export
@@ -638,6 +644,11 @@ def _network_and_examples(estimator, part: str) -> tuple:
     return keras.Sequential([keras.Input(examples.shape[1:]), *steps]), examples
 
 
+# %% [markdown]
+# `fit` checks settings and rows, and runs these steps. `transform` is one forward pass. `inverse_transform` decodes points of the embedding.
+
+# %%
+#| export
 class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Settings):
     r"""Embed rows with a neural network that is trained on the UMAP loss.
 
