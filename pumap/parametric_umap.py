@@ -230,17 +230,7 @@ def finish_decoder(estimator, embedding, rows: Rows, rng: np.random.Generator) -
     history = fit_decoder(embedding, rows, estimator.decoder_, estimator.reconstruction_loss, options, rng)
     return {"decoder": history["reconstruction"]}
 
-# %% ../nbs/07_parametric_umap.ipynb #5461f344
-_ARCHIVE = Archive("pumap ParametricUMAP 1", ("embedding",), ("encoder", "decoder"))
-
-
-def _has_decoder(estimator) -> bool:
-    check_is_fitted(estimator)
-    if estimator.decoder_ is None:
-        raise AttributeError("This ParametricUMAP was fitted without a decoder: set decoder='mlp' (or another) and fit again.")
-    return True
-
-
+# %% ../nbs/07_parametric_umap.ipynb #895280b4
 def _network_and_examples(estimator, part: str) -> tuple:
     "A network that takes or returns rows of the fitted shape, and a few inputs."
     if part == "encoder":
@@ -252,6 +242,16 @@ def _network_and_examples(estimator, part: str) -> tuple:
     else:
         raise ValueError(f"part is {part!r}; it must be 'encoder' or 'decoder'.")
     return keras.Sequential([keras.Input(examples.shape[1:]), *steps]), examples
+
+# %% ../nbs/07_parametric_umap.ipynb #5461f344
+_ARCHIVE = Archive("pumap ParametricUMAP 1", ("embedding",), ("encoder", "decoder"))
+
+
+def _has_decoder(estimator) -> bool:
+    check_is_fitted(estimator)
+    if estimator.decoder_ is None:
+        raise AttributeError("This ParametricUMAP was fitted without a decoder: set decoder='mlp' (or another) and fit again.")
+    return True
 
 
 class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Settings):
