@@ -80,7 +80,7 @@ _FOREIGN = {  # parameters of umap-learn that have no counterpart of the same na
     **dict.fromkeys(("densmap", "dens_lambda", "dens_frac", "dens_var_shift", "output_dens"), _DENSITY),
 }
 
-# %% ../nbs/07_parametric_umap.ipynb #95c677c7
+# %% ../nbs/07_parametric_umap.ipynb #ccf3afa7
 class _Settings(BaseEstimator):
     _doc_link_module = "pumap"  # with a link, scikit-learn's HTML shows what each parameter means
     _doc_link_template = "https://github.com/pumap/pumap/blob/main/nbs/07_parametric_umap.ipynb"
@@ -353,7 +353,7 @@ def _validation(settings, decoding, encoder) -> tuple:
     rows = Rows(check_input(settings, settings.reconstruction_validation, reset=False), settings._input_shape)
     return (ReconstructionCheck(rows, encoder, decoding),)
 
-# %% ../nbs/07_parametric_umap.ipynb #384d6a66
+# %% ../nbs/07_parametric_umap.ipynb #d299efbd
 def train(settings, rows: Rows, graph, loss: UMAPLoss, networks: tuple, rng: np.random.Generator, start: Start = Start()) -> dict:
     """Train the networks of an estimator on the edges of a graph.
 
@@ -417,7 +417,7 @@ def finish_decoder(estimator, embedding, rows: Rows, rng: np.random.Generator) -
     history = fit_decoder(embedding, rows, estimator.decoder_, estimator.reconstruction_loss, options, rng)
     return {"decoder": history["reconstruction"]} | {"validation": check.losses for check in checks}
 
-# %% ../nbs/07_parametric_umap.ipynb #5b465e55
+# %% ../nbs/07_parametric_umap.ipynb #d635150e
 def _fit_from(estimator, X, y, start: Start):
     "Fit an estimator, whose settings and rows have been checked, from scratch or from its fitted networks."
     rng, rows, loss = random_generator(estimator.random_state), Rows(X, estimator._input_shape), build_loss(estimator)
@@ -432,7 +432,7 @@ def _fit_from(estimator, X, y, start: Start):
     estimator.embedding_ = embedding
     return estimator
 
-# %% ../nbs/07_parametric_umap.ipynb #d0a77c68
+# %% ../nbs/07_parametric_umap.ipynb #a72e2ef4
 def check_landmarks(positions, n_rows: int, n_components: int) -> np.ndarray | None:
     """Check the positions of landmarks.
 
@@ -494,7 +494,20 @@ def _old_and_new(estimator, X, y, X_old, y_old):
     labels = _joined_labels((y_old, y), (old.shape[0], new.shape[0]), estimator.target_metric)
     return _joined(old, new), labels, Start(True, positions)
 
-# %% ../nbs/07_parametric_umap.ipynb #e7d9d59b
+# %% ../nbs/07_parametric_umap.ipynb #895280b4
+def _network_and_examples(estimator, part: str) -> tuple:
+    "A network that takes or returns rows of the fitted shape, and a few inputs."
+    if part == "encoder":
+        examples = np.random.default_rng(0).random((3, *estimator._row_shape))
+        steps = [keras.layers.Reshape(estimator._input_shape), estimator.encoder_]
+    elif part == "decoder" and _has_decoder(estimator):
+        examples = estimator.embedding_[:3]
+        steps = [estimator.decoder_, keras.layers.Reshape(estimator._row_shape)]
+    else:
+        raise ValueError(f"part is {part!r}; it must be 'encoder' or 'decoder'.")
+    return keras.Sequential([keras.Input(examples.shape[1:]), *steps]), examples
+
+# %% ../nbs/07_parametric_umap.ipynb #5461f344
 def _adopt(estimator, X) -> None:
     "Make an estimator fitted whose `encoder`, and `decoder` if any, are trained Keras models."
     encoder, decoder = estimator.encoder, estimator.decoder
@@ -516,7 +529,7 @@ def _adopt(estimator, X) -> None:
     estimator.history_ = {name: [] for name in ("step", "seconds", "loss", "attraction", "repulsion")} | {"notes": ["the encoder was adopted, not trained"]}
     estimator.embedding_ = np.empty((0, estimator.n_components), np.float32) if X is None else encode(estimator.encoder_, Rows(X, estimator._input_shape))
 
-# %% ../nbs/07_parametric_umap.ipynb #5461f344
+# %% ../nbs/07_parametric_umap.ipynb #492f53c2
 _ARCHIVE = Archive("pumap ParametricUMAP 1", ("embedding",), ("encoder", "decoder"))
 
 
@@ -526,20 +539,7 @@ def _has_decoder(estimator) -> bool:
         raise AttributeError("This ParametricUMAP was fitted without a decoder: set decoder='mlp' (or another) and fit again.")
     return True
 
-
-def _network_and_examples(estimator, part: str) -> tuple:
-    "A network that takes or returns rows of the fitted shape, and a few inputs."
-    if part == "encoder":
-        examples = np.random.default_rng(0).random((3, *estimator._row_shape))
-        steps = [keras.layers.Reshape(estimator._input_shape), estimator.encoder_]
-    elif part == "decoder" and _has_decoder(estimator):
-        examples = estimator.embedding_[:3]
-        steps = [estimator.decoder_, keras.layers.Reshape(estimator._row_shape)]
-    else:
-        raise ValueError(f"part is {part!r}; it must be 'encoder' or 'decoder'.")
-    return keras.Sequential([keras.Input(examples.shape[1:]), *steps]), examples
-
-# %% ../nbs/07_parametric_umap.ipynb #37a8d9a8
+# %% ../nbs/07_parametric_umap.ipynb #3b80aa71
 class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Settings):
     r"""Embed rows with a neural network that is trained on the UMAP loss.
 

@@ -56,7 +56,7 @@ def test_a_cached_pipeline_fits_the_map_once(tmp_path):
 
 
 def test_density_clusters_of_the_map_are_the_classes(model):
-    assert adjusted_rand_score(y, HDBSCAN(min_cluster_size=15).fit_predict(model.embedding_)) > 0.7
+    assert adjusted_rand_score(y, HDBSCAN(min_cluster_size=15, copy=True).fit_predict(model.embedding_)) > 0.7
 
 
 def test_hdbscan(model):
@@ -88,7 +88,7 @@ def test_scanpy(model):
     scanpy.pp.neighbors(cells, n_neighbors=8, use_rep="X")
     given = ParametricUMAP(precomputed_graph=cells.obsp["connectivities"], **BRIEF)
     cells.obsm["X_pumap"] = given.fit_transform(cells.X)
-    assert adjusted_rand_score(y, HDBSCAN(min_cluster_size=15).fit_predict(cells.obsm["X_pumap"])) > 0.7
+    assert adjusted_rand_score(y, HDBSCAN(min_cluster_size=15, copy=True).fit_predict(cells.obsm["X_pumap"])) > 0.7
     scanpy.pl.embedding(cells, basis="pumap", color="class", show=False)
     plt.close("all")
 
@@ -112,7 +112,7 @@ def test_bertopic():
     bertopic = pytest.importorskip("bertopic", reason="pip install bertopic")
     names = ["zero null nought", "one single unit", "two pair double", "three triple trio"]
     documents = [names[label] for label in y]
-    topics = bertopic.BERTopic(umap_model=ParametricUMAP(n_components=5, **BRIEF), hdbscan_model=HDBSCAN(min_cluster_size=15), embedding_model=None)
+    topics = bertopic.BERTopic(umap_model=ParametricUMAP(n_components=5, **BRIEF), hdbscan_model=HDBSCAN(min_cluster_size=15, copy=True), embedding_model=None)
     found, _ = topics.fit_transform(documents, embeddings=X)
     assert adjusted_rand_score(y, found) > 0.7
     assert topics.umap_model.transform(X[:3]).shape == (3, 5)
