@@ -145,6 +145,7 @@ def test_exact_and_approximate_search_agree(metric):
         ("euclidean", {"p": 3.0}, "'p'.*it takes: none"),
         ("seuclidean", {"V": [1.0, 2.0]}, "give 64 numbers"),
         ("mahalanobis", {"VI": np.eye(3)}, r"\(64, 64\)"),
+        ("haversine", {}, "'haversine'.*2 dimensional"),
         ("kantorovich", {}, "needs metric_kwds with 'cost'"),
         ("inner_product", {}, "inner_product"),
         ("hellinger", {}, "at least 0"),
@@ -330,8 +331,9 @@ class Count(event.Listener):
     n = 0
     def on_start(self, e): self.n += 1
     def on_end(self, e): pass
+from pumap.graph import fuzzy_graph, nearest_neighbors, umap_functions
+umap_functions()  # umap-learn compiles two small functions when it is imported
 count = Count(); event.register("numba:compile", count)
-from pumap.graph import fuzzy_graph, nearest_neighbors
 X = np.random.default_rng(0).random((300, 5)).astype("float32")
 nearest_neighbors(X, 10, exact=False, random_state=0)
 nearest_neighbors(X, 10, "canberra", exact=False, random_state=0)

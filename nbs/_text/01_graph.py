@@ -335,6 +335,7 @@ assert keep_compiled(umap.layouts) == 0  # all are cached by now
 
 # %%
 #| export
+_RAISES = ("haversine", "kantorovich", "wasserstein")  # functions that raise errors, which a C function cannot: they are tried on two rows first
 _LEFT_OUT = ("inner_product", "bit_hamming", "bit_jaccard", "sinkhorn")
 
 
@@ -884,6 +885,8 @@ def nearest_neighbors(
         name, metric_kwds = _named_metric(metric, dict(metric_kwds or {}))
         reduced = _reduced(X, name, metric_kwds)
         function = None if reduced else _with_keywords(_named_function(name), metric_kwds)
+        if name in _RAISES and not sparse.issparse(X):
+            function = _own_metric(function, X[:2], {})
     if exact is None:
         exact = X.shape[0] < (EXACT_PRODUCTS_BELOW if reduced else EXACT_BELOW)
     with numba_threads(n_threads):
