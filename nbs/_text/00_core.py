@@ -368,7 +368,7 @@ def in_fitted_shape(estimator, X, *others: tuple):
     import numpy as np
 
     fitted = tuple(estimator._row_shape)
-    shape = tuple(X.shape if hasattr(X, "shape") else np.shape(X))[1:]
+    shape = tuple(X.shape if hasattr(X, "shape") else np.asarray(X).shape)[1:]
     if shape in ((math.prod(fitted),), *others) and shape != fitted:
         return (X.toarray() if hasattr(X, "toarray") else np.asarray(X)).reshape(-1, *fitted)
     if shape != fitted and max(len(shape), len(fitted)) > 1:

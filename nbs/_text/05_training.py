@@ -932,6 +932,17 @@ def is_dense(model) -> bool:
 
 
 # %%
+check_decoder(build_decoder("mlp", (8, 8), 2))
+linear = keras.Sequential([keras.Input((2,)), keras.layers.Dense(64)])
+check_decoder(linear, "mse")
+try:
+    check_decoder(linear)
+except ValueError as error:
+    assert "end it with a sigmoid, or use reconstruction_loss='mse'" in str(error)
+else:
+    raise AssertionError("no error")
+
+# %%
 from sklearn.decomposition import PCA
 
 leading = PCA(2, random_state=0).fit_transform(X).astype("float32")
