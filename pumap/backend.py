@@ -23,6 +23,7 @@ from .core import refuse_after_fork
 BACKEND = keras.backend.backend()
 if BACKEND == "tensorflow":
     import tensorflow as tf
+    from tensorflow.python.eager import context
 elif BACKEND == "jax":
     import jax
 elif BACKEND == "torch":
@@ -37,6 +38,7 @@ def _traced_once(function, jit_compile):
     def run(*arrays):
         tensors = [tf.convert_to_tensor(array) for array in arrays]
         if not concrete:
+            context.context().clear_kernel_cache()
             concrete.append(tf.function(function, autograph=False, jit_compile=jit_compile).get_concrete_function(*tensors))
         return concrete[0](*tensors)
 

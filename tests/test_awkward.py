@@ -435,4 +435,4 @@ print(sizes[2] - sizes[0], sizes[3] - sizes[1])
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the memory of a process is read from /proc, which only Linux has")
 def test_fits_leave_nothing_behind():
     objects, mebibytes = map(float, in_a_fresh_process(GROWTH)[0].split())
-    assert objects == 0 and mebibytes < 15, (objects, mebibytes)
+    assert objects == 0 and mebibytes < 8, (objects, mebibytes)

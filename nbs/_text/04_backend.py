@@ -62,6 +62,7 @@ from pumap.core import refuse_after_fork
 BACKEND = keras.backend.backend()
 if BACKEND == "tensorflow":
     import tensorflow as tf
+    from tensorflow.python.eager import context
 elif BACKEND == "jax":
     import jax
 elif BACKEND == "torch":
@@ -74,7 +75,8 @@ else:
 # ## TensorFlow
 #
 # A function is traced once, for the shapes of its first call. `get_concrete_function` does this explicitly. Otherwise TensorFlow would warn of
-# too many traces when one process runs many small fits.
+# too many traces when one process runs many small fits. TensorFlow also caches the kernels of every function that it ever ran, about a megabyte
+# a fit. The cache is emptied before a function is traced; what is still in use is cached anew.
 
 # %%
 #| export
@@ -84,6 +86,7 @@ def _traced_once(function, jit_compile):
     def run(*arrays):
         tensors = [tf.convert_to_tensor(array) for array in arrays]
         if not concrete:
+            context.context().clear_kernel_cache()
             concrete.append(tf.function(function, autograph=False, jit_compile=jit_compile).get_concrete_function(*tensors))
         return concrete[0](*tensors)
 
