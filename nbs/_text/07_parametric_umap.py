@@ -634,8 +634,7 @@ def _adopt(estimator, X) -> None:
 
 
 # %% [markdown]
-# Two helpers follow: `inverse_transform` exists only for an estimator that was fitted with a decoder, and an exported network takes rows of the fitted
-# shape.
+# `inverse_transform` exists only for an estimator that was fitted with a decoder.
 
 # %%
 #| export
