@@ -185,8 +185,10 @@ def test_a_metric_that_numba_cannot_compile_is_told_with_the_reason(digits, metr
 
 @pytest.mark.filterwarnings("ignore:overflow")
 def test_distances_that_overflow_are_told(digits):
+    indices, distances = nearest_neighbors(digits[0], 5)
+    distances[:, 1:] = np.inf
     with pytest.raises(ValueError, match="'euclidean' are infinite.*scale"):
-        ParametricUMAP(**QUICK).fit(digits[0] * 1e30)
+        fuzzy_graph(digits[0], 5, precomputed_knn=(indices, distances))
 
 
 @pytest.mark.parametrize("metric", ["cosine", "correlation", "canberra", "jaccard", "hellinger"])
@@ -245,7 +247,7 @@ def test_one_row_and_many(fitted, digits):
         (dict(min_dist=2.0), "min_dist"),
         (dict(spread=0), "spread"),
         (dict(metric="far"), "metric"),
-        (dict(metric="precomputed"), "precomputed_knn"),
+        (dict(metric="precomputed"), "precomputed_distances"),
         (dict(loss="wrong"), "loss"),
         (dict(solver="magic"), "solver"),
         (dict(n_training_epochs=0), "n_training_epochs"),
