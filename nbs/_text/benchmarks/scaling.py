@@ -69,7 +69,7 @@ X = np.empty((n, 50), "float32")
 for i in range(0, n, 100_000):
     part = X[i : i + 100_000]
     part[:] = centers[rng.integers(50, size=len(part))] + rng.standard_normal(part.shape, dtype="float32")
-fuzzy_graph(X[:10_000])  # numba compiles the approximate search now, and not while the clock runs
+fuzzy_graph(X[:5000])  # numba compiles now, and not while the clock runs
 out = {"n": n, "before_mb": peak_memory_mb()}
 start = time.perf_counter()
 graph = fuzzy_graph(X)
