@@ -425,6 +425,7 @@ def living():
 sizes = []
 for i in range(16):
     ParametricUMAP(n_neighbors=5, n_training_epochs=0.05, random_state=0).fit(X)
+    gc.collect()
     if i in (5, 15):
         sizes += [living(), resident()]
 print(sizes[2] - sizes[0], sizes[3] - sizes[1])
@@ -435,4 +436,4 @@ print(sizes[2] - sizes[0], sizes[3] - sizes[1])
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="the memory of a process is read from /proc, which only Linux has")
 def test_fits_leave_nothing_behind():
     objects, mebibytes = map(float, in_a_fresh_process(GROWTH)[0].split())
-    assert objects == 0 and mebibytes < 8, (objects, mebibytes)
+    assert objects == 0 and mebibytes < 5, (objects, mebibytes)
