@@ -411,8 +411,8 @@ def check_labels(y, n_rows: int, name: str = "y", unknown: bool = True) -> tuple
         raise ValueError(f"{name} has {len(y)} labels for {n_rows} rows; give each row one{', -1 if it is not known' if unknown else ''}.")
     values = y.tolist() if y.dtype.kind != "M" else [str(value) for value in y]
     if any(value is None or value != value or str(value) in ("nan", "NaT", "<NA>") for value in values):  # among strings NaN is "nan"
-        advice = "a row whose class is unknown has -1: with pandas, y.fillna(-1)." if unknown else "remove the rows without a label."
-        raise ValueError(f"Input {name} contains NaN, None or the string 'nan'; {advice}")
+        advice = "A row without a label has -1: with pandas, y.fillna(-1)." if unknown else "Remove the rows without a label."
+        raise ValueError(f"Input {name} contains NaN; None and the string 'nan' count as NaN, too. {advice}")
     known = [not (unknown and _is_unlabeled(value)) for value in values]
     _check_classes([value for value, is_known in zip(values, known) if is_known], y.dtype, name, unknown)
     classes, numbers_of = np.unique(np.array([value for value, is_known in zip(values, known) if is_known]), return_inverse=True)
@@ -659,7 +659,7 @@ def read_archive(cls, path, archive: Archive):
     names = about["fitted"].pop("feature_names_in_")
     if names:
         parts["feature_names_in_"] = np.array(names, dtype=object)
-    for name, value in (about["fitted"] | parts).items():
+    for name, value in ({"_offset": None} | about["fitted"] | parts).items():  # older files have no offset
         setattr(estimator, name, tuple(value) if name.endswith("_shape") else value)
     return estimator
 

@@ -332,7 +332,7 @@ def test_words_may_have_unknown_classes(digits, missing):
 def test_labels_that_are_missing(digits, missing, as_array):
     X, y = digits
     for labels in ([f"digit {c}" if c < 5 else missing for c in y], [float(c) if c < 5 else missing for c in y]):
-        with pytest.raises(ValueError, match="unknown has -1"):
+        with pytest.raises(ValueError, match="without a label has -1"):
             ParametricUMAP(**QUICK).fit(X, np.array(labels) if as_array else labels)
 
 

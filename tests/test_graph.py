@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -385,6 +386,9 @@ def test_a_fit_on_times(tmp_path):
     np.testing.assert_allclose(model.transform(TIMES), model.embedding_, atol=1e-4)
     model.save(tmp_path / "model.pumap")
     np.testing.assert_allclose(ParametricUMAP.load(tmp_path / "model.pumap").transform(TIMES[:9]), model.embedding_[:9], atol=1e-4)
+    linear = keras.Sequential([keras.Input((2,)), keras.layers.Dense(50, activation="relu"), keras.layers.Dense(2)])
+    decoded = ParametricUMAP(decoder=linear, reconstruction_loss="mse", n_training_epochs=0.5, random_state=0).fit(TIMES)
+    assert abs(decoded.inverse_transform(decoded.embedding_)[:, 0] - TIMES[:, 0]).max() < 600  # and not 1.7e9
 
 
 EMBEDDING = np.random.default_rng(0).normal(size=(6, 2))

@@ -67,7 +67,7 @@ from pumap.core import (
     write_atomic,
 )
 from pumap.fast_solver import fit_encoder_fast, make_stages
-from pumap.graph import FuzzyUnion, find_ab, fuzzy_graph, intersect_labels, intersect_targets, pruned_edges
+from pumap.graph import FuzzyUnion, check_distances, find_ab, fuzzy_graph, intersect_labels, intersect_targets, pruned_edges
 from pumap.losses import UMAPLoss, check_form, is_binary_crossentropy, named_loss
 from pumap.networks import POLICIES, build_decoder, build_encoder
 from pumap.training import (
@@ -281,10 +281,9 @@ def build_graph(settings, X, y, rng: np.random.Generator) -> sparse.csr_matrix:
     if settings.precomputed_graph is not None:
         graph = check_graph(settings.precomputed_graph, X.shape[0])
     elif settings.precomputed_distances is not None:
-        if np.shape(settings.precomputed_distances) != (X.shape[0],) * 2:
-            raise ValueError(f"precomputed_distances has shape {np.shape(settings.precomputed_distances)}; {X.shape[0]} rows need a square of them.")
+        distances = check_distances(settings.precomputed_distances, X.shape[0], "precomputed_distances")
         union = FuzzyUnion(settings.set_op_mix_ratio, settings.local_connectivity)
-        graph = fuzzy_graph(settings.precomputed_distances, settings.n_neighbors, "precomputed", union=union)
+        graph = fuzzy_graph(distances, settings.n_neighbors, "precomputed", union=union)
     else:
         flat = X if sparse.issparse(X) else X.reshape(len(X), -1)
         names = ("n_neighbors", "metric", "metric_kwds", "precomputed_knn", "n_jobs")
@@ -879,7 +878,8 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         -------
         ndarray, float32, shape (n_rows, n_components)
         """
-        return self.fit(X, y, landmark_positions).embedding_
+        positions = {} if landmark_positions is None else {"landmark_positions": landmark_positions}  # a subclass may not take them
+        return self.fit(X, y, **positions).embedding_
 
     def transform(self, X):
         """Embed rows in one forward pass.
@@ -912,7 +912,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         Returns
         -------
         ndarray, float32
-            Rows of the fitted shape.
+            Rows of the fitted shape; float64 if some features are too large for float32.
 
         Raises
         ------
@@ -922,7 +922,8 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
             For points with another number of coordinates than the embedding.
         """
         points = check_points(X, self.embedding_.shape[1])
-        return encode(self.decoder_, Rows(points)).reshape(len(points), *self._row_shape)
+        rows = encode(self.decoder_, Rows(points)).reshape(len(points), *self._row_shape)
+        return rows if self._offset is None else rows + np.reshape(self._offset, self._row_shape)
 
     def jacobian(self, X):
         """Differentiate the embedding by the features of each row.
@@ -1211,7 +1212,7 @@ assert "0 sample" in message(lambda: ParametricUMAP().fit(rows[:0]))
 assert "are the same" in message(lambda: ParametricUMAP().fit(np.ones((50, 3))))
 assert "string" in message(lambda: ParametricUMAP().fit([["a", "b"]] * 50))
 assert "min_dist" in message(lambda: ParametricUMAP(min_dist=2.0).fit(rows))
-assert "y has shape (7,)" in message(lambda: ParametricUMAP().fit(rows, np.arange(7)))
+assert "y has 7 labels" in message(lambda: ParametricUMAP().fit(rows, np.arange(7)))
 assert "output" in message(lambda: ParametricUMAP(n_components=3, encoder=model.encoder_).fit(rows))
 assert "solver" in message(lambda: ParametricUMAP(solver="magic").fit(rows))
 assert "not fitted" in message(lambda: ParametricUMAP().transform(rows))

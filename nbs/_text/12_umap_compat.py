@@ -198,7 +198,7 @@ def check_arguments(arguments: dict) -> None:
 # %%
 defaults = {name: entry.default for name, entry in ARGUMENTS.items()}
 check_arguments(defaults)
-for change, words in (({"densmap": True}, "densMAP"), ({"learning_rate": 0.5}, "set optimizer="), ({"autoencoder_loss": True}, "set it to True")):
+for change, words in (({"densmap": True}, "density"), ({"learning_rate": 0.5}, "set optimizer="), ({"autoencoder_loss": True}, "set it to True")):
     try:
         check_arguments(defaults | change)
     except ValueError as error:
@@ -716,7 +716,7 @@ assert twin.encoder is None and twin.n_neighbors == 10 and not hasattr(twin, "em
 # What has no meaning here is refused.
 
 # %%
-for wrong, words in (({"densmap": True}, "densMAP"), ({"init": "random"}, "no initial embedding"), ({"transform_seed": 0}, "one forward pass")):
+for wrong, words in (({"densmap": True}, "density"), ({"init": "random"}, "initial weights"), ({"transform_seed": 0}, "one forward pass")):
     try:
         ParametricUMAP(**wrong).fit(X)
     except ValueError as error:
