@@ -233,9 +233,10 @@ def encoder_inside(layer, behind: list, coordinates: Coordinates, inside=None):
 
 # %% ../nbs/06_fast_solver.ipynb #55912d27
 def _typical_size(rows, n_sample=1_000):
-    "Root mean square of the values in some rows."
-    sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), n_sample)).astype(int)].astype(np.float64)
-    return float(np.sqrt(np.square(sample).mean()))
+    "Root mean square of the values in the median row, or in all rows if that is empty. An outlier does not change it."
+    sample = rows.flat[np.linspace(0, len(rows) - 1, min(len(rows), n_sample)).astype(int)].astype(np.float64)
+    squares = np.square(sample).mean(axis=1)
+    return float(np.sqrt(np.median(squares) or squares.mean()))
 
 
 def _with_first_layer(encoder, fresh, size):
@@ -355,6 +356,7 @@ def graph_layout(rows: Rows, edges: Edges, n_components: int, loss: UMAPLoss, ra
     rng, n_rows = random_generator(random_state), len(rows)
     start = rng.normal(scale=1e-2, size=(n_rows, n_components)).astype(np.float32)
     leading = to_coordinates(rows, principal_coordinates(rows, n_components, 0.0, rng))
+    _pull_in(leading)  # one outlier would put all others on one point
     start[:, : leading.shape[1]] += 10 * leading / abs(leading).max()
     graph = sparse.coo_matrix((edges.weight, (edges.head, edges.tail)), shape=(n_rows, n_rows))
     seed = np.random.RandomState(rng.integers(2**31 - 1))

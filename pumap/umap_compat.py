@@ -194,21 +194,16 @@ def _reconstruction_loss(arguments):
     return "binary_crossentropy" if decoder is None or _ends_in_sigmoid(decoder) else keras.losses.BinaryCrossentropy(from_logits=True)
 
 
-def _neighbors(arguments, distances):
-    "Neighbors for `precomputed_knn`: those of a distance matrix, or those that are given."
+def _given_neighbors(arguments, distances) -> dict:
+    "Settings for neighbors or distances that are given."
     if arguments["metric"] != "precomputed":
         if distances is not None:
             raise ValueError(f"precomputed_distances has no effect with metric={arguments['metric']!r}: set metric='precomputed'.")
         knn = arguments["precomputed_knn"]
-        return None if _is_default(knn, (None, None, None)) else (knn[0], knn[1])
+        return {"precomputed_knn": None if _is_default(knn, (None, None, None)) else (knn[0], knn[1]), "precomputed_distances": None}
     if distances is None:
         raise ValueError("metric='precomputed' needs the distances, as fit(X, precomputed_distances=...).")
-    distances = np.array(distances, dtype=np.float32)  # a copy
-    if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
-        raise ValueError(f"precomputed_distances has shape {distances.shape}; it must be square.")
-    np.fill_diagonal(distances, -1)  # each row is its own first neighbor
-    order = np.argsort(distances, axis=1, kind="stable")[:, : arguments["n_neighbors"]]
-    return order, np.maximum(np.take_along_axis(distances, order, axis=1), 0)
+    return {"precomputed_knn": None, "precomputed_distances": distances}
 
 # %% ../nbs/12_umap_compat.ipynb #6918b869
 class _Arguments(BaseEstimator):
@@ -239,14 +234,14 @@ class _Arguments(BaseEstimator):
         return type(self)(**{name: parametric_umap.copy.deepcopy(value) for name, value in given.items()})
 
 # %% ../nbs/12_umap_compat.ipynb #065b205d
-def _settings(arguments, n_rows, knn, reports_to) -> dict:
+def _settings(arguments, n_rows, neighbors, reports_to) -> dict:
     "Settings of `pumap.ParametricUMAP` for these arguments."
     settings = {entry.ours: arguments[name] for name, entry in ARGUMENTS.items() if entry.ours}
     return settings | {
         "metric": "euclidean" if arguments["metric"] == "precomputed" else arguments["metric"],
         "n_jobs": None if arguments["n_jobs"] == -1 else arguments["n_jobs"],
         "verbose": bool(arguments["keras_fit_kwargs"].get("verbose", arguments["verbose"])),
-        "precomputed_knn": knn,
+        **neighbors,
         "encoder": arguments["encoder"] or "mlp",
         "decoder": (arguments["decoder"] or "mlp") if arguments["parametric_reconstruction"] else None,
         "reconstruction_loss": _reconstruction_loss(arguments),
@@ -290,7 +285,7 @@ class _Fitting(_Arguments):
             landmark_positions = np.concatenate([np.full((len(X), self.n_components), np.nan), landmarks])
             X = np.concatenate([X, self.prev_epoch_X])
         watch = _Reports(reports(arguments), tuple(arguments["keras_fit_kwargs"].get("callbacks") or ()))
-        settings = _settings(arguments, np.shape(X)[0], _neighbors(arguments, precomputed_distances), watch)
+        settings = _settings(arguments, np.shape(X)[0], _given_neighbors(arguments, precomputed_distances), watch)
         if not hasattr(self, "_model"):
             self._given = {name: arguments[name] for name in ("encoder", "decoder")}
             self._model = parametric_umap.ParametricUMAP()
@@ -299,7 +294,7 @@ class _Fitting(_Arguments):
         return self
 
     def _finish(self, model, watch):
-        objects = {name: None for name in ("callbacks", "precomputed_knn", "reconstruction_validation")}  # of this fit; a saved file has none
+        objects = {name: None for name in ("callbacks", "precomputed_knn", "precomputed_distances", "reconstruction_validation")}  # of this fit; a saved file has none
         model.set_params(encoder="mlp", decoder=model.decoder_ and "mlp", **objects)
         model.encoder_ = self.encoder = _take_over(self.encoder, model.encoder_)
         model.decoder_ = self.decoder = _take_over(self.decoder, model.decoder_)

@@ -393,9 +393,10 @@ assert 0.1 < starts[0] / starts[1] < 1
 # %%
 #| export
 def _typical_size(rows, n_sample=1_000):
-    "Root mean square of the values in some rows."
-    sample = rows[np.linspace(0, len(rows) - 1, min(len(rows), n_sample)).astype(int)].astype(np.float64)
-    return float(np.sqrt(np.square(sample).mean()))
+    "Root mean square of the values in the median row, or in all rows if that is empty. An outlier does not change it."
+    sample = rows.flat[np.linspace(0, len(rows) - 1, min(len(rows), n_sample)).astype(int)].astype(np.float64)
+    squares = np.square(sample).mean(axis=1)
+    return float(np.sqrt(np.median(squares) or squares.mean()))
 
 
 def _with_first_layer(encoder, fresh, size):
@@ -464,6 +465,7 @@ with in_unit_scale(bytes_, encoder, fast_solver.Stages(), []) as (scaled, networ
     assert_allclose(_typical_size(scaled), 1, rtol=0.01)
     inner = encode(network, scaled)
 assert_allclose(encode(encoder, bytes_), inner, atol=1e-4)  # folded
+assert_allclose(_typical_size(Rows(wrong)), _typical_size(rows), rtol=0.01)  # one row of -9999
 
 
 # %% [markdown]
@@ -539,6 +541,7 @@ def graph_layout(rows: Rows, edges: Edges, n_components: int, loss: UMAPLoss, ra
     rng, n_rows = random_generator(random_state), len(rows)
     start = rng.normal(scale=1e-2, size=(n_rows, n_components)).astype(np.float32)
     leading = to_coordinates(rows, principal_coordinates(rows, n_components, 0.0, rng))
+    _pull_in(leading)  # one outlier would put all others on one point
     start[:, : leading.shape[1]] += 10 * leading / abs(leading).max()
     graph = sparse.coo_matrix((edges.weight, (edges.head, edges.tail)), shape=(n_rows, n_rows))
     seed = np.random.RandomState(rng.integers(2**31 - 1))

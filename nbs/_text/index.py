@@ -22,7 +22,7 @@
 # %% [markdown]
 # *Parametric UMAP* (Sainburg, McInnes, Gentner 2021) trains a neural network on the UMAP loss, so that new data are embedded in one forward pass.
 # `pumap` is that method as a scikit-learn estimator on Keras, with a correct loss, a solver that is an order of magnitude faster than umap-learn's, seeds that work, and files that load.
-# It is also the paper itself: each figure and table comes out of a notebook that you can read and run, with each number printed beside the published one.
+# It is also the paper itself: each figure and table comes out of a notebook that you can read and run, with each number next to the published one.
 #
 # ![Seven data sets, each embedded by ten methods](../figures/laptop/fig04_projections.png)
 #
@@ -174,8 +174,8 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | Figure 17: the classifier's last layer | [fig17_last_layer](paper/fig17_last_layer.ipynb), [executed](../figures/laptop/fig17_last_layer.ipynb) | `pumap run fig17 --profile laptop --stand-ins` |
 # | Figure 18, Table 8: few labels and the learned graph | [fig18_ssl_learned](paper/fig18_ssl_learned.ipynb), [executed](../figures/laptop/fig18_ssl_learned.ipynb) | `pumap run fig18 table8 --profile laptop --stand-ins` |
 #
-# After `make figures`, the command is in `.venv/bin`; `pumap list` tells what there is and what has been run, `pumap report` puts every
-# number beside the paper's, `pumap data` says where each data set comes from. `pumap run` goes on where it was stopped: a cell that is done is not run again; `--only-there` draws half a grid as it is.
+# After `make figures`, the command is in `.venv/bin`; `pumap list` shows all figures and tables and their state.
+# `pumap report` compares every number with the paper's. `pumap data` lists where each data set comes from. `pumap run` goes on where it was stopped: a cell that is done is not run again; `--only-there` draws half a grid as it is.
 # With `--stand-ins`, other data of the same kind take the place of CIFAR10, Cassin's vireo, the retina and the faces, always under their own names: the records in `figures/laptop` are of these. Without it, cells made from such data are run again from the originals, where these can be had.
 #
 # A *run* below is one method on one data set, with one number of dimensions and one seed: a cell of the grid, with one record, and an executed notebook that stays on your machine. *UMAP (TF)* is UMAP without a network, its coordinates trained in TensorFlow; *P. UMAP* is parametric UMAP, *P. t-SNE* parametric t-SNE; *UMAP/AE* trains
@@ -210,7 +210,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | PCA | 0.7434 | 0.7433 | -0.0001 | 0.9126 | 0.9126 | -0.0000 |
 #
 # UMAP, t-SNE and PCA agree with the paper to 0.001. P. UMAP, with the paper's convolutional network, was trained here by the fast solver for 0.06 passes over the edges in place of the original's five;
-# `pumap run fig05 --profile paper` is the full training, which has not been run yet. All of the paper's 18 figures and 8 tables have their notebooks here. All 170 runs without labels of the profile `laptop`
+# `pumap run fig05 --profile paper` is the full training, which has not been run yet. All records of parametric UMAP are from before the first layer was scaled to the rows. The 15 on moons and worm neurons also had larger batches than the solver takes now. All of the paper's 18 figures and 8 tables have their notebooks here. All 170 runs without labels of the profile `laptop`
 # have been made: in 2-D all methods on all seven data sets (with stand-ins where the scorecard says so), three seeds each on MNIST, Fashion-MNIST and single cells; in 64-D all that the paper has, on its five data sets. Figures 4 to 9 and 13 and
 # Tables 2 to 7 are drawn from them.
 #
@@ -228,13 +228,13 @@ assert (again.transform(X[1500:]) == z_new).all()
 # Skill is lowest for reconstruction error (+0.29 in Table 7). There is no rank agreement for kNN accuracy on MNIST in 64-D (0.00 and +0.07 for k = 1 and 5), where all methods of the paper are between 0.945 and 0.979.
 # In Table 8 the ranks agree at four labels per class (0.94 and 0.89) but not at 64 and all labels (-0.77 to +0.49), and skill is negative (-1.59).
 #
-# Outside the fixed tolerance are ten of the 90 trustworthinesses and neighbor accuracies: in 2-D, the trustworthiness of AE, parametric t-SNE, UMAP/AE and VAE on MNIST (by 0.026 to 0.039) and AE's accuracies on both; in 64-D, AE and VAE's nearest neighbor on Fashion-MNIST.
-# Of the other 21, 19 are of networks that were trained for a sixth of the paper's passes or fewer: errors of AE, VAE and UMAP/AE, and the silhouettes and clusters of these and of P. UMAP. Those of P. UMAP and UMAP/AE on MNIST are 0.09 to 0.12 below the paper's; with the MLP and 1.5 passes the silhouettes in 64-D come within 0.04 of them ([benchmarks/gaps](benchmarks/gaps.ipynb)). The last two are t-SNE's clusters on MNIST, of which more below, and UMAP's way back on Fashion-MNIST, which has a smaller error than the paper's.
+# Ten of the 90 trustworthinesses and neighbor accuracies are outside the fixed tolerance. In 2-D they are the trustworthiness of AE, parametric t-SNE, UMAP/AE and VAE on MNIST (by 0.026 to 0.039), and AE's accuracies on both. In 64-D they are AE and VAE's nearest neighbor on Fashion-MNIST.
+# Of the other 21, 19 are of networks that were trained for a sixth of the paper's passes or fewer: errors of AE, VAE and UMAP/AE, and the silhouettes and clusters of these and of P. UMAP. Those of P. UMAP and UMAP/AE on MNIST are 0.09 to 0.12 below the paper's; with the MLP and 1.5 passes the silhouettes in 64-D come within 0.04 of them ([benchmarks/gaps](benchmarks/gaps.ipynb)). The last two are t-SNE's clusters on MNIST, of which more below, and UMAP's reconstruction error on Fashion-MNIST, which is smaller than the paper's.
 #
 # Of the accuracies the largest difference is that of AE in 2-D, trained for 5 passes in place of 50: its nearest neighbor is 0.08 below the paper's on MNIST, 0.06 on Fashion-MNIST (means of three seeds). The short training explains it on MNIST: with seed 0, twenty passes reach 0.783, which is 0.018 above the paper; on Fashion-MNIST it explains at least half: ten passes go half the way.
 # In 64-D the nearest neighbor of AE and VAE on Fashion-MNIST is 0.06 and 0.05 below the paper's after 5 passes, and 0.031 and 0.027 after ten, which is about half the way for both.
 #
-# Clusters are sought among the first 10,000 rows. For t-SNE on MNIST that explains the whole difference: they agree with the labels by 0.705, among all rows by 0.771, in the paper by 0.770. All this is in [benchmarks/gaps](benchmarks/gaps.ipynb), which also tries other choices for parametric t-SNE, AE and VAE.
+# Clusters are searched for among the first 10,000 rows. For t-SNE on MNIST that explains the whole difference: they agree with the labels by 0.705, among all rows by 0.771, in the paper by 0.770. All this is in [benchmarks/gaps](benchmarks/gaps.ipynb), which also tries other choices for parametric t-SNE, AE and VAE.
 #
 # With few labels (Figures 15 to 18, Table 8), all 90 runs of the profile have been made, on 10,000 rows of at most 16 pixels a side, with an eighth of the paper's filters and 1,000 to 1,500 steps. With four labels per class the UMAP loss adds 0.15 to the accuracy on MNIST and 0.05 on Fashion-MNIST, and takes 0.02 on CIFAR10; in the paper it adds 0.16 and 0.11 and takes 0.03 (here means of three seeds).
 # What the UMAP loss adds to augmentation on CIFAR10 does not show at this size: the differences are within the noise of the seeds. In so short a training augmentation helps with four labels per class (on CIFAR10 within the noise) and costs with all 10,000 of them: the accuracy is then
@@ -282,7 +282,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # ## Speed
 #
 # Fashion-MNIST, 50,000 rows, two cores, from a given graph to the trained network ([benchmarks/training_speed](benchmarks/training_speed.ipynb)). Each run was a process of its own, one after the other, with other work of the lowest priority on the machine.
-# With the multilayer perceptron the numbers are medians of three runs (of one with `solver="paper"`), with the convolutional network they are of one, in which the layout it learns from used both cores, as it does without a seed. Cross entropy is over a million pairs, trustworthiness within 3,000 rows, accuracy that of five neighbors on the 10,000 test rows.
+# With the multilayer perceptron the numbers are medians of three runs (of one with `solver="paper"`). With the convolutional network they are of one run. The layout that it learns from used both cores, as it does without a seed. Cross entropy is over a million pairs, trustworthiness within 3,000 rows, accuracy that of five neighbors on the 10,000 test rows.
 #
 # | | seconds | cross entropy | trustworthiness | test accuracy | peak memory |
 # |---|---|---|---|---|---|

@@ -124,8 +124,8 @@ print(f"one row, warm: {one['pumap']:.3g} ms ({'under' if one['pumap'] < 1 else 
 # %% [markdown]
 # ## Convolutions
 #
-# With the paper's convolutional networks, Figures 11 and 12 find the way there and back a hundred times as slow as PCA's, on a CPU. Is that the code, or the arithmetic? The multiplications of a row can be counted, and how many a second this machine can do is told
-# by the product of two large matrices. A network that reached this speed could do no better than the last column says.
+# With the paper's convolutional networks, Figures 11 and 12 find the way there and back a hundred times as slow as PCA's, on a CPU. Is that the code, or the arithmetic? The multiplications of a row can be counted, and the product of two large matrices
+# shows how many this machine can do per second. A network that reached this speed could do no better than the last column says.
 
 # %%
 def multiplications(model):

@@ -19,7 +19,7 @@
 #
 # > Seconds and bytes per row, from two thousand rows to a million.
 #
-# What grows with the number of rows, and how fast? The rows are a mixture of Gaussians in 50 dimensions, made here. Each size is a process of its own, so that its peak memory can be told.
+# What grows with the number of rows, and how fast? The rows are a mixture of Gaussians in 50 dimensions, made here. Each size is a process of its own, so that its peak memory can be measured.
 
 # %%
 import json

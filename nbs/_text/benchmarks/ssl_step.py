@@ -151,7 +151,7 @@ def umap_loss_call(setting, z, negatives):
 # %% [markdown]
 # ## Measure
 #
-# The graph is there before the first step; how long it took is told, too. For the learned graph a round begins with a new one: the last hidden layer of all rows, their neighbors, and the fuzzy set.
+# The graph is there before the first step; the time it took is reported, too. For the learned graph a round begins with a new one: the last hidden layer of all rows, their neighbors, and the fuzzy set.
 
 # %%
 def measure():

@@ -136,7 +136,7 @@ if len(default) and len(layout):
 # %% [markdown]
 # ## What each part gives
 #
-# The same effort with one part of the fast solver changed: the first layer on the rows themselves; no cap on the repulsion; a layout to start from, and none where it is the default; no batch normalization for the convolutional network.
+# The same effort with one part of the fast solver changed: the first layer on the rows themselves, or no cap on the repulsion. Two changes concern the layout: a start from it where it is not the default, and none where it is. The last is the convolutional network without batch normalization.
 
 # %%
 parts = ex.training_runs([run | {"seed": 0} for run in without], results, data_dir, reasons)
@@ -165,7 +165,7 @@ Markdown(figures.to_markdown(elsewhere))
 # %% [markdown]
 # ## The picture
 #
-# A broken or dotted line is one run with its loss as it goes, on a sample of the edges; the sign of the same solver is where its run ended, on a million pairs and so not exactly on the line. The dots of the fast solver are the ends of runs with different efforts; gray signs are its runs with one part changed.
+# A broken or dotted line is the loss during one run, on a sample of the edges. The marker of the same solver is the loss at the end, on a million pairs, so it is not exactly on the line. The dots of the fast solver are the ends of runs with different efforts; gray signs are its runs with one part changed.
 
 # %%
 ENDS = {"paper": "s", "umap-learn": "v"}  # signs of the ends; the other solvers have theirs from `plots`

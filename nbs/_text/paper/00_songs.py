@@ -179,7 +179,7 @@ def dtw_cost(
 
 
 # %% [markdown]
-# A song and the same song delayed by a frame: the path runs beside the diagonal, and only the ends cost something. With a band of 0 it must stay on it, and the cost is the squared Euclidean distance.
+# A song and the same song delayed by a frame: the path runs one frame off the diagonal, and only its ends have a cost. With a band of 0 it must stay on it, and the cost is the squared Euclidean distance.
 
 # %%
 song = np.array([[0.0], [0.0], [5.0], [1.0], [0.0], [0.0]])

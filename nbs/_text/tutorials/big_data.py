@@ -105,7 +105,7 @@ table = [{"n_training_epochs": effort, "solver_options": how, "seconds": m.histo
 pd.DataFrame(table).round(3)
 
 # %% [markdown]
-# Effort is told in passes over the edges, and a pass over many rows has many steps. So more rows need fewer passes. Try a small `n_training_epochs` first where rows are many, and double it while the loss at the end still falls. With `early_stopping=True` a fit watches rows that are held out, and ends when they no longer gain.
+# Effort is counted in passes over the edges, and a pass over many rows has many steps. So more rows need fewer passes. Try a small `n_training_epochs` first where rows are many, and double it while the loss at the end still falls. With `early_stopping=True` a fit watches rows that are held out, and ends when they no longer gain.
 #
 # ## Learn from a part, embed all
 #

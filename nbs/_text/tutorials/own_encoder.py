@@ -150,7 +150,7 @@ mean_image = X_old.mean(axis=0)
 print(f"mean squared error {np.mean((back - X_new) ** 2):.4f}; of the mean image {np.mean((mean_image - X_new) ** 2):.4f}")
 
 # %% [markdown]
-# A walk from one new image to another, through points that no row has. Two dimensions are few to draw an image from; with `n_components=16` the way back is sharper.
+# A walk from one new image to another, through points that no row has. Two dimensions are few to draw an image from; with `n_components=16` reconstructions are sharper.
 
 # %%
 ends = both.transform(X_new[:2])

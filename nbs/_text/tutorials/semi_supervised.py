@@ -19,7 +19,7 @@
 #
 # > A classifier from your own table or images, of which few rows have a label: what to prepare, what to set, and how to see whether it was worth it.
 #
-# Labels cost somebody's time, rows often cost nothing. `SemiSupervisedClassifier` learns from the labels that are there, and from the neighbor graph of all rows, labeled or not. What happens inside is told in
+# Labels cost somebody's time, rows often cost nothing. `SemiSupervisedClassifier` learns from the labels that are there, and from the neighbor graph of all rows, labeled or not. The method is described in
 # [08_semisupervised](../08_semisupervised.ipynb). Here it is used, on digits that come with scikit-learn, or on files of your own.
 
 # %%
@@ -172,7 +172,7 @@ def shown(trials):
 shown(trials)
 
 # %% [markdown]
-# On the digits the graph is worth much (0.69 without, 0.89 with it), and `LabelSpreading` is as good (0.89 and 0.87). That is the usual picture where classes are groups of neighbors. What the network has beyond it: it labels new rows in one forward pass, it can be told how images may change, and it goes on learning where there
+# On the digits the graph is worth much (0.69 without, 0.89 with it), and `LabelSpreading` is as good (0.89 and 0.87). That is the usual picture where classes are groups of neighbors. What the network has beyond it: it labels new rows in one forward pass, it takes augmentations of images, and it goes on learning where there
 # are more labels. Where `labels alone` wins, neighbors in your data are often of different classes: the graph then does harm, and no setting below will mend that (the paper finds this for CIFAR10, Figure 15).
 
 # %%
