@@ -233,7 +233,7 @@ def in_fitted_shape(estimator, X, *others: tuple):
         raise ValueError(f"Rows have shape {shape}, but {type(estimator).__name__} was fitted on rows of shape {fitted}.")
     return X
 
-
+# %% ../nbs/00_core.ipynb #ac2008c3
 def check_input(estimator, X, reset: bool):
     """Check rows and give them a dtype that the graph and the networks accept.
 
@@ -424,7 +424,7 @@ def check_labels(y, n_rows: int, name: str = "y", unknown: bool = True) -> tuple
 def _is_unlabeled(value) -> bool:
     return value == "-1" if isinstance(value, str) else isinstance(value, numbers.Real) and not isinstance(value, bool) and value == -1
 
-
+# %% ../nbs/00_core.ipynb #8e6de364
 def _check_classes(labels: list, dtype, name: str, unknown: bool) -> None:
     "Raise a `ValueError` for labels that are not classes of one kind."
     if dtype.kind == "M" or not all(isinstance(value, (str, numbers.Real)) for value in labels):

@@ -88,7 +88,7 @@ def principal_coordinates(rows: Rows, n_coordinates: int = 200, whitening: float
     scale /= np.sqrt(np.mean(variance * scale**2))
     return Coordinates(*(part.astype(np.float32) for part in (mean, axes * (scale / unit), (axes * (unit / scale)).T)))
 
-
+# %% ../nbs/06_fast_solver.ipynb #807c3c8f
 def _without_outliers(sample, most=10.0):
     "Mean row, deviations from it divided by their largest value, and this value; without rows that are `most` times as far as the median row."
     for _ in range(5):

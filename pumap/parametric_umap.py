@@ -272,7 +272,7 @@ def _build_decoder(settings, rows, rng):
     check_decoder(decoder, loss)
     return decoder
 
-
+# %% ../nbs/07_parametric_umap.ipynb #7bf9048d
 def fitted_networks(estimator, rows: Rows, rng: np.random.Generator) -> tuple:
     """Take the networks of a fitted estimator, to train them further.
 
@@ -461,7 +461,7 @@ def check_landmarks(positions, n_rows: int, n_components: int) -> np.ndarray | N
         raise ValueError("landmark_positions has infinite values; a row that is not a landmark has NaN.")
     return None if np.isnan(positions).any(axis=1).all() else positions
 
-
+# %% ../nbs/07_parametric_umap.ipynb #94c56306
 def _joined(old, new):
     "Old rows on top of new ones."
     if sparse.issparse(old) or sparse.issparse(new):

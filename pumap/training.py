@@ -211,7 +211,7 @@ class StoppingRule(NamedTuple):
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
 
-
+# %% ../nbs/05_training.ipynb #3e4e85ca
 class Landmarks(NamedTuple):
     """Hold the positions that some rows should have in the embedding.
 
@@ -273,7 +273,7 @@ class TrainingOptions(NamedTuple):
         """Fill in defaults for the options that are `None`."""
         return self._replace(**{name: value for name, value in defaults.items() if getattr(self, name) is None})
 
-
+# %% ../nbs/05_training.ipynb #47ea4ece
 class Decoding(NamedTuple):
     """Hold a decoder that is trained together with the encoder.
 
@@ -422,7 +422,7 @@ class History:
             self._watch.end()
         return self.values
 
-
+# %% ../nbs/05_training.ipynb #ba486ec9
 class _Watch:
     "Keras callbacks of a model, with spans of steps for epochs."
 
@@ -637,7 +637,7 @@ def fit_decoder(embedding, rows: Rows, decoder, loss="binary_crossentropy", opti
         history,
     )
 
-
+# %% ../nbs/05_training.ipynb #532b49d8
 def check_decoder(decoder, loss: str = "binary_crossentropy") -> None:
     """Check that the values of a decoder are probabilities, where the loss needs them.
 

@@ -376,6 +376,11 @@ def in_fitted_shape(estimator, X, *others: tuple):
     return X
 
 
+# %% [markdown]
+# In `fit`, `check_input` stores the shapes and the offset. Afterwards it applies them.
+
+# %%
+#| export
 def check_input(estimator, X, reset: bool):
     """Check rows and give them a dtype that the graph and the networks accept.
 
@@ -616,6 +621,11 @@ def _is_unlabeled(value) -> bool:
     return value == "-1" if isinstance(value, str) else isinstance(value, numbers.Real) and not isinstance(value, bool) and value == -1
 
 
+# %% [markdown]
+# Labels are all strings, or all whole numbers from 0 on.
+
+# %%
+#| export
 def _check_classes(labels: list, dtype, name: str, unknown: bool) -> None:
     "Raise a `ValueError` for labels that are not classes of one kind."
     if dtype.kind == "M" or not all(isinstance(value, (str, numbers.Real)) for value in labels):

@@ -336,6 +336,11 @@ class StoppingRule(NamedTuple):
     n_iter_no_change: int = 10
 
 
+# %% [markdown]
+# Landmarks are rows whose position is given. `TrainingOptions` collects all that changes a run.
+
+# %%
+#| export
 class Landmarks(NamedTuple):
     """Hold the positions that some rows should have in the embedding.
 
@@ -398,6 +403,11 @@ class TrainingOptions(NamedTuple):
         return self._replace(**{name: value for name, value in defaults.items() if getattr(self, name) is None})
 
 
+# %% [markdown]
+# A decoder is trained together with the encoder, jointly or behind a stop-gradient.
+
+# %%
+#| export
 class Decoding(NamedTuple):
     """Hold a decoder that is trained together with the encoder.
 
@@ -577,6 +587,11 @@ class History:
         return self.values
 
 
+# %% [markdown]
+# Keras callbacks are called by a helper, which takes a span of steps for an epoch.
+
+# %%
+#| export
 class _Watch:
     "Keras callbacks of a model, with spans of steps for epochs."
 
@@ -902,6 +917,11 @@ def fit_decoder(embedding, rows: Rows, decoder, loss="binary_crossentropy", opti
     )
 
 
+# %% [markdown]
+# Binary cross entropy needs reconstructions between 0 and 1. Points far out show whether a decoder can leave this range.
+
+# %%
+#| export
 def check_decoder(decoder, loss: str = "binary_crossentropy") -> None:
     """Check that the values of a decoder are probabilities, where the loss needs them.
 

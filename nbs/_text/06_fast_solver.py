@@ -179,6 +179,11 @@ def principal_coordinates(rows: Rows, n_coordinates: int = 200, whitening: float
     return Coordinates(*(part.astype(np.float32) for part in (mean, axes * (scale / unit), (axes * (unit / scale)).T)))
 
 
+# %% [markdown]
+# The mean and the axes come from rows that are not outliers, and the whitening from the ratio of the axes.
+
+# %%
+#| export
 def _without_outliers(sample, most=10.0):
     "Mean row, deviations from it divided by their largest value, and this value; without rows that are `most` times as far as the median row."
     for _ in range(5):
@@ -836,7 +841,8 @@ for wrong, words in (({"speed": 2}, "'speed' is not a stage"), ({"n_coordinates"
 
 # %% [markdown]
 # The effort of a fit is counted in encodings: two for an edge, one for a row of the regression. A batch has a tenth as many edges as there are rows, but
-# at least 125 and at most 1,000 (500 if encodings are expensive): few rows need many small steps rather than large ones. The default is 1.5 epochs
+# at least 125 and at most 1,000 (500 if encodings are expensive): few rows need many small steps
+# (`benchmarks/small_data` compares them with large ones). The default is 1.5 epochs
 # (0.25 if encodings are expensive), and at least 3,000 steps. With a layout, the regression takes up to 80% of the effort, or up to 50% if a decoder is trained jointly.
 
 # %%

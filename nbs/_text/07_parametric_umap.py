@@ -342,6 +342,11 @@ def _build_decoder(settings, rows, rng):
     return decoder
 
 
+# %% [markdown]
+# With `warm_start`, and in `update`, training goes on from the fitted networks.
+
+# %%
+#| export
 def fitted_networks(estimator, rows: Rows, rng: np.random.Generator) -> tuple:
     """Take the networks of a fitted estimator, to train them further.
 
@@ -553,6 +558,11 @@ def check_landmarks(positions, n_rows: int, n_components: int) -> np.ndarray | N
     return None if np.isnan(positions).any(axis=1).all() else positions
 
 
+# %% [markdown]
+# Old and new rows are joined for `update`, and their labels with them.
+
+# %%
+#| export
 def _joined(old, new):
     "Old rows on top of new ones."
     if sparse.issparse(old) or sparse.issparse(new):

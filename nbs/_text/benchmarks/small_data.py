@@ -43,7 +43,14 @@ seeds = [0]
 save_to = ""  # folder for the tables; "" writes nothing
 
 # %% [markdown]
-# The trials are these: methods `["pumap", "pumap with batches of 1000"]` on the seven data sets for the choice, then all methods on the other six.
+# Result (`figures/laptop/benchmark_small_data.md`, two cores, three seeds): a default fit of the digits takes 3.4 s given the imports, and the first
+# embedding of a fresh process 8.7 s. Compared with batches of 1,000 edges, held-out accuracy is .019 higher on the digits and .015 lower on wine,
+# trustworthiness of the training rows is .0037 lower on the digits and .0042 lower on breast cancer. Compared with umap-learn's ParametricUMAP,
+# held-out trustworthiness is higher on all six, and held-out accuracy lower by .007 on wine and .005 on breast cancer. Umap-learn's UMAP places new
+# rows of the digits better than both (accuracy .976, pumap .941), since it searches their neighbors.
+#
+# The trials are these: methods `["pumap", "pumap with batches of 1000"]` on the seven data sets for the choice
+# (`figures/laptop/benchmark_small_data_choice.md`), then all methods on the other six.
 #
 # Each method runs in a process of its own. The first fit of a process pays for imports and compiling, so a fit of the first data set comes before all
 # others, and is reported by itself. Tables of measurements are standardized; images are scaled to [0, 1].
