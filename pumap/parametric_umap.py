@@ -269,7 +269,8 @@ def _build_decoder(settings, rows, rng):
     loss = "binary_crossentropy" if is_binary_crossentropy(settings.reconstruction_loss) else settings.reconstruction_loss
     check_unit_range(rows.X, loss, settings.decoder)
     decoder = build_decoder(settings.decoder, rows.shape, settings.n_components, rng, settings.dtype)
-    check_decoder(decoder, loss)
+    if not getattr(settings.reconstruction_loss, "from_logits", False):  # logits may have any value
+        check_decoder(decoder, loss)
     return decoder
 
 # %% ../nbs/07_parametric_umap.ipynb #7bf9048d
