@@ -429,6 +429,8 @@ def _take_over(given, trained):
 
 
 class _Fitting(_Arguments):
+    prev_epoch_X = None  # until there are landmarks
+
     def fit(self, X, y=None, precomputed_distances=None, landmark_positions=None):
         """Fit the graph and the networks; a further `fit` trains the same networks on.
 

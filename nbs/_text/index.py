@@ -137,6 +137,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | notebook | what it is about |
 # |---|---|
 # | [quickstart](tutorials/quickstart.ipynb) | fit, plot, embed new rows, save the model; the main parameters |
+# | [moving_from_umap_learn](tutorials/moving_from_umap_learn.ipynb) | each argument, method and attribute of umap-learn's ParametricUMAP, run in both |
 # | [own_encoder](tutorials/own_encoder.ipynb) | a network of your own, and reconstruction with a decoder |
 # | [big_data](tutorials/big_data.ipynb) | memory-mapped rows, a saved graph, training time, training on a sample |
 # | [semi_supervised](tutorials/semi_supervised.ipynb) | a classifier trained on few labels and many rows |
