@@ -473,6 +473,8 @@ def check_landmarks(positions, n_rows: int, n_components: int) -> np.ndarray | N
 # %% ../nbs/07_parametric_umap.ipynb #94c56306
 def _joined(old, new):
     "Old rows on top of new ones."
+    if isinstance(old, StoredRows) or isinstance(new, StoredRows):
+        raise ValueError("update needs arrays: give the rows that are read by their index as arrays, the old ones as X_old.")
     if sparse.issparse(old) or sparse.issparse(new):
         return sparse.vstack([sparse.csr_matrix(old), sparse.csr_matrix(new)], format="csr")
     return np.concatenate([old, new])

@@ -102,6 +102,8 @@ def test_errors_say_what_to_do(digits):
     wrong[150, 3] = np.nan
     with pytest.raises(ValueError, match="Input X contains NaN"):
         ParametricUMAP(precomputed_graph=fuzzy_graph(digits), **QUICK).fit(Dataset(wrong))
-    model = ParametricUMAP(**QUICK).fit(digits)
+    model = ParametricUMAP(precomputed_graph=fuzzy_graph(digits), **QUICK).fit(Dataset(digits))
+    with pytest.raises(ValueError, match="update needs arrays"):
+        model.set_params(precomputed_graph=None).update(digits[:20])
     with pytest.raises(ValueError, match=r"shape \(10,\).*fitted on rows of shape \(64,\)"):
         model.transform(Dataset(digits[:, :10]))
