@@ -100,7 +100,7 @@ CHANGES = {
 TOGETHER = {
     **dict.fromkeys(("decoder", "parametric_reconstruction_loss_fcn", "parametric_reconstruction_loss_weight", "autoencoder_loss", "reconstruction_validation"), RECONSTRUCTION),
     **dict.fromkeys(("low_memory", "angular_rp_forest"), APPROXIMATE), **dict.fromkeys(("dens_lambda", "dens_frac", "dens_var_shift", "output_dens"), DENSITY),
-    "metric_kwds": {"metric": "minkowski"}, "a": {"b": 0.9}, "b": {"a": 1.5}, "target_n_neighbors": TARGETS, "target_metric_kwds": {"target_metric": "minkowski"},
+    "metric_kwds": {"metric": "minkowski"}, "a": {"b": 0.9}, "b": {"a": 1.5}, "target_n_neighbors": TARGETS, "target_weight": TARGETS, "target_metric_kwds": {"target_metric": "minkowski"},
 }  # fmt: skip
 assert set(CHANGES) == set(umap_compat.ARGUMENTS)
 
@@ -115,7 +115,7 @@ def observed(cls, arguments, name):
     given = {key: value() if key in ("encoder", "decoder") else value for key, value in given.items()}
     if name in ("min_dist", "spread"):
         given |= {"a": None, "b": None}
-    if name != "verbose":
+    if name != "verbose" or cls is umap_learn.ParametricUMAP:  # Keras would print in any case
         given = {"keras_fit_kwargs": {"verbose": 0}} | given
     if cls is umap_compat.ParametricUMAP:
         given = {"solver": "paper"} | given
@@ -129,7 +129,7 @@ def observed(cls, arguments, name):
             setattr(model, key, value)
         model.fit(X[:60], targets if name.startswith("target") else None, landmark_positions=places)
     decoded = model.inverse_transform(np.zeros((1, 2))) if model.decoder is not None else 0
-    return [model.embedding_, model.graph_.toarray(), decoded, *np.array(list(model._history.values()))], len(printed.getvalue()) > 0, list(model._history)
+    return [model.embedding_, model.graph_.toarray(), decoded, *map(np.asarray, model._history.values())], len(printed.getvalue()) > 0, list(model._history)
 
 
 unchanged_fits = {}
