@@ -22,12 +22,14 @@ from sklearn.utils.validation import check_is_fitted
 from .backend import to_onnx
 from pumap.core import (
     Archive,
+    StoredRows,
     check_graph,
     check_input,
     check_numbers,
     check_points,
     check_unit_range,
     explain_unknown_parameters,
+    is_iterator,
     random_generator,
     read_archive,
     warn_of_stray_attributes,
@@ -35,7 +37,7 @@ from pumap.core import (
     write_atomic,
 )
 from .fast_solver import fit_encoder_fast, make_stages
-from .graph import FuzzyUnion, check_distances, find_ab, fuzzy_graph, intersect_labels, intersect_targets, pruned_edges
+from .graph import FuzzyUnion, check_distances, find_ab, fuzzy_graph, intersect_labels, intersect_targets, pruned_edges, search_progress
 from .losses import UMAPLoss, check_form, is_binary_crossentropy, named_loss
 from .networks import POLICIES, build_decoder, build_encoder
 from pumap.training import (
@@ -222,19 +224,25 @@ def build_graph(settings, X, y, rng: np.random.Generator) -> sparse.csr_matrix:
         union = FuzzyUnion(settings.set_op_mix_ratio, settings.local_connectivity)
         graph = fuzzy_graph(distances, settings.n_neighbors, "precomputed", union=union)
     else:
-        flat = X if sparse.issparse(X) else X.reshape(len(X), -1)
+        flat = X if sparse.issparse(X) else _flat(X)
         names = ("n_neighbors", "metric", "metric_kwds", "precomputed_knn", "n_jobs")
-        graph = fuzzy_graph(
-            flat.astype(np.float32, copy=False),
-            union=FuzzyUnion(settings.set_op_mix_ratio, settings.local_connectivity),
-            random_state=None if settings.random_state is None else rng,
-            **{name: getattr(settings, name) for name in names},
-        )
+        with search_progress(getattr(settings, "verbose", False)):
+            graph = fuzzy_graph(
+                flat.astype(np.float32, copy=False),
+                union=FuzzyUnion(settings.set_op_mix_ratio, settings.local_connectivity),
+                random_state=None if settings.random_state is None else rng,
+                **{name: getattr(settings, name) for name in names},
+            )
     if y is None:
         return graph
     if isinstance(settings.target_metric, str) and settings.target_metric == "categorical":
         return intersect_labels(graph, y, far_dist=2.5 / (1 - settings.target_weight) if settings.target_weight < 1 else 1e12)
     return intersect_targets(graph, y, settings.n_neighbors, settings.target_metric, settings.target_weight, rng)
+
+
+def _flat(X):
+    "Rows as vectors; the number of each row for rows that are read by index, since their neighbors are given."
+    return np.arange(len(X), dtype=np.float32)[:, None] if isinstance(X, StoredRows) else X.reshape(len(X), -1)
 
 # %% ../nbs/07_parametric_umap.ipynb #4f62ec6e
 def build_loss(settings) -> UMAPLoss:
@@ -269,7 +277,8 @@ def _build_decoder(settings, rows, rng):
     loss = "binary_crossentropy" if is_binary_crossentropy(settings.reconstruction_loss) else settings.reconstruction_loss
     check_unit_range(rows.X, loss, settings.decoder)
     decoder = build_decoder(settings.decoder, rows.shape, settings.n_components, rng, settings.dtype)
-    check_decoder(decoder, loss)
+    if not getattr(settings.reconstruction_loss, "from_logits", False):  # logits may have any value
+        check_decoder(decoder, loss)
     return decoder
 
 # %% ../nbs/07_parametric_umap.ipynb #7bf9048d
@@ -464,6 +473,8 @@ def check_landmarks(positions, n_rows: int, n_components: int) -> np.ndarray | N
 # %% ../nbs/07_parametric_umap.ipynb #94c56306
 def _joined(old, new):
     "Old rows on top of new ones."
+    if isinstance(old, StoredRows) or isinstance(new, StoredRows):
+        raise ValueError("update needs arrays: give the rows that are read by their index as arrays, the old ones as X_old.")
     if sparse.issparse(old) or sparse.issparse(new):
         return sparse.vstack([sparse.csr_matrix(old), sparse.csr_matrix(new)], format="csr")
     return np.concatenate([old, new])
@@ -530,6 +541,14 @@ def _adopt(estimator, X) -> None:
 
 # %% ../nbs/07_parametric_umap.ipynb #492f53c2
 _ARCHIVE = Archive("pumap ParametricUMAP 1", ("embedding",), ("encoder", "decoder"))
+
+
+def _transformed(estimator, batches):
+    "Embed batch after batch."
+    batches = map(batches.__getitem__, range(batches.num_batches)) if hasattr(batches, "num_batches") else batches  # a Keras PyDataset
+    rows = (batch[0] if isinstance(batch, (tuple, list)) and np.ndim(batch[0]) > 1 else batch for batch in batches)
+    parts = [encode(estimator.encoder_, Rows(check_input(estimator, part, reset=False), estimator._input_shape)) for part in rows]
+    return np.concatenate([np.empty((0, estimator.embedding_.shape[1]), np.float32), *parts])
 
 
 def _has_decoder(estimator) -> bool:
@@ -644,7 +663,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
     random_state : int, RandomState, Generator or None, default=None
         One seed gives one embedding, on a CPU. `None` = a different one each time.
     verbose : bool, default=False
-        Show progress bars.
+        Show progress bars, and what the neighbor search does and how long it takes.
 
     Attributes
     ----------
@@ -691,7 +710,8 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         Parameters
         ----------
         X : array-like, data frame or CSR matrix, shape (n_rows, n_features) or (n_rows, height, width, channels)
-            Rows. Values are used as they are: scale them.
+            Rows. Values are used as they are: scale them. With `precomputed_knn` or `precomputed_graph`, also an object whose rows are read by
+            their index: an HDF5 dataset, a map-style dataset of PyTorch, or a class with `__len__` and `__getitem__`.
         y : array-like, shape (n_rows,), or None
             Classes; -1 = unknown. Edges between rows of different classes are weakened. Continuous targets need `target_metric`.
         landmark_positions : array-like, shape (n_rows, n_components), or None
@@ -705,7 +725,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         Raises
         ------
         ValueError
-            For settings or data that are not valid.
+            For settings or data that are not valid, such as an iterator.
         """
         warm = self.warm_start and self.__sklearn_is_fitted__()
         if not warm:
@@ -774,7 +794,8 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         Parameters
         ----------
         X : array-like, data frame or CSR matrix
-            Rows of the fitted shape, flat, or of the shape `dims`; one or a million.
+            Rows of the fitted shape, flat, or of the shape `dims`; one or a million. Also rows that are read by their index, as in `fit`, or an
+            iterator of batches; of a batch that is a tuple, the first part is taken.
 
         Returns
         -------
@@ -786,6 +807,8 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
             For rows of another shape, NaN or infinity.
         """
         check_is_fitted(self)
+        if is_iterator(X):
+            return _transformed(self, X)
         return encode(self.encoder_, Rows(check_input(self, X, reset=False), self._input_shape))
 
     @available_if(_has_decoder)

@@ -1,6 +1,7 @@
 """Neighbors and graphs: one meaning of each metric, awkward input, and what only fresh processes show."""
 
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -431,3 +432,29 @@ def test_codes_of_labels():
             warnings.simplefilter("ignore", DataConversionWarning)
             codes, classes = check_labels(y, 3)
         assert codes.tolist() == [0, -1, 1] and [str(c).removesuffix(".0") for c in classes] == ["3", "7"]
+
+
+@pytest.mark.parametrize("metric, exact", [("euclidean", True), ("euclidean", False), ("manhattan", True)])
+def test_a_search_shows_its_progress_if_asked(metric, exact, capsys):
+    X = np.random.default_rng(0).random((1500, 4), dtype=np.float32)
+    nearest_neighbors(X, 5, metric, exact=exact, random_state=0)
+    assert capsys.readouterr() == ("", "")
+    with graph_module.search_progress():
+        nearest_neighbors(X, 5, metric, exact=exact, random_state=0)
+    shown = capsys.readouterr()
+    assert re.fullmatch(rf"5 nearest neighbors of 1,500 rows, {'exact' if exact else 'approximate'}: \d+\.\d s\n", shown.out)
+    assert ("1500/1500" in shown.err) == exact
+    with graph_module.search_progress(False):
+        nearest_neighbors(X, 5, metric, exact=exact, random_state=0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_verbose_reaches_the_search(capsys):
+    from pumap import ParametricUMAP
+
+    X = np.random.default_rng(0).random((60, 4), dtype=np.float32)
+    for verbose in (True, False):
+        ParametricUMAP(n_training_epochs=0.1, random_state=0, verbose=verbose).fit(X)
+        shown = capsys.readouterr()
+        assert ("15 nearest neighbors of 60 rows, exact" in shown.out, "neighbors" in shown.err) == (verbose, verbose)
+        assert verbose or shown == ("", "")

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
-from pumap.umap_compat import ARGUMENTS, ATTRIBUTES, ParametricUMAP, load_ParametricUMAP
+from pumap.umap_compat import ARGUMENTS, ATTRIBUTES, METHODS, ParametricUMAP, load_ParametricUMAP
 
 SHORT = dict(n_neighbors=8, n_epochs=4, random_state=0)
 
@@ -56,6 +56,41 @@ def test_every_argument_of_umap_learn_is_taken_with_its_default():
     ours = {name: p.default for name, p in inspect.signature(ParametricUMAP).parameters.items()}
     assert set(ours) == set(ARGUMENTS) and set(ours) - set(theirs) == {"optimizer", "loss_report_frequency", "n_training_epochs", "solver"}
     assert {name: ours[name] for name in theirs} == theirs == {name: ARGUMENTS[name].default for name in theirs}
+
+
+def test_every_method_and_attribute_of_umap_learn_has_a_row():
+    "Parsed, so that TensorFlow is not needed: methods, and what is assigned to self."
+    import ast
+
+    import umap
+
+    found = {"load_ParametricUMAP", "get_params", "set_params"}
+    for file, cls in (("umap_.py", "UMAP"), ("parametric_umap.py", "ParametricUMAP")):
+        tree = ast.parse(open(f"{umap.__path__[0]}/{file}", encoding="utf-8").read())
+        body = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == cls)
+        found |= {node.name for node in body.body if isinstance(node, ast.FunctionDef)}
+        found |= {n.attr for n in ast.walk(body) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store) and getattr(n.value, "id", "") == "self"}
+    public = {name for name in found if not name.startswith("_")}
+    assert public <= {*ARGUMENTS, *METHODS, *ATTRIBUTES}, sorted(public - {*ARGUMENTS, *METHODS, *ATTRIBUTES})
+    assert not [name for name in METHODS if not hasattr(ParametricUMAP, name) and name != "load_ParametricUMAP"]
+
+
+def test_no_row_says_that_something_differs_silently():
+    "A difference is an error, or has a note."
+    for table in (ARGUMENTS, METHODS, ATTRIBUTES):
+        for name, entry in table.items():
+            assert "silent" not in f"{entry.theirs} {entry.note} {entry.refused}", name
+            assert entry.theirs == "works" or entry.refused or entry.note, f"{name}: what is here in place of {entry.theirs!r}?"
+
+
+def test_a_decoder_that_is_given_is_trained_on_logits(digits):
+    "As in umap-learn, whose own examples end in a linear layer."
+    X = digits[0]
+    decoder = keras.Sequential([keras.Input((2,)), keras.layers.Dense(30, activation="relu"), keras.layers.Dense(64)])
+    embedder = ParametricUMAP(parametric_reconstruction=True, decoder=decoder, **SHORT).fit(X)
+    logits = embedder.inverse_transform(embedder.embedding_)
+    assert logits.min() < 0
+    assert ((1 / (1 + np.exp(-logits)) - X) ** 2).mean() < 0.9 * ((X.mean(axis=0) - X) ** 2).mean()
 
 
 def test_what_has_no_effect_is_refused_by_name(digits):

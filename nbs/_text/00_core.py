@@ -340,6 +340,143 @@ assert len(np.unique(times.astype("float32"))) == 6 and len(np.unique((times - o
 
 
 # %% [markdown]
+# ## Rows that are read when they are needed
+#
+# Rows may be too many for the memory, or be decoded from files. Training needs any row at any time, so they must be found by their index. `StoredRows`
+# reads the rows of one batch from such an object: an HDF5 dataset, a map-style dataset of PyTorch, or a class with `__len__` and `__getitem__`. (A
+# memory-mapped array is an ordinary array, and needs none of it.) HDF5 wants indices that increase, each of them once.
+
+# %%
+#| export
+class StoredRows:
+    """Read rows by their index from an object that does not hold them in memory.
+
+    Parameters
+    ----------
+    source : object
+        With `shape` (n_rows, ...), it takes a slice, or an array of increasing indices. Without, it has `__len__`, takes one index, and gives one
+        row, or a tuple whose first part is the row.
+
+    Attributes
+    ----------
+    shape : tuple of int
+    dtype : numpy.dtype
+        float32: rows are converted as they are read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pumap.core import StoredRows
+    >>> class Squares:
+    ...     def __len__(self):
+    ...         return 100
+    ...     def __getitem__(self, i):
+    ...         return np.array([i, i**2])
+    >>> StoredRows(Squares())[[3, 1, 3]].tolist()
+    [[3.0, 9.0], [1.0, 1.0], [3.0, 9.0]]
+    """
+
+    def __init__(self, source):
+        import numpy as np
+
+        self.source, self.dtype = source, np.dtype("float32")
+        self._at_once = len(getattr(source, "shape", ())) > 1
+        self.shape = tuple(source.shape) if self._at_once else (len(source), *self._one(0).shape)
+        self.ndim = len(self.shape)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def _one(self, i):
+        import numpy as np
+
+        row = self.source[int(i)]
+        return np.asarray(row[0] if isinstance(row, (tuple, list)) else row)
+
+    def __getitem__(self, which):
+        """Read the rows of a slice or of an array of indices; a `ValueError` if they have NaN or infinity."""
+        import numpy as np
+
+        which = np.arange(len(self))[which] if isinstance(which, slice) else np.asarray(which)
+        unique, inverse = np.unique(which, return_inverse=True)
+        found = self.source[unique] if self._at_once else np.stack([self._one(i) for i in unique])
+        with np.errstate(over="ignore"):
+            found = np.asarray(found).astype(np.float32)
+        if not np.isfinite(found).all():
+            raise ValueError(f"Input X contains NaN, infinity or a value too large for float32, between rows {unique[0]} and {unique[-1]}.")
+        return found[inverse]
+
+    def _blocks(self):
+        return (self[start : start + 1000] for start in range(0, len(self), 1000))
+
+    def min(self):
+        """Return the smallest value; reads all rows, block by block."""
+        return min(block.min() for block in self._blocks())
+
+    def max(self):
+        """Return the largest value; reads all rows, block by block."""
+        return max(block.max() for block in self._blocks())
+
+
+# %% [markdown]
+# An iterator gives each row once, in its own order. It is enough for `transform`, but not for `fit`.
+
+# %%
+#| export
+def is_stored(X) -> bool:
+    """Return whether rows are to be read by their index: an HDF5 dataset, or an object with `__len__` and `__getitem__` that is no array or list."""
+    from scipy import sparse
+
+    if type(X).__module__.split(".")[0] == "h5py":
+        return True
+    known = isinstance(X, (list, tuple, dict, str, bytes)) or hasattr(X, "__array__") or sparse.issparse(X)
+    return not known and hasattr(X, "__len__") and hasattr(X, "__getitem__") and not hasattr(X, "num_batches")  # that is a Keras PyDataset of batches
+
+
+def is_iterator(X) -> bool:
+    """Return whether rows come in batches: a generator, a PyTorch DataLoader, a TensorFlow Dataset or a Keras PyDataset."""
+    if hasattr(X, "num_batches"):
+        return True
+    return hasattr(X, "__iter__") and not hasattr(X, "__getitem__") and not hasattr(X, "__array__") and not hasattr(X, "toarray")
+
+
+def check_stored(estimator, X, reset: bool):
+    """Check rows that are read when they are needed, as `check_input` checks arrays.
+
+    Parameters
+    ----------
+    estimator : estimator with a `dims` parameter
+    X : object
+        See `is_stored`.
+    reset : bool
+        `True` in `fit`, `False` afterwards.
+
+    Returns
+    -------
+    StoredRows
+        NaN and infinity are found when a row is read.
+
+    Raises
+    ------
+    ValueError
+        If a fit has neither neighbors nor a graph, or rows have another shape than the fitted ones.
+    """
+    if reset and getattr(estimator, "precomputed_graph", None) is None and getattr(estimator, "precomputed_knn", None) is None:
+        raise ValueError(f"X is a {type(X).__name__}, whose rows are read one batch at a time, so neighbors cannot be searched: give precomputed_knn or precomputed_graph, or np.asarray of the rows.")
+    rows = StoredRows(X)
+    if rows.ndim < 2:
+        raise ValueError(f"X is a {type(X).__name__} of shape {rows.shape}; each row must be an array of numbers.")
+    if reset:
+        estimator.n_features_in_ = rows.shape[1]
+        estimator.__dict__.pop("feature_names_in_", None)
+    elif rows.shape[1:] not in (tuple(estimator._row_shape), tuple(estimator._input_shape)):
+        raise ValueError(f"Rows have shape {rows.shape[1:]}, but {type(estimator).__name__} was fitted on rows of shape {tuple(estimator._row_shape)}.")
+    elif getattr(estimator, "_offset", None) is not None:
+        raise ValueError("The estimator was fitted on float64 rows with an offset: give arrays to transform.")
+    return rows
+
+
+# %% [markdown]
 # `check_input` puts this together.
 
 # %%
@@ -388,19 +525,19 @@ def check_input(estimator, X, reset: bool):
     ----------
     estimator : estimator with a `dims` parameter
         Its `_row_shape`, `_input_shape` and `_offset` are set if `reset`.
-    X : array-like or CSR matrix, shape (n_rows, n_features) or (n_rows, ...)
-        It is not changed.
+    X : array-like or CSR matrix, shape (n_rows, n_features) or (n_rows, ...), or rows that are read by their index
+        It is not changed. See `is_stored`.
     reset : bool
         `True` in `fit`, `False` afterwards.
 
     Returns
     -------
-    ndarray or CSR matrix, float32 or uint8
+    ndarray or CSR matrix, float32 or uint8; or StoredRows
 
     Raises
     ------
     ValueError
-        For NaN, infinity, `dims` that do not fit, or rows of another shape than the fitted ones.
+        For NaN, infinity, `dims` that do not fit, rows of another shape than the fitted ones, or an iterator.
 
     Warns
     -----
@@ -411,9 +548,17 @@ def check_input(estimator, X, reset: bool):
     from scipy import sparse
     from sklearn.utils.validation import validate_data
 
-    if not reset:
+    if is_iterator(X):
+        raise ValueError(
+            f"X is a {type(X).__name__}, which gives rows in one order, and training needs any of them at any time: write them to a file with "
+            "np.lib.format.open_memmap, or give an object with __len__ and __getitem__."
+        )
+    stored = is_stored(X)
+    if stored:
+        X = check_stored(estimator, X, reset)
+    elif not reset:
         X = in_fitted_shape(estimator, X, estimator._input_shape)
-    X = validate_data(estimator, X, reset=reset, accept_sparse="csr", allow_nd=True, dtype=[np.float64, np.float32, np.uint8])
+    X = X if stored else validate_data(estimator, X, reset=reset, accept_sparse="csr", allow_nd=True, dtype=[np.float64, np.float32, np.uint8])
     shape = tuple(int(n) for n in X.shape[1:])
     if reset:
         estimator._row_shape = shape
@@ -421,7 +566,7 @@ def check_input(estimator, X, reset: bool):
         positive = all(isinstance(n, int) and n > 0 for n in estimator._input_shape)
         if not positive or math.prod(estimator._input_shape) != math.prod(shape):
             raise ValueError(f"dims is {estimator.dims!r}; for rows of shape {shape} it must be positive integers whose product is {math.prod(shape)}.")
-        estimator._offset = _offset_of(X, getattr(estimator, "metric", "euclidean"))
+        estimator._offset = None if stored else _offset_of(X, getattr(estimator, "metric", "euclidean"))
     if getattr(estimator, "_offset", None) is not None:
         X = X - np.reshape(estimator._offset, shape)
     if X.dtype != np.float64:

@@ -35,6 +35,7 @@ from sklearn.neighbors import NearestNeighbors
 #| export
 import atexit
 import contextlib
+import contextvars
 import functools
 import importlib
 import inspect
@@ -44,6 +45,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 import types
 import warnings
 from typing import Callable, NamedTuple
@@ -53,6 +55,7 @@ import scipy.sparse.linalg
 from scipy import sparse
 from scipy.stats import rankdata
 from sklearn.metrics import pairwise_distances
+from tqdm.auto import tqdm
 
 from pumap.core import check_labels, check_numbers, random_generator
 
@@ -566,6 +569,50 @@ rows, to_cosine = _reduced(X, "cosine", {})
 assert_allclose(to_cosine(pairwise_distances(rows[:9])), pairwise_distances(X[:9], metric="cosine"), atol=1e-6)
 
 # %% [markdown]
+# A search of a million rows takes half a minute or more. Inside `search_progress`, it shows what it does: exact searches a bar of rows, the
+# approximate one a line, and both the seconds at the end.
+
+# %%
+#| export
+_SHOWN = contextvars.ContextVar("search_progress", default=False)
+
+
+@contextlib.contextmanager
+def search_progress(shown: bool = True):
+    """Show what neighbor searches do, and how long they take.
+
+    Parameters
+    ----------
+    shown : bool, default=True
+        `False` shows nothing.
+    """
+    before = _SHOWN.set(bool(shown))
+    try:
+        yield
+    finally:
+        _SHOWN.reset(before)
+
+
+@contextlib.contextmanager
+def _announced(n_neighbors: int, n_rows: int, exact: bool):
+    "Print what a search looks for, and its seconds; an approximate search has no bar, so it says so at its beginning."
+    what, began = f"{n_neighbors} nearest neighbors of {n_rows:,} rows, {'exact' if exact else 'approximate'}", time.perf_counter()
+    if _SHOWN.get() and not exact:
+        print(what, end="", flush=True)
+    yield
+    if _SHOWN.get():
+        print(f"{what if exact else ''}: {time.perf_counter() - began:.1f} s", flush=True)
+
+
+def _with_bar(blocks, n_rows: int):
+    "The same slices of rows, with a progress bar."
+    with tqdm(total=n_rows, disable=not _SHOWN.get(), desc="neighbors", unit="row") as bar:
+        for rows in blocks:
+            yield rows
+            bar.update(rows.stop - rows.start)
+
+
+# %% [markdown]
 # ## Nearest neighbors
 #
 # ### Exact search
@@ -611,7 +658,7 @@ def _euclidean_neighbors(X, k: int) -> tuple:
     n, wide = X.shape[0], min(X.shape[0], k + 8)
     squares = np.asarray(X.multiply(X).sum(axis=1)).ravel() if sparse.issparse(X) else np.einsum("ij,ij->i", X, X, dtype=np.float64)
     indices, distances = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
-    for rows in _blocks(n):
+    for rows in _with_bar(_blocks(n), n):
         near, bound = _smallest(_squared_distances(X, squares, rows, np.float32), rows, wide)
         found, d = _nearest_of(X, rows, near, k)
         tolerance = 4e-6 * (squares[rows] + d[:, -1] ** 2)
@@ -689,7 +736,7 @@ def _pairwise_neighbors(X, k: int, name: str, metric_kwds: dict, function) -> tu
     if sparse.issparse(X) and _SCIKIT_LEARN.get(name) != "manhattan":
         X = X.toarray()
     theirs, distance, parts = X != 0 if name in _BOOLEAN else X, None, []
-    for rows in _blocks(X.shape[0]):
+    for rows in _with_bar(_blocks(X.shape[0]), X.shape[0]):
         block = None
         if name in _SCIKIT_LEARN:
             block = pairwise_distances(theirs[rows], theirs, metric=_SCIKIT_LEARN[name], **metric_kwds)
@@ -897,7 +944,7 @@ def nearest_neighbors(
             function = _own_metric(function, X[:2], {})
     if exact is None:
         exact = X.shape[0] < EXACT_BELOW
-    with numba_threads(n_threads):
+    with numba_threads(n_threads), _announced(n_neighbors, X.shape[0], exact):
         if reduced:
             rows, convert = reduced
             unit = _power_of_two(abs(rows).max())

@@ -75,13 +75,14 @@ ax.set_axis_off()
 # %% [markdown]
 # ## What is the same, renamed or refused
 #
-# One table lists every argument and attribute. An argument whose `ours` is a name is passed on under this name. An argument with
+# Three tables list every argument, method and attribute. An argument whose `ours` is a name is passed on under this name. An argument with
 # `refused` has no meaning for a network, or none in umap-learn either: another value than the default raises an error with this sentence.
+# `theirs` is what umap-learn 0.5.12 does. The tutorial [moving_from_umap_learn](tutorials/moving_from_umap_learn.ipynb) runs both, and checks it.
 
 # %%
 #| export
 class Entry(NamedTuple):
-    """Describe an argument or attribute of umap-learn's class.
+    """Describe an argument, method or attribute of umap-learn's class.
 
     Attributes
     ----------
@@ -91,19 +92,28 @@ class Entry(NamedTuple):
         Its name in `pumap.ParametricUMAP`; `None` = it is translated, or refused.
     refused : str
         What to do instead; empty for what works.
+    theirs : str
+        Result in umap-learn 0.5.12: "works", "no effect", or the error.
+    note : str
+        How the result here differs; empty if it is the same.
     """
 
     default: object = None
     ours: str | None = None
     refused: str = ""
+    theirs: str = "works"
+    note: str = ""
 
 
-def _refused(default, name):
-    return Entry(default, None, parametric_umap._FOREIGN[name])
+def _refused(default, name, theirs="no effect"):
+    return Entry(default, None, parametric_umap._FOREIGN[name], theirs)
 
 
 _RATE = "umap-learn's ParametricUMAP has no use for it: set optimizer=keras.optimizers.Adam(1e-3), or another."
 _RADII = "densMAP is defined for a layout, not for a network."
+_SCALED = "works; an argument here, an attribute there"
+_BATCHES = "works; at most as many edges as rows. None = chosen by the solver"
+_EFFORT = "works; None = the solver's own, shorter training"
 
 # %% [markdown]
 # Arguments first. Three of them are attributes in umap-learn that are set after construction (`optimizer`, `loss_report_frequency`,
@@ -114,30 +124,34 @@ _RADII = "densMAP is defined for a layout, not for a network."
 ARGUMENTS = {
     "n_neighbors": Entry(15, "n_neighbors"), "n_components": Entry(2, "n_components"), "metric": Entry("euclidean"),
     "metric_kwds": Entry(None, "metric_kwds"), "output_metric": _refused("euclidean", "output_metric"),
-    "output_metric_kwds": _refused(None, "output_metric_kwds"), "n_epochs": Entry(None, "n_epochs"), "learning_rate": Entry(1.0, None, _RATE),
+    "output_metric_kwds": _refused(None, "output_metric_kwds"), "n_epochs": Entry(None, "n_epochs", note=_EFFORT),
+    "learning_rate": Entry(1.0, None, _RATE, "no effect"),
     "init": _refused("spectral", "init"), "min_dist": Entry(0.1, "min_dist"), "spread": Entry(1.0, "spread"),
     "low_memory": _refused(True, "low_memory"), "n_jobs": Entry(-1), "set_op_mix_ratio": Entry(1.0, "set_op_mix_ratio"),
-    "local_connectivity": Entry(1.0, "local_connectivity"), "repulsion_strength": Entry(1.0, "repulsion_strength"),
+    "local_connectivity": Entry(1.0, "local_connectivity"),
+    "repulsion_strength": Entry(1.0, "repulsion_strength", theirs="no effect", note="works: the weight of the repulsion"),
     "negative_sample_rate": Entry(5, "negative_sample_rate"), "transform_queue_size": _refused(4.0, "transform_queue_size"),
     "a": Entry(None, "a"), "b": Entry(None, "b"), "random_state": Entry(None, "random_state"),
-    "angular_rp_forest": _refused(False, "angular_rp_forest"), "target_n_neighbors": _refused(-1, "target_n_neighbors"),
-    "target_metric": Entry("categorical", "target_metric"), "target_metric_kwds": _refused(None, "target_metric_kwds"),
+    "angular_rp_forest": _refused(False, "angular_rp_forest"), "target_n_neighbors": _refused(-1, "target_n_neighbors", "works"),
+    "target_metric": Entry("categorical", "target_metric", note="works, except metrics of other discrete targets, such as 'ordinal' and 'count'"),
+    "target_metric_kwds": _refused(None, "target_metric_kwds", "works"),
     "target_weight": Entry(0.5, "target_weight"), "transform_seed": _refused(42, "transform_seed"),
-    "transform_mode": _refused("embedding", "transform_mode"),
-    "force_approximation_algorithm": _refused(False, "force_approximation_algorithm"), "verbose": Entry(False),
-    "tqdm_kwds": _refused(None, "tqdm_kwds"), "unique": _refused(False, "unique"), "densmap": _refused(False, "densmap"),
+    "transform_mode": _refused("embedding", "transform_mode", "AttributeError after fit_transform: no embedding_"),
+    "force_approximation_algorithm": _refused(False, "force_approximation_algorithm", "works"), "verbose": Entry(False),
+    "tqdm_kwds": _refused(None, "tqdm_kwds"), "unique": _refused(False, "unique", "works"), "densmap": _refused(False, "densmap"),
     "dens_lambda": _refused(2.0, "dens_lambda"), "dens_frac": _refused(0.3, "dens_frac"), "dens_var_shift": _refused(0.1, "dens_var_shift"),
-    "output_dens": _refused(False, "output_dens"), "disconnection_distance": _refused(None, "disconnection_distance"),
-    "precomputed_knn": Entry((None, None, None)),
+    "output_dens": _refused(False, "output_dens", "KeyError: 'rad_orig'"),
+    "disconnection_distance": _refused(None, "disconnection_distance", "works"), "precomputed_knn": Entry((None, None, None)),
     # of umap-learn's ParametricUMAP
-    "batch_size": Entry(None, "batch_size"), "dims": Entry(None, "dims"), "encoder": Entry(None), "decoder": Entry(None),
-    "parametric_reconstruction": Entry(False), "parametric_reconstruction_loss_fcn": Entry(None),
+    "batch_size": Entry(None, "batch_size", note=_BATCHES), "dims": Entry(None, "dims"), "encoder": Entry(None), "decoder": Entry(None),
+    "parametric_reconstruction": Entry(False, note="works; the default decoder returns rows, not logits"), "parametric_reconstruction_loss_fcn": Entry(None),
     "parametric_reconstruction_loss_weight": Entry(1.0, "parametric_reconstruction_loss_weight"), "autoencoder_loss": Entry(False, "autoencoder_loss"),
-    "reconstruction_validation": Entry(None, "reconstruction_validation"),
+    "reconstruction_validation": Entry(None, "reconstruction_validation", note="works; val_loss is the reconstruction loss alone"),
     "global_correlation_loss_weight": Entry(0, "global_correlation_loss_weight"), "landmark_loss_fn": Entry(None),
-    "landmark_loss_weight": Entry(1.0, "landmark_loss_weight"), "keras_fit_kwargs": Entry({}),
+    "landmark_loss_weight": Entry(1.0, "landmark_loss_weight"), "keras_fit_kwargs": Entry({}, note="callbacks, epochs and verbose work; others are refused"),
     # its attributes, and ours
-    "optimizer": Entry(None, "optimizer"), "loss_report_frequency": Entry(10), "n_training_epochs": Entry(1), "solver": Entry("fast", "solver"),
+    "optimizer": Entry(None, "optimizer", note=_SCALED), "loss_report_frequency": Entry(10, note=_SCALED), "n_training_epochs": Entry(1, note=_SCALED),
+    "solver": Entry("fast", "solver", theirs="TypeError", note="the training loop; 'paper' follows the original code"),
 }  # fmt: skip
 
 # %% [markdown]
@@ -145,15 +159,39 @@ ARGUMENTS = {
 
 # %%
 #| export
+_EDGES, _SEARCHED = "The edges are the entries of graph_.", "Use pumap.graph.nearest_neighbors for neighbors."
+_CHOSEN = "It is an argument of add_landmarks; the rows that were chosen are in prev_epoch_idx."
 ATTRIBUTES = {
-    "embedding_": Entry(), "graph_": Entry(), "encoder": Entry(), "decoder": Entry(), "_history": Entry(), "_a": Entry(), "_b": Entry(),
-    "prev_epoch_X": Entry(), "prev_epoch_idx": Entry(), "n_features_in_": Entry(), "_raw_data": Entry(),
+    "embedding_": Entry(), "graph_": Entry(note="all edges; weak ones are left out in training"), "encoder": Entry(), "decoder": Entry(),
+    "_history": Entry(note="'loss' is the UMAP loss; other terms are next to it, not in it"), "_a": Entry(), "_b": Entry(),
+    "prev_epoch_X": Entry(), "prev_epoch_idx": Entry(), "n_features_in_": Entry(theirs="AttributeError", note="works"), "_raw_data": Entry(),
     "parametric_model": Entry(refused="There is no Keras model around the networks: use encoder and decoder."),
     "edge_weight": Entry(refused="The strengths of the edges are graph_.data."),
-    "head": Entry(refused="The edges are the entries of graph_."), "tail": Entry(refused="The edges are the entries of graph_."),
-    "rad_orig_": Entry(refused=_RADII), "rad_emb_": Entry(refused=_RADII),
-    "knn_search_index": Entry(refused="Use pumap.graph.nearest_neighbors for neighbors."),
+    "head": Entry(refused=_EDGES), "tail": Entry(refused=_EDGES),
+    "knn_indices": Entry(refused=_SEARCHED), "knn_dists": Entry(refused=_SEARCHED), "graph_dists_": Entry(refused=_SEARCHED, theirs="None"),
+    "knn_search_index": Entry(refused=_SEARCHED),
+    "sample_pct": Entry(refused=_CHOSEN), "sample_mode": Entry(refused=_CHOSEN),
+    "n_epochs_list": Entry(refused="n_epochs is one number.", theirs="None"), "embedding_list_": Entry(refused="n_epochs is one number.", theirs="AttributeError"),
+    "rad_orig_": Entry(refused=_RADII, theirs="AttributeError"), "rad_emb_": Entry(refused=_RADII, theirs="AttributeError"),
+    "window_vals": Entry(refused="It is None in umap-learn.", theirs="None"),
 }  # fmt: skip
+
+# %% [markdown]
+# The methods, and the function `load_ParametricUMAP`. They follow below.
+
+# %%
+#| export
+_NOT_SAVED = "NotImplementedError: UMAPModel has no get_config"
+METHODS = {
+    "fit": Entry(note="works; sparse rows as well"), "fit_transform": Entry(), "transform": Entry(note="works; rows may be flat with dims"),
+    "inverse_transform": Entry(note="works with a decoder; without one an AttributeError says to set parametric_reconstruction=True"),
+    "add_landmarks": Entry(), "remove_landmarks": Entry(), "update": Entry(note="works; old rows stay near their places"),
+    "save": Entry(theirs=_NOT_SAVED, note="works; the folder holds no training data"),
+    "load_ParametricUMAP": Entry(theirs="nothing to load", note="works for folders that save wrote here"),
+    "to_ONNX": Entry(theirs="NameError without torchvision; else a ReLU too many", note="works, for any encoder"),
+    "get_params": Entry(theirs="lacks n_neighbors and the others of UMAP", note="all arguments"),
+    "set_params": Entry(theirs="ValueError for n_neighbors", note="works"), "get_feature_names_out": Entry(),
+}
 
 
 # %% [markdown]
@@ -391,6 +429,8 @@ def _take_over(given, trained):
 
 
 class _Fitting(_Arguments):
+    prev_epoch_X = None  # until there are landmarks
+
     def fit(self, X, y=None, precomputed_distances=None, landmark_positions=None):
         """Fit the graph and the networks; a further `fit` trains the same networks on.
 

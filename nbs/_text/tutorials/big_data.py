@@ -104,9 +104,37 @@ for effort, options in ((0.25, None), (1, None), (0.25, {"n_coordinates": 0})):
 table = [{"n_training_epochs": effort, "solver_options": how, "seconds": m.history_["seconds"][-1], "loss": m.history_["loss"][-1]} for (effort, how), m in fits.items()]
 pd.DataFrame(table).round(3)
 
+
 # %% [markdown]
 # Effort is counted in passes over the edges, and a pass over many rows has many steps. So more rows need fewer passes. Try a small `n_training_epochs` first where rows are many, and double it while the loss at the end still falls. With `early_stopping=True` a fit watches rows that are held out, and ends when they no longer gain.
 #
+# ## Rows that are no array
+#
+# Rows may also be decoded when they are needed, such as images from files. With a graph, or precomputed neighbors, `fit` takes an HDF5 dataset, a map-style
+# dataset of PyTorch, or any class with `__len__` and `__getitem__`:
+
+# %%
+class Images:
+    """Rows that are scaled when they are read."""
+
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, i):
+        return X[i] / np.float32(255)
+
+
+model = ParametricUMAP(precomputed_graph=graph, n_training_epochs=0.05, random_state=0).fit(Images())
+
+# %% [markdown]
+# Training draws edges at random, so it needs any row at any time. An iterator cannot give that: write its batches to a memory-mapped file first, as above.
+# `transform` needs each row once, and takes iterators: generators, a `DataLoader`, a `tf.data.Dataset`, a Keras `PyDataset`.
+
+# %%
+batches = (X[start : start + 1000] / np.float32(255) for start in range(0, len(X), 1000))
+assert model.transform(batches).shape == (len(X), 2)
+
+# %% [markdown]
 # ## Learn from a part, embed all
 #
 # A network that has learned from enough rows is right about the others. So the graph, too, can be that of a sample: search, graph and coordinates shrink with it. Half of the edges, passed over twice, are as many steps as before. The embedding of all rows is then written to disk part by part.
