@@ -313,7 +313,16 @@ class PageNetwork:
         self.shift = shift
 
     def __call__(self, rows):
-        """Run the network on rows, with the rounded weights, and return its outputs."""
+        """Run the network with the rounded weights, as the page does.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n_rows, n_inputs)
+
+        Returns
+        -------
+        ndarray, float64, shape (n_rows, n_outputs)
+        """
         x = rows - self.center
         for step, kernel in self.steps:
             if kernel is not None:
@@ -325,7 +334,21 @@ class PageNetwork:
         return x if self.shift is None else x + self.shift
 
     def check(self, rows, expected, spread) -> None:
-        """Raise a `ValueError` if the outputs differ from Keras by more than a hundredth of a spread."""
+        """Compare the outputs with those of Keras.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (n_rows, n_inputs)
+        expected : ndarray, shape (n_rows, n_outputs)
+            Outputs of Keras.
+        spread : float or ndarray, shape (n_outputs,)
+            Unit of the differences.
+
+        Raises
+        ------
+        ValueError
+            If an output differs by more than a hundredth of the spread.
+        """
         error = float((np.abs(self(rows) - expected) / spread).max())
         if not error <= _TOLERANCE:
             raise ValueError(f"in half precision, or as a chain of layers, the network differs from Keras by {error:.1%} of the spread")
@@ -570,7 +593,8 @@ def _networks(estimator, X, points, images) -> dict:
                 network.check(rows, points, points.std(axis=0).max() or 1)
             else:
                 network = PageNetwork(model, points, shift=offset)
-                network.check(points, np.asarray(estimator.inverse_transform(points)).reshape(len(points), -1), np.where(ranges > 0, ranges, 1))
+                expected = np.asarray(estimator.inverse_transform(points)).reshape(len(points), -1)
+                network.check(points, expected, np.maximum(np.where(ranges > 0, ranges, 1), np.ptp(expected, axis=0)))
             found[name] = network.packed()
         except ValueError as error:
             missing.append(f"{name}: {error}")
