@@ -120,6 +120,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | [10_metrics](10_metrics.ipynb) | trustworthiness, neighbor accuracy, silhouette, clustering, reconstruction |
 # | [11_plots](11_plots.ipynb) | pictures of embeddings and networks in one style |
 # | [12_umap_compat](12_umap_compat.ipynb) | the interface of umap-learn's ParametricUMAP, for code that is there |
+# | [13_interactive_map](13_interactive_map.ipynb) | one HTML file with the embedding, the rows and the network, which runs in the browser |
 #
 # The second half, `pumap.paper`, reproduces the paper.
 #
@@ -137,6 +138,7 @@ assert (again.transform(X[1500:]) == z_new).all()
 # | notebook | what it is about |
 # |---|---|
 # | [quickstart](tutorials/quickstart.ipynb) | fit, plot, embed new rows, save the model; the main parameters |
+# | [interactive_map](tutorials/interactive_map.ipynb) | an HTML page to draw a digit or edit a row, and see where it lands |
 # | [own_encoder](tutorials/own_encoder.ipynb) | a network of your own, and reconstruction with a decoder |
 # | [big_data](tutorials/big_data.ipynb) | memory-mapped rows, a saved graph, training time, training on a sample |
 # | [semi_supervised](tutorials/semi_supervised.ipynb) | a classifier trained on few labels and many rows |
