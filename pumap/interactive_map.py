@@ -331,8 +331,8 @@ def find_images(estimator, X, images) -> Images | None:
     shape, n_features = tuple(estimator._row_shape), math.prod(estimator._row_shape)
     if images is None and not (len(shape) in (2, 3) and (*shape, 1)[2] in (1, 3)):
         return None
-    if images is None or isinstance(images, tuple):
-        shape = images or shape
+    if images is None or np.ndim(images) == 1:
+        shape = shape if images is None else tuple(images)
         if not all(isinstance(size, (int, np.integer)) for size in shape) or math.prod(shape) != n_features:
             raise ValueError(f"images is {images}, but a row has {n_features} values: give the shape of its image, or an array with an image for each row.")
         _check_size("images", X.shape[0] * n_features, "give fewer rows")

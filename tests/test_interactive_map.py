@@ -446,6 +446,11 @@ def test_mouse_keys_and_fingers_move_the_map(browser, file):
     page.touch("End")
     page.settle()
     assert view()[2] == pytest.approx(3, rel=0.2)
+    page.click("#all")
+    page.touch("Start", screen_of(page, 20))
+    page.touch("End")
+    page.settle()
+    assert page.run("selected >= 0 && !$('tip').hidden && $('tip').innerText.includes(`row ${selected}`)")
     assert not page.errors
 
 

@@ -51,15 +51,15 @@ save_to = ""  # HTML file of the map; "" keeps nothing
 # Pixels are scaled to values between 0 and 1, which the decoder needs.
 
 # %%
-images = None
+images, title = None, Path(data).stem
 if data == "digits":
     X, y = load_digits(return_X_y=True)
-    X, images = X / 16, (8, 8)
+    X, images, title = X / 16, (8, 8), "Digits"
 elif data == "mnist":
     from pumap.paper import datasets
 
     mnist = datasets.load("mnist")
-    X, y, images = mnist.X_train, mnist.y_train, (28, 28)
+    X, y, images, title = mnist.X_train, mnist.y_train, (28, 28), "MNIST"
 else:
     X = np.load(data)
     X, y = (X - X.min()) / (X.max() - X.min()), np.load(labels_file) if labels_file else None
@@ -79,7 +79,7 @@ model = ParametricUMAP(decoder="mlp", random_state=0).fit(X)
 # %%
 with tempfile.TemporaryDirectory() as folder:
     path = Path(save_to or Path(folder) / "map.html")
-    model.to_html(path, X, labels=y, images=images, title=f"{len(X):,} rows of {Path(data).stem}")
+    model.to_html(path, X, labels=y, images=images, title=title)
     page = path.read_text(encoding="utf-8")
 print(f"{len(page) / 1e6:.1f} MB")
 
