@@ -411,7 +411,11 @@ def test_legend_and_search(browser, file):
     page.write("NUMBER 77")
     assert page.run("$('found').textContent") == f"{sum(f'{i}'.startswith('77') for i in range(1000))} of 1,000 rows"
     page.press("Enter")
-    assert page.run("selected") == 77 and page.run("Math.abs(view.x - points[154]) < 1e-6")
+    assert page.run("selected") == 77
+    page.run("$('search').value = 'Row 12', $('search').dispatchEvent(new Event('input'))")
+    assert page.run("$('found').textContent") == "1 of 1,000 rows"
+    page.press("Enter")
+    assert page.run("selected") == 12 and page.run("Math.abs(view.x - points[24]) < 1e-6")
     assert not page.errors
 
 
