@@ -51,7 +51,7 @@ setup(
         "Typing :: Typed",
     ],
     packages=find_packages(include=[lib, lib + ".*"]),
-    package_data={lib: ["py.typed"]},
+    package_data={lib: ["py.typed", "*.html"]},
     python_requires=">=" + cfg["min_python"],
     install_requires=cfg["requirements"].split(),
     extras_require=extras,

@@ -1006,6 +1006,60 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
             raise ValueError("Some features are too large for float32, which an ONNX file takes: subtract their medians from the rows, and fit again.")
         write_atomic(path, to_onnx(*_network_and_examples(self, part)))
 
+    def to_html(self, path, X, labels=None, images=None, text=None, title: str = "Map", network: bool = True) -> None:
+        """Write an interactive map of rows to one HTML file, which needs no server and loads nothing from other hosts.
+
+        The page shows each row under the pointer, filters by the legend and searches. With an encoder of dense layers, the reader draws an image
+        or edits the columns of a row, and sees where it lands. With such a decoder, the page reconstructs the place under the pointer.
+
+        Parameters
+        ----------
+        path : path-like
+            Written all or nothing; missing folders are created.
+        X : array-like, data frame or CSR matrix, shape (n_rows, ...)
+            At most 200,000 rows, as for `transform`. Columns of a data frame keep their names.
+        labels : array-like, shape (n_rows,), or None
+            Classes, or a quantity.
+        images : ndarray, tuple of int or None
+            An image for each row, shape (n_rows, height, width) or with 1 or 3 channels. A tuple is the shape of images that the rows themselves
+            are. `None` = the rows, if they have the shape of an image.
+        text : sequence of str or None
+            A text for each row, shown and searched.
+        title : str
+        network : bool
+            Whether encoder and decoder run in the page, if they can. They need dense layers, at most 2 million weights, and rows that are gray
+            images or have at most 60 columns. Weights are rounded to half precision.
+
+        Raises
+        ------
+        ValueError
+            For an embedding that is not in two dimensions, arguments of another length than `X`, images of another shape, or too much data.
+        OSError
+            If the file cannot be written.
+
+        Warns
+        -----
+        UserWarning
+            If a network cannot run in the page; the message names the layer. The page is written without it.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from sklearn.datasets import load_digits
+        >>> from pumap import ParametricUMAP
+        >>> digits = load_digits()
+        >>> X = digits.data[:500] / 16
+        >>> model = ParametricUMAP(n_training_epochs=0.1, random_state=0).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.to_html(f"{folder}/map.html", X, labels=digits.target[:500], images=(8, 8))
+        ...     Path(f"{folder}/map.html").read_text()[:15]
+        '<!DOCTYPE html>'
+        """
+        from pumap.interactive_map import map_page
+
+        write_atomic(path, map_page(self, X, labels, images, text, title, network).encode())
+
     def save(self, path) -> None:
         """Save the fitted estimator to one file, all or nothing.
 

@@ -131,6 +131,18 @@ for effort in (0.25, 1, 2):
 pd.DataFrame(efforts).round(3)
 
 # %% [markdown]
+# ## A map you can touch
+#
+# `to_html` writes the embedding to one HTML file. Hover over a point to see its row. With dense layers and gray images, or at most 60 columns, the
+# page also runs the network: draw a digit, and see where it lands. [interactive_map](interactive_map.ipynb) says more.
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    page = Path(save_to or folder) / "map.html"
+    model.to_html(page, X_old, labels=y_old, images=None if rows_file else (8, 8), title="Quickstart")
+    print(f"{page.name}: {page.stat().st_size / 1e6:.1f} MB")
+
+# %% [markdown]
 # ## In scikit-learn
 #
 # It is a transformer like others: it goes into pipelines, is cloned and searched over, takes data frames and sparse matrices, and tells what is wrong with its input.
