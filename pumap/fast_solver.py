@@ -98,7 +98,7 @@ def _without_outliers(sample, most=10.0):
         centered /= np.float32(unit)
         d2 = np.square(centered).sum(axis=1)
         near = d2 <= most**2 * np.median(d2)
-        if near.all() or not np.median(d2):
+        if near.all() or not np.ptp(sample[near], axis=0).any():  # if the near rows are equal, only the far ones differ
             break
         sample = sample[near]
     return mean, centered, unit

@@ -200,6 +200,14 @@ def test_units_and_outliers_do_not_matter(name):
     np.testing.assert_allclose(model.transform(X), model.embedding_, rtol=1e-3, atol=1e-3 * model.embedding_.std())
 
 
+def test_rows_that_are_equal_but_for_a_few():
+    "Without the few there would be no axes."
+    X = np.zeros((23, 2), "float32")
+    X[3], X[7] = (-89, 1), (5, 0)
+    model = ParametricUMAP(n_neighbors=2, n_training_epochs=0.1, random_state=0).fit(X)
+    assert np.isfinite(model.embedding_).all() and len(np.unique(model.embedding_, axis=0)) == 3
+
+
 def test_incomes_and_ages():
     "A metric that standardizes sees both columns, and so does the network."
     rng = np.random.default_rng(0)
