@@ -10,6 +10,7 @@ import sys
 from configparser import ConfigParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import ROOT, cells, name_of, source_notebooks
 
@@ -24,6 +25,10 @@ TOP_LEVEL = {
     ".gitignore", ".jupytext.toml", "pyproject.toml", "MANIFEST.in", ".binder", ".devcontainer",
 }  # fmt: skip
 MACHINE_PATH = re.compile(r"(?<![\w.~/$}>*-])/(?:root|work|Users|home)/[\w.]|(?<![\w./])/tmp/\w|[A-Z]:\\Users\\")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGE, PICTURE = "https://github.com/pumap/pumap/blob/main/", "https://raw.githubusercontent.com/pumap/pumap/main/"
+STATE = ROOT / "figures" / "laptop" / "state.ipynb"
+WORDS = 900  # of README
 SCREEN, LIMIT, RUN = 40, 60, 80  # lines of an exported cell: what to aim at, what is too much; lines of exported code without prose between
 
 
@@ -115,8 +120,7 @@ def test_paper_notebooks_export_nothing():
 
 
 @pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.parent.name in ("tutorials", "benchmarks")], ids=name_of)
-def test_tutorials_and_benchmarks_are_listed_and_take_parameters(path):
-    assert f"]({name_of(path)})" in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_tutorials_and_benchmarks_take_parameters(path):
     tagged = [cell for cell in cells(path, "code") if "parameters" in cell["metadata"].get("tags", [])]
     assert len(tagged) == 1 and not [cell for cell in cells(path, "code") if is_exported(cell)]
 
@@ -199,10 +203,54 @@ def test_make_runs_one_command_where_all_is_set_up(tmp_path):
     assert plan("test", "WORKERS=4").split() == ".venv/bin/python -m pytest -q tests -n 4 --dist worksteal".split()
 
 
-def test_each_figure_is_in_the_readme_with_its_notebook_and_command():
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    for figure in FIGURES.values():
-        assert [line for line in lines if f"(nbs/paper/{figure.notebook}.ipynb)" in line and re.search(rf"`pumap run [^`]*\b{figure.id}\b", line)], figure.id
+def test_the_readme_is_short():
+    assert len(README.split()) <= WORDS, f"README has {len(README.split())} words, at most {WORDS} are wanted"
+
+
+def test_links_of_the_readme_are_absolute_and_lead_somewhere():
+    "PyPI shows the README, too, and knows no relative links."
+    markdown, html = re.findall(r"(!?)\[[^\[\]]*\]\(([^)\s]+)", README), re.findall(r"\b(src|href)=\"([^\"]+)", README)
+    links = [(sign == "!" or sign == "src", target) for sign, target in markdown + html]
+    assert len(links) > 80 and not [target for _, target in links if not target.startswith("https://")]
+    for is_picture, target in links:
+        assert target.startswith(PICTURE) == (is_picture and "pumap/pumap/" in target), target
+        path = re.match(r"https://(?:raw\.githubusercontent\.com/pumap/pumap|github\.com/pumap/pumap/(?:blob|tree))/main/([^#?]+)", target)
+        assert not path or (ROOT / path[1]).exists(), f"README links to {target}, which is not there"
+
+
+@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.stem != "index"], ids=name_of)
+def test_each_notebook_is_in_the_readme(path):
+    assert f"]({PAGE}{name_of(path)})" in README
+
+
+def test_each_figure_is_in_the_readme_with_its_notebook_copy_and_picture():
+    lines = README.splitlines()
+    for notebook in {figure.notebook for figure in FIGURES.values()}:
+        targets = [f"{PAGE}nbs/paper/{notebook}.ipynb", f"{PAGE}figures/laptop/{notebook}.ipynb", f"{PAGE}figures/laptop/{notebook}.png"]
+        (line,) = [line for line in lines if f"({targets[0]})" in line]
+        assert re.findall(r"\]\((.*?)\)", line) == targets
+        numbers = [f"Table {f.id[5:]}" if f.id.startswith("table") else str(int(f.id[3:])) for f in FIGURES.values() if f.notebook == notebook]
+        assert line.startswith(f"| {', '.join(numbers)}: "), line
+
+
+def test_the_readme_compares_with_what_was_measured():
+    read = lambda name: pd.read_csv(ROOT / "figures" / "laptop" / f"{name}.csv")
+    training, inference, embedding, small = map(read, ("benchmark_training_speed", "benchmark_inference", "fig11_embedding_speed", "benchmark_small_data"))
+    training = training[(training.encoder == "mlp") & (training.effort == 0)].groupby("solver").median(numeric_only=True).loc[["umap-learn", "layout", "fast"]]
+    many = inference[inference.n_rows == 10_000].set_index("model").median_ms / 10  # of 1,000 rows
+    umap = 1000 * embedding.query("dataset == 'fmnist' and method == 'umap'").seconds_per_1000.item()
+    digits = small[small.dataset == "digits"].set_index("method").loc[["umap-learn's ParametricUMAP", "umap", "pumap"]]
+    two = lambda value: f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+    expected = {
+        "train on 50,000 images": [f"{value:.0f} s" for value in training.seconds],
+        "peak memory": [f"{value / 1024:.1f} GiB" for value in training.peak_memory_mb],
+        "trustworthiness": [f"{value:.3f}" for value in training.trustworthiness],
+        "embed 1,000 new images": [f"{two(value)} ms" for value in (many["umap-learn ParametricUMAP"], umap, many["pumap"])],
+        f"fit {digits.rows.iloc[0]:,.0f} digits": [f"{two(value)} s" for value in digits.seconds],
+        "5-NN accuracy on new digits": [f"{value:.3f}" for value in digits["held-out 5-NN"]],
+    }
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in README.splitlines() if line.startswith("| ")]
+    assert {row[0]: row[1:] for row in rows if row[0] in expected} == expected
 
 
 def test_published_tables_are_whole():
@@ -212,46 +260,101 @@ def test_published_tables_are_whole():
         assert (folder / f"table{number}.csv").read_text(encoding="utf-8").count("\n") > 2
 
 
-def test_the_readme_tells_the_numbers_of_the_scorecard():
-    card = json.loads((ROOT / "figures" / "laptop" / "scorecard.json").read_text(encoding="utf-8"))
-    kept = {(cell["dataset"], cell["method"]): cell for cell in card["cells"] if cell["table"] == 2 and cell["dim"] == 2}
+# the state of the reproduction: its tables are computed, and the copy in figures/laptop must show what the records have
+
+
+def scorecard():
+    return json.loads((ROOT / "figures" / "laptop" / "scorecard.json").read_text(encoding="utf-8"))
+
+
+def state():
+    "All that a reader of the executed copy sees: prose, tables, printed lines."
+    shown = []
+    for cell in cells(STATE):
+        shown += [cell["source"]] if cell["cell_type"] == "markdown" else []
+        for output in cell.get("outputs", ()):
+            assert output["output_type"] != "error"
+            shown.append("".join(output["text"] if "text" in output else output["data"].get("text/markdown", "")))
+    return "\n".join(shown)
+
+
+def test_the_state_was_executed_as_it_is():
+    ".venv/bin/pumap notebook nbs/paper/state.ipynb figures/laptop/state.ipynb"
+    source, copy = ([(cell["cell_type"], cell["source"]) for cell in cells(path)] for path in (ROOT / "nbs" / "paper" / "state.ipynb", STATE))
+    assert copy == source
+    assert all(cell["outputs"] for cell in cells(STATE, "code") if re.search(r"^(?:show|print)\(", cell["source"], re.M))
+
+
+def test_the_state_tells_the_numbers_of_the_scorecard():
+    kept = {(cell["dataset"], cell["method"]): cell for cell in scorecard()["cells"] if cell["table"] == 2 and cell["dim"] == 2}
     labels = {"umap": "UMAP", "umap_tf": "UMAP (TF)", "pumap": "P. UMAP", "umap_ae": "UMAP/AE", "pumap_decoder": "P. UMAP + dec."}
     labels |= {"tsne": "t-SNE", "ptsne": "P. t-SNE", "ae": "AE", "vae": "VAE", "pca": "PCA"}
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for method, label in labels.items():
-        told = re.search(rf"^\| {re.escape(label)} \|(.*)\|$", readme, re.M)[1].split("|")
-        for dataset, (paper, ours) in {"mnist": told[:2], "fmnist": told[3:5]}.items():
-            row = kept.get((dataset, method), {"paper": None, "ours": None})
-            for said, key in ((ours, "ours"), (paper, "paper")):
-                assert said.strip() == (f"{float(row[key]):.4f}" if row[key] else "-"), f"{dataset}, {method}, {key}"
+        told = re.search(rf"^\| {re.escape(label)} ((?:\| [-+.\d]+ ){{6}})\|$", state(), re.M)[1].strip("| ").split(" | ")
+        for dataset, (paper, ours, difference) in {"mnist": told[:3], "fmnist": told[3:]}.items():
+            row = kept.get((dataset, method), {"paper": None, "ours": None, "difference": None})
+            for said, key, form in ((ours, "ours", ".4f"), (paper, "paper", ".4f"), (difference, "difference", "+.4f")):
+                assert said == ("-" if row[key] is None else format(row[key], form)), f"{dataset}, {method}, {key}"
 
 
-def test_the_readme_names_the_claims_that_do_not_hold():
-    claims = json.loads((ROOT / "figures" / "laptop" / "scorecard.json").read_text(encoding="utf-8"))["claims"]
+def test_the_state_names_the_claims_that_do_not_hold_and_their_causes():
+    claims = scorecard()["claims"]
     ids = {holds: [claim["id"] for claim in claims if claim["holds"] is holds] for holds in (True, False, None)}
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"Of the scorecard's {len(claims)} claims {len(ids[True])} hold, {len(ids[False])} do not, and {len(ids[None])} wait" in readme
-    assert sorted(re.findall(r"C\d\d", " ".join(re.findall(r"^\| (C\d.*?): ", readme, re.M)))) == ids[False]
+    assert f"Of the scorecard's {len(claims)} claims {len(ids[True])} hold, {len(ids[False])} do not, and {len(ids[None])} wait" in state()
+    judged = [claim["in_paper"] for claim in claims if claim["in_paper"] is not None]
+    assert f"the rules find that {sum(judged)} of {len(judged)} claims hold there" in state()
+    part = re.search(r"### Claims that do not hold, and why\n(.*?)\n### ", state(), re.S)[1]
+    told = re.findall(r"^\| (C\d\d) \| [^|]+ \| (yes|no|-) \| ([^|]+) \|$", part, re.M)
+    answers = {True: "yes", False: "no", None: "-"}
+    assert [(claim, said) for claim, said, _ in told] == [(c["id"], answers[c["in_paper"]]) for c in claims if c["holds"] is False]
+    assert all(len(cause.split()) > 4 for _, _, cause in told) and re.findall(r"\"(C\d\d)\": \"", causes()) == ids[False]
+    evidence = {c["id"]: c["evidence"] for c in claims}
+    assert all(f"| {evidence[claim]} |" in part for claim in ids[False])
 
 
-def test_the_readme_tells_the_skill_and_the_changed_rules():
-    card = json.loads((ROOT / "figures" / "laptop" / "scorecard.json").read_text(encoding="utf-8"))
-    readme, total = (ROOT / "README.md").read_text(encoding="utf-8"), card["skill"]["overall"]
-    assert f"The paper has {total['numbers']} numbers" in readme
+def causes():
+    "The causes as typed: none is left of a claim that holds by now."
+    (source,) = [cell["source"] for cell in cells(STATE, "code") if cell["source"].startswith("CAUSES")]
+    return source
+
+
+def test_the_state_lists_the_numbers_outside_the_tolerance():
+    outside = [cell for cell in scorecard()["cells"] if cell["within"] is False]
+    told = re.findall(r"^\| ([2-7]) \| [^|]+ \| [^|]+ \| (2|64) \| [^|]+ \| [-.\d]+ \| [-.\d]+ \| ([-+.\d]+) \| [-.\d%]+ \| [^|]+ \|$", state(), re.M)
+    assert told == [(str(c["table"]), str(c["dim"]), f"{c['difference']:+.4f}") for c in outside]
+    assert f"{len(outside)} numbers are outside the tolerance" in state()
+
+
+def test_the_state_tells_the_skill_and_the_changed_rules():
+    card, text = scorecard(), state()
+    total = card["skill"]["overall"]
+    assert f"The paper has {total['numbers']} numbers" in text
     for name, end in (("within tolerance", ""), ("within the scaled tolerance", "_scaled")):
-        told = re.search(rf"^\| {name}[^|]*\|(.*)\|$", readme, re.M)[1].split("|")
+        told = re.search(rf"^\| {name}[^|]*\|(.*)\|$", text, re.M)[1].split("|")
         assert [float(value) for value in told] == [round(total[key + end]) for key in ("within", "shuffled", "median")], name
-    assert re.search(rf"^\| skill \| \{total['skill']:+.2f} ", readme, re.M) and re.search(rf"^\| mean rank correlation over {total['columns']} columns \| \{total['spearman']:+.2f} ", readme, re.M)
-    assert re.search(rf"^\| columns with p <= 0.05 \| {total['significant']} ", readme, re.M)
-    told = re.findall(r"^\| (C\d\d) \| [^|]* \| (yes|no) \| (yes|no) \|$", readme, re.M)
+    assert re.search(rf"^\| skill \| \{total['skill']:+.2f} ", text, re.M) and re.search(rf"^\| mean rank correlation over {total['columns']} columns \| \{total['spearman']:+.2f} ", text, re.M)
+    assert re.search(rf"^\| columns with p <= 0.05 \| {total['significant']} ", text, re.M)
+    told = re.findall(r"^\| (C\d\d) \| [^|]* \| (yes|no) \| (yes|no) \|$", text, re.M)
     assert told == [(c["id"], *("yes" if c[key] else "no" for key in ("held_before", "holds"))) for c in card["changed"]]
+    assert len(told) == 5 and "Five rules were changed after their verdicts were known" in text
 
 
-def test_the_readme_tells_the_commands_of_the_pictures():
+def test_the_state_counts_the_records_older_than_the_code():
+    "Of each record there is, by its own date."
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "figures" / "laptop" / "records").glob("*.json")]
+    of_pumap = [r for r in records if r["cell"]["method"] in ("pumap", "umap_ae", "pumap_decoder")]
+    told = re.findall(r"^\| [^|]+ \| (20\d\d-\d\d-\d\d) \| (\d+) \| (\d+) \|$", state(), re.M)
+    for (day, before, total), datasets in zip(told, (None, ("moons", "retina")), strict=True):
+        concerned = [r["finished"][:10] for r in of_pumap if not datasets or r["cell"]["dataset"] in datasets]
+        assert (int(before), int(total)) == (sum(finished < day for finished in concerned), len(concerned))
+
+
+def test_the_state_tells_the_commands_of_the_pictures():
     "A picture in figures/laptop that was drawn with stand-ins is not to be had without them."
-    commands = re.findall(r"\(nbs/paper/(\w+)\.ipynb\)[^|]* \| `pumap run [\w ]+ --profile laptop( --stand-ins)?`", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert {notebook for notebook, _ in commands} == {p.stem for p in PAPER if p.stem.startswith(("fig", "table"))}
-    for notebook, option in commands:
+    commands = re.findall(r"\((\w+)\.ipynb\)[^|]* \| `pumap run ([\w ]+) --profile laptop( --stand-ins)?`", state())
+    assert {notebook for notebook, _, _ in commands} == {p.stem for p in PAPER if p.stem.startswith(("fig", "table"))}
+    for notebook, names, option in commands:
+        assert names.split() == [figure.id for figure in FIGURES.values() if figure.notebook == notebook]
         copy = ROOT / "figures" / "laptop" / f"{notebook}.ipynb"
         assert option or not copy.exists() or '"stand_ins = True' not in copy.read_text(encoding="utf-8"), notebook
 

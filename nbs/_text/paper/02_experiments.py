@@ -165,8 +165,15 @@ CLUSTER_SEEDS = (0, 1, 2, 3, 4)  # of k-means, each with each number of clusters
 # %% [markdown]
 # ## What may change: the profile
 #
-# A profile says *how much*: which blocks of the grid, how many rows, how long the training, by which of the two solvers, in what steps (edges in a batch, rate of learning), and from how many seeds clusters are sought. It never changes what is computed: the loss, the graph, the networks. There are four, in one table, whose
+# A profile says *how much*: which blocks of the grid, how many rows, how long the training, by which of the two solvers, in what steps (edges in a batch, rate of learning), and from how many seeds clusters are sought. It never changes what is computed: the loss, the graph, the networks. (The semi-supervised grid is an exception: there the small profiles have a smaller network.) There are four, in one table, whose
 # `settings` are written as those of the protocol.
+#
+# | profile | data | for |
+# |---|---|---|
+# | `smoke` | hundreds of rows, a few steps | tests; the default of each paper notebook |
+# | `quick` | digits and moons, nothing to download | a first look, within 20 minutes on two cores |
+# | `laptop` | MNIST, Fashion-MNIST, CIFAR10, songs, cells: all rows (bison, few labels: 10,000), shortened training | two cores and a night |
+# | `paper` | the original sizes, networks and epochs | a GPU |
 
 # %%
 #| export

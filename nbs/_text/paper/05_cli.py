@@ -18,6 +18,30 @@
 # # Command line
 #
 # > `pumap list`, `pumap run`, `pumap report`, `pumap data`: the paper from a terminal.
+#
+# The command needs a clone: `make figures` installs it into `.venv/bin`, or `pip install -e '.[paper,tensorflow]'` into an environment of your own.
+#
+# | command | what it does |
+# |---|---|
+# | `pumap list` | lists all figures and tables, and their state in each profile |
+# | `pumap run fig05 table3 --profile laptop` | makes the missing runs, then draws; finished runs are reused |
+# | `pumap run all --results DIR` | starts from scratch in DIR |
+# | `pumap run ... --stand-ins` | takes other data of the same kind in place of CIFAR10, songs, retina and faces |
+# | `pumap run ... --only-there` | draws what is there and makes no run |
+# | `pumap run ... --dry-run` | shows the plan |
+# | `pumap report --profile laptop` | compares every number and claim with the paper's ([03_scorecard](03_scorecard.ipynb), [state](state.ipynb)) |
+# | `pumap data` | lists where each data set comes from; `pumap data NAME` fetches it |
+#
+# **Profiles** set the size ([02_experiments](02_experiments.ipynb)). `figures/laptop` holds pictures, tables, executed notebooks and a record of each run; a clone reuses those of MNIST, Fashion-MNIST, the bison and the moons.
+#
+# **Data.** `PUMAP_DATA=DIR` (or `--data DIR`) is searched first; then the user's cache, Debian's package `dataset-fashion-mnist`, and the canonical addresses. Files are checked against their sha256 where there is one (own songs and the faces have none).
+# MNIST, Fashion-MNIST, the bison, CIFAR10 and the retina are downloaded. The songs were never published and the faces must be requested: without them these cells are left out, with a warning. `pumap data cassins` shows which file belongs where.
+# The stand-ins were packed for this project and are published nowhere in this form. They appear under their own names in each record, picture and table.
+#
+# **GPU.** `pip install -e '.[paper,tensorflow-gpu]'` installs TensorFlow with CUDA, `'.[paper,jax-gpu]'` JAX. `pumap run all --profile paper` then runs the original sizes. No GPU has run this profile so far ([state](state.ipynb)).
+#
+# **Cluster.** Arguments after `--` go to Snakemake, which runs the cells. For SLURM, set the partitions in [profiles/slurm](profiles/slurm/config.yaml), then run `pip install -e '.[paper,tensorflow-gpu,slurm]'` and
+# `pumap run all --profile paper -- --workflow-profile slurm`. Each cell and each figure is a job with limits on memory and time. Snakemake's other executors work the same way.
 
 # %%
 #| default_exp paper.cli
