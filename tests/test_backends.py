@@ -12,7 +12,10 @@ from conftest import ROOT
 from sklearn.datasets import load_digits
 
 OTHERS = [name for name in ("tensorflow", "jax", "torch") if name != os.environ["KERAS_BACKEND"]]
-LEAST = 30  # tests of the chosen part: fewer would mean that marks were lost
+AWKWARD = ("test_awkward.py", "test_fast_solver.py", "test_export.py")
+OTHER = sorted(path.name for path in (ROOT / "tests").glob("test_*.py") if path.name not in AWKWARD)
+PARTS = {"awkward data, solver, export": AWKWARD, "all else": OTHER}  # of similar length, so that two workers share them
+LEAST = 30  # tests of a part: fewer would mean that marks were lost
 
 
 def needs(backend):
@@ -20,18 +23,22 @@ def needs(backend):
         pytest.skip(f"{backend} is not installed: pip install 'pumap[{backend}]'")
 
 
-def run(backend, *command, **options):
+def run(backend, *command, cache=None, **options):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")} | {"KERAS_BACKEND": backend, "JAX_PLATFORMS": "cpu"}
+    if cache:  # JAX compiles each network anew in every fit: the same program is taken from disk
+        environment |= {"JAX_COMPILATION_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
     return subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=ROOT, env=environment, timeout=1500, **options)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("backend", OTHERS)
-def test_a_chosen_part_under(backend):
+def test_a_chosen_part_under(backend, part, tmp_path):
     "Estimator, solvers, semi-supervised learning, baselines: the tests marked `backend`."
     needs(backend)
-    done = run(backend, "-m", "pytest", "-q", "tests", "-m", "backend", "-p", "no:xdist", "-p", "no:cacheprovider")
+    files = [f"tests/{name}" for name in PARTS[part]]
+    done = run(backend, "-m", "pytest", "-q", *files, "-m", "backend", "-p", "no:xdist", "-p", "no:cacheprovider", cache=tmp_path)
     counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|error|skipped)", done.stdout.splitlines()[-1])}
     assert done.returncode == 0 and set(counts) <= {"passed", "skipped"}, done.stdout[-6000:] + done.stderr[-2000:]
     assert counts["passed"] >= LEAST, counts

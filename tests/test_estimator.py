@@ -204,7 +204,7 @@ def test_metrics_by_name_build_the_graph_of_umap_learn(digits, metric):
 @tells_its_peak
 @pytest.mark.slow
 def test_large_sparse_data_are_never_made_dense():
-    """The peak of a fresh process, over its peak after the same rows without the columns of zeros. As a dense array they would be 3.7 GiB.
+    """The peak of a fresh process, over its peak after the same rows without the columns of zeros. As a dense array they would be 0.93 GiB.
 
     Neighbors are searched among the narrow rows only: pynndescent takes sparse rows as they are, and half a minute to compile."""
     code = """
@@ -220,7 +220,7 @@ def fit(X):
     return ParametricUMAP(encoder=encoder, precomputed_graph=graph, n_training_epochs=0.01, batch_size=64, random_state=0).fit_transform(X)
 
 narrow = sparse.random(5000, 1000, density=0.02, format="csr", dtype=np.float32, random_state=np.random.default_rng(0))
-wide = sparse.csr_matrix((narrow.data, 200 * narrow.indices, narrow.indptr), shape=(5000, 200_000))
+wide = sparse.csr_matrix((narrow.data, 50 * narrow.indices, narrow.indptr), shape=(5000, 50_000))
 graph = (narrow[:, :5] @ narrow[:, :5].T).minimum(1)
 fit(narrow)
 before = peak()
@@ -228,7 +228,7 @@ assert fit(wide).shape == (5000, 2)
 print(peak() - before)
 """
     out = subprocess.run([sys.executable, "-c", PEAK + code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
-    assert 0 < int(out) < 2**31  # some hundred rows, which the axes are found from, are dense, and so are batches
+    assert 0 < int(out) < 2**29  # some hundred rows, which the axes are found from, are dense, and so are batches
 
 
 @pytest.mark.backend

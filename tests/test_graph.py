@@ -338,7 +338,6 @@ umap_functions()  # umap-learn compiles two small functions when it is imported
 count = Count(); event.register("numba:compile", count)
 X = np.random.default_rng(0).random((300, 5)).astype("float32")
 nearest_neighbors(X, 10, exact=False, random_state=0)
-nearest_neighbors(X, 10, "canberra", exact=False, random_state=0)
 fuzzy_graph(X, 10)
 folder = os.environ["NUMBA_CACHE_DIR"]
 print(count.n, sum(len(files) for _, _, files in os.walk(folder)), sum(os.path.getsize(os.path.join(d, f)) for d, _, files in os.walk(folder) for f in files))
