@@ -50,9 +50,9 @@ data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the 
 stand_ins = False  # no data set of this notebook has a stand-in
 save_to = ""  # folder for the table; "" writes nothing
 dataset = ""  # "": digits for smoke and quick, else fmnist
-n_new = 10_000  # new rows; with fewer test rows they are repeated
-repeats = 10  # timed calls with all rows
-single_repeats = 200  # timed calls with one row
+n_new = 2_000  # new rows; with fewer test rows they are repeated; laptop: 10_000
+repeats = 3  # timed calls with all rows; laptop: 10
+single_repeats = 20  # timed calls with one row; laptop: 200
 
 # %%
 dataset = dataset or ("digits" if ex.profile(profile).name in ("smoke", "quick") else "fmnist")
