@@ -1,7 +1,7 @@
 """Prepare the pages of the site in `_pages/source`: notebooks with outputs, hand-written pages, and the reference.
 
 A notebook is shown with the outputs of its executed copy in `figures/laptop`, if there is one. All others are executed here, and kept
-in `_pages/executed` until they or the library change. `--only NAME ...` executes these and leaves the rest without outputs.
+in `_pages/executed` until their code or the library changes. `--only NAME ...` executes these and leaves the rest without outputs.
 """
 
 import argparse
@@ -162,17 +162,17 @@ def library_hash():
     return hashlib.sha256(b"".join(p.read_bytes() for p in files)).hexdigest()
 
 
-def has_code(page):
-    return any(part["cell_type"] == "code" for part in page.notebook["cells"])
+def code_of(notebook):
+    return [part["source"] for part in notebook["cells"] if part["cell_type"] == "code"]
 
 
 def execute(pages, only):
     "Give pages without an executed copy their outputs, from the cache or by running them."
     library, folder = library_hash(), tempfile.mkdtemp()
     for page in pages:
-        if page.copy or not has_code(page):
+        if page.copy or not code_of(page.notebook):
             continue
-        key = hashlib.sha256((library + json.dumps(page.notebook, sort_keys=True)).encode()).hexdigest()[:16]
+        key = hashlib.sha256((library + json.dumps(code_of(page.notebook))).encode()).hexdigest()[:16]
         stem = page.name.replace("/", "-")
         kept = EXECUTED / f"{stem}.{key}.ipynb"
         if not kept.exists():
@@ -183,7 +183,7 @@ def execute(pages, only):
             for old in EXECUTED.glob(f"{stem}.*.ipynb"):
                 old.unlink()
             write(kept, json.dumps(run(page, folder)))
-        page.notebook = from_file(kept)
+        page.notebook = with_outputs(page.notebook, from_file(kept))
     shutil.rmtree(folder, ignore_errors=True)
 
 
