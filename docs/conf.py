@@ -50,7 +50,7 @@ html_theme_options = {
     "header_links_before_dropdown": 6,
     "navigation_depth": 2,
     "show_toc_level": 2,
-    "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "paper/scorecard": [], "paper/errata": []},
     "pygments_light_style": "tango",
     "pygments_dark_style": "monokai",
     "footer_start": ["copyright"],

@@ -157,6 +157,11 @@ def tab():
 
 MISSING = "Promise.all([...document.images].map(i => (i.loading = 'eager', i.decode().then(() => null, () => i.src)))).then(all => all.filter(Boolean))"
 WIDE = "[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).slice(0, 3).map(e => e.outerHTML.slice(0, 80))"
+CLIPPED = """[...document.querySelectorAll('.bd-article :is(p, li, dt, dd, h1, h2, h3, td, img)')].filter(e => {
+    if (e.getBoundingClientRect().right <= innerWidth + 1) return false
+    for (let up = e.parentElement; !up.matches('.bd-article'); up = up.parentElement) if (/auto|scroll/.test(getComputedStyle(up).overflowX)) return false
+    return true
+}).slice(0, 3).map(e => e.outerHTML.slice(0, 80))"""  # text beyond the window that cannot be scrolled to
 
 
 @needs_chromium
@@ -171,6 +176,7 @@ def test_page_in_a_browser(name, tab, address):
             tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
             tab.settle()
             assert tab.run("document.documentElement.scrollWidth") <= width, tab.run(WIDE)
+            assert not tab.run(CLIPPED)
         assert not tab.errors
         assert not [request for request in tab.requests if not request.startswith((address, "data:", "blob:"))]
 
