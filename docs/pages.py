@@ -31,6 +31,7 @@ START = ("quickstart", "moving_from_umap_learn")  # tutorials that stand under G
 PICTURES = (".png", ".svg", ".jpg", ".gif")
 
 LINK = re.compile(r"(\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
+OUTPUT_LINK = re.compile(r"(\]\((?![a-z]+:)[^)\s#]+)\.ipynb")  # Sphinx resolves links in text, but not in outputs
 CODE = re.compile(r"(^ *```.*?^ *```|`[^`\n]*`)", re.M | re.S)  # links are not looked for in it
 CELL = re.compile(r"^```\{code-cell\}[^\n]*\n(.*?)\n```$", re.M | re.S)
 LISTING = re.compile(r"^<!-- (list|gallery)(?: ([^:\n]*))?: (.*?) -->$", re.M)
@@ -385,6 +386,10 @@ def write_page(page, pages, links):
             if page.name == "index":
                 text = text.replace("<!-- map -->", home_picture()).replace("<!-- cards -->", home_cards(page, pages))
             part["source"] = text
+        for output in part.get("outputs", ()):
+            if "text/markdown" in output.get("data", {}):
+                text = links.rewritten("".join(output["data"]["text/markdown"]), page)
+                output["data"]["text/markdown"] = OUTPUT_LINK.sub(r"\1.html", text)
     numbered = [part | {"id": f"cell-{i}"} for i, part in enumerate(cells)]
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     write(page.file, json.dumps({"cells": numbered, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}, indent=1))
