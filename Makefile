@@ -50,6 +50,7 @@ test: .venv/.dev .venv/.$(BACKEND)
 
 docs: .venv/.docs .venv/.paper .venv/.onnx .venv/.$(BACKEND)
 	@$(PY) docs/pages.py
+	@rm -rf _docs
 	@$(PY) -m sphinx -a -q -W --keep-going -c docs -d _pages/doctrees _pages/source _docs
 	@echo "_docs/index.html"
 
