@@ -1,10 +1,11 @@
-# make figures | test | docs | package | clean
+# make figures | test | docs | test-docs | package | clean
 #
 # Each sets up all it needs in .venv/ of this folder, with the first Python 3.11, 3.12 or 3.13 that works; a second call is quick.
 #   make figures PROFILE=laptop JOBS=4         another size, more cells at once
 #   make test ARGS="-k layers"                 some of the tests
 #   make test BACKEND=jax                      Keras on jax or torch in place of tensorflow; figures likewise
 #   make test WORKERS=4                        more tests at once, each of some GB; 0: one, as --pdb wants it
+#   make docs                                  _docs/index.html, without a network once .venv is there; a second call takes seconds
 #   make package                               dist/: sdist and wheel, checked
 #   make figures PYTHON=/path/to/python3.11    a Python of your own choice (make clean first, if .venv is there)
 
@@ -35,7 +36,7 @@ endif
 # a .venv that was moved, or whose Python is gone, is made again
 $(shell test "$$(cat .venv/.made 2>/dev/null)" = "$$(pwd)" && $(PY) -c "" 2>/dev/null || rm -f .venv/.made)
 
-.PHONY: help figures test docs package clean
+.PHONY: help figures test docs test-docs package clean
 .NOTPARALLEL:
 
 help:
@@ -47,9 +48,14 @@ figures: .venv/.paper .venv/.$(BACKEND)
 test: .venv/.dev .venv/.$(BACKEND)
 	@$(PY) -m pytest -q tests -n $(WORKERS) --dist worksteal $(ARGS)
 
-docs: .venv/.docs
-	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
+docs: .venv/.docs .venv/.paper .venv/.onnx .venv/.$(BACKEND)
+	@$(PY) docs/pages.py
+	@rm -rf _docs
+	@$(PY) -m sphinx -a -q -W --keep-going -c docs -d _pages/doctrees _pages/source _docs
 	@echo "_docs/index.html"
+
+test-docs: docs .venv/.dev
+	@$(PY) -m pytest -q tests/site $(ARGS)
 
 package: .venv/.package
 	@rm -rf dist build pumap.egg-info/SOURCES.txt
@@ -57,7 +63,7 @@ package: .venv/.package
 	@$(PY) -m twine check --strict dist/*
 
 clean:
-	rm -rf .venv _docs _proc build dist pumap.egg-info figures/quick figures/smoke .snakemake nbs/.last_checked
+	rm -rf .venv _docs _pages _proc build dist pumap.egg-info figures/quick figures/smoke .snakemake nbs/.last_checked
 	find . -path ./.git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints -o -name .pytest_cache \) -prune -exec rm -rf {} +
 
 .venv/.made:

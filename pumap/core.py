@@ -701,9 +701,9 @@ class Archive(NamedTuple):
     format : str
         First words of the file: "pumap", the class and a version.
     arrays : tuple of str
-        Names of NumPy arrays; the attribute "name_" is saved as name.npy.
+        Names of NumPy arrays; the attribute `name_` is saved as name.npy.
     networks : tuple of str
-        Names of Keras models; the attribute "name_" is saved as name.keras. All but the first may be `None`.
+        Names of Keras models; the attribute `name_` is saved as name.keras. All but the first may be `None`.
     """
 
     format: str

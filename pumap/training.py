@@ -121,7 +121,7 @@ def encode(model, rows: Rows, batch_size: int = 1024) -> np.ndarray:
 
     Returns
     -------
-    ndarray, float32, shape (n_rows, *output_shape)
+    ndarray, float32, shape (n_rows, ...)
     """
     batch_size = max(1, min(batch_size, 16_000_000 // math.prod(rows.shape)))
     forward = _dense_forward(model) or _keras_forward(model)

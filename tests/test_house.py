@@ -20,7 +20,7 @@ NOTEBOOKS = source_notebooks()
 PAPER = [p for p in NOTEBOOKS if p.parent.name == "paper" and not re.match(r"\d\d_", p.name)]  # those that run, not those that export
 LIBRARY = [p for p in NOTEBOOKS if p.parent.name == "nbs" and re.match(r"\d\d_", p.name)]
 TOP_LEVEL = {
-    "README.md", "settings.ini", "setup.py", "environment.yml", "mkdocs.yml", "LICENSE", "CITATION.cff", "CHANGELOG.md",
+    "README.md", "settings.ini", "setup.py", "environment.yml", "docs", "LICENSE", "CITATION.cff", "CHANGELOG.md",
     "CONTRIBUTING.md", "Makefile", "nbs", "pumap", "figures", "tests", ".ci", ".githooks", ".github", ".gitattributes",
     ".gitignore", ".jupytext.toml", "pyproject.toml", "MANIFEST.in", ".binder", ".devcontainer",
 }  # fmt: skip

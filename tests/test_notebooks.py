@@ -1,17 +1,17 @@
 """Every notebook runs from its first cell to its last at its default parameters, within its time.
 
-Notebooks share the process that tests them, so that TensorFlow is imported and umap-learn compiled once. What a notebook leaves behind
-(settings of matplotlib, warnings, the environment, its namespace) is put back."""
+Notebooks share the process that tests them. What a notebook leaves behind (settings of matplotlib, warnings, the environment, its
+namespace) is put back."""
 
 import importlib.util
 import os
 import sys
-import warnings
-from contextlib import ExitStack, contextmanager
-from unittest.mock import patch
 
 import pytest
 from conftest import ROOT, name_of, source_notebooks
+
+sys.path.append(str(ROOT / ".ci"))
+from notebooks import NotebookFailed, run_notebook  # noqa: E402
 
 SECONDS = 300  # several times what two free cores need: a limit for what hangs, not a measure of speed
 BACKEND_FREE = ("nbs/02_losses", "nbs/04_backend", "nbs/05_training")  # run under each backend, too
@@ -23,42 +23,10 @@ NOTEBOOKS = [
 ]
 
 
-@contextmanager
-def lent_process():
-    "Puts back what a notebook changes of its process."
-    import keras
-    import matplotlib as mpl
-    import matplotlib.pyplot as plt
-
-    main, folder, path = sys.modules["__main__"], os.getcwd(), list(sys.path)
-    with ExitStack() as kept:
-        kept.enter_context(patch.dict(os.environ))
-        kept.enter_context(mpl.rc_context())
-        kept.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
-        try:
-            yield
-        finally:
-            plt.close("all")
-            sys.modules["__main__"], sys.path[:] = main, path
-            os.chdir(folder)
-            keras.utils.clear_session(free_memory=True)
-
-
 @pytest.fixture(scope="session")
 def results(tmp_path_factory):
     "One folder for the records of all notebooks of this process: Figures 4 to 9 and 13 ask for the same cells."
     return tmp_path_factory.mktemp("results")
-
-
-def with_parameters(notebook, **values):
-    "The notebook with a cell behind its parameters, as papermill has it."
-    at = next((i for i, cell in enumerate(notebook.cells) if "parameters" in cell.get("metadata", {}).get("tags", ())), None)
-    if at is not None and all(f"\n{name} = " in notebook.cells[at].source for name in values):
-        from execnb.nbio import mk_cell
-
-        notebook.cells.insert(at + 1, mk_cell("\n".join(f"{name} = {value!r}" for name, value in values.items())))
-    return notebook
 
 
 @pytest.mark.timeout(SECONDS)
@@ -68,13 +36,8 @@ def test_notebook_runs(path, results):
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed: pip install 'pumap[onnx]' (under JAX onnx-jax, under PyTorch onnx-torch)")
     from execnb.nbio import read_nb
-    from execnb.shell import CaptureShell
 
-    with lent_process():
-        sys.path.insert(0, str(ROOT))
-        os.chdir(path.parent)
-        shell = CaptureShell(path)
-        try:
-            shell.run_all(with_parameters(read_nb(path), results_dir=str(results)), exc_stop=True)
-        except Exception:
-            pytest.fail(f"{name_of(path)} failed:\n{shell.prettytb(fname=path)[-6000:]}", pytrace=False)
+    try:
+        run_notebook(read_nb(path), path, results_dir=str(results))
+    except NotebookFailed as error:
+        pytest.fail(str(error), pytrace=False)

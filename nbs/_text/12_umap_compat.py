@@ -15,7 +15,7 @@
 # ---
 
 # %% [markdown]
-# # Moving from umap-learn
+# # The interface of umap-learn
 #
 # > A class with the arguments, methods and attributes of umap-learn's ParametricUMAP, on this package's estimator.
 
