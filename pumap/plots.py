@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['TEXT_WIDTH', 'COLUMN_WIDTH', 'GRAY', 'FAINT', 'CLASS_COLORS', 'DASHED', 'use_style', 'Picture', 'save_figure',
-           'point_colors', 'square_window', 'draw_projection', 'procrustes_align', 'kernel_layers', 'network_shapes',
-           'inch_axes', 'draw_network', 'draw_arrow']
+           'point_colors', 'square_window', 'draw_projection', 'plot_embedding', 'procrustes_align', 'kernel_layers',
+           'network_shapes', 'inch_axes', 'draw_network', 'draw_arrow']
 
 # %% ../nbs/11_plots.ipynb #c931c1d4
 import io
@@ -22,6 +22,7 @@ try:
     import matplotlib.style
     import seaborn as sns
     from matplotlib.figure import Figure
+    from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 except ImportError as error:
     raise ImportError(f"pumap.plots needs {error.name}, which is not installed: pip install 'pumap[plot]'.") from error
 
@@ -231,6 +232,75 @@ def draw_projection(ax, embedding, y, classes=None) -> None:
     if outside:
         behind = {"fc": "white", "ec": "none", "alpha": 0.8, "pad": 0.5}
         ax.text(0.97, 0.03, f"+{outside}", transform=ax.transAxes, ha="right", va="bottom", fontsize=6, color=GRAY, bbox=behind)
+
+# %% ../nbs/11_plots.ipynb #ec09fcb2
+def _draw_names(ax, embedding, y):
+    "Each class's name at the median of its points."
+    for name in np.unique(y):
+        place = np.median(embedding[y == name], axis=0)
+        ax.text(*place, str(name), ha="center", va="center", fontsize=7, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7})
+
+
+def _draw_images(ax, embedding, images, least=0.06):
+    "Images of rows that are at least this share of the panel apart, in random order."
+    chosen, (low, high) = [], ax.get_xlim()
+    points = ax.get_position().width * ax.figure.get_figwidth() * 72
+    for i in np.random.default_rng(0).permutation(len(embedding))[:2000]:
+        if all(abs(embedding[i] - embedding[j]).max() > least * (high - low) for j in chosen):
+            chosen.append(i)
+            picture = OffsetImage(images[i], zoom=0.9 * least * points / max(images[i].shape[:2]), cmap="gray_r")
+            ax.add_artist(AnnotationBbox(picture, embedding[i], frameon=False, pad=0))
+
+
+def plot_embedding(embedding, labels=None, images=None, title: str = "", width: float = COLUMN_WIDTH) -> Picture:
+    """Draw a figure of an embedding in two dimensions.
+
+    Parameters
+    ----------
+    embedding : array-like, shape (n, 2)
+    labels : array-like, shape (n,), or None
+        Classes, whose names are written if there are at most 30, or a quantity, which gets a color bar. See `point_colors`.
+    images : ndarray, shape (n, height, width) or (n, height, width, channels), or None
+        Pictures of some rows are drawn in place of names.
+    title : str
+    width : float
+        Of the panel, in inches.
+
+    Returns
+    -------
+    Picture
+        A matplotlib figure; `save_figure` writes it.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit, and for NaN or infinity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pumap.plots import plot_embedding
+    >>> embedding = np.random.default_rng(0).normal(size=(100, 2))
+    >>> len(plot_embedding(embedding, labels=embedding[:, 0]).axes)  # the panel and its color bar
+    2
+    """
+    embedding, y = np.asarray(embedding, dtype="float64"), np.zeros(len(embedding), int) if labels is None else np.asarray(labels)
+    if images is not None and len(images) != len(embedding):
+        raise ValueError(f"There are {len(images)} images for {len(embedding)} rows: give one for each row.")
+    is_quantity = not _is_class_label(y)
+    with use_style():
+        fig = Picture(figsize=(width * (1.15 if is_quantity else 1), width + 0.25 * bool(title)))
+        ax = fig.add_axes((0.01, 0.01, 0.85 if is_quantity else 0.98, 0.98 * width / fig.get_figheight()))
+        draw_projection(ax, embedding, y)
+        ax.set_title(title, loc="left")
+        if images is not None:
+            _draw_images(ax, embedding, np.asarray(images))
+        elif 1 < len(np.unique(y)) <= 30 and not is_quantity:
+            _draw_names(ax, embedding, y)
+        if is_quantity:
+            colors = mpl.cm.ScalarMappable(mpl.colors.Normalize(*np.percentile(y, [1, 99])), "viridis")
+            fig.colorbar(colors, cax=fig.add_axes((0.88, 0.05, 0.02, 0.5)))
+    return fig
 
 # %% ../nbs/11_plots.ipynb #6282bcb9
 def procrustes_align(reference, embedding) -> np.ndarray:
