@@ -127,8 +127,7 @@ assert all((old == new).all() for old, new in zip(before, own.get_weights()))
 # %% [markdown]
 # ## Comparison
 #
-# The picture shows the test set, embedded by both encoders. The table below it is the accuracy of the nearest neighbor: how often the nearest
-# training row in the embedding has the same class.
+# The picture shows the test set, embedded by both encoders. Each color is a digit.
 
 # %%
 models = {"small_conv": conv, "dense": dense}
@@ -138,6 +137,9 @@ with use_style():
         draw_projection(ax, model.transform(X_test), y_test, classes=np.unique(y))
         ax.set_title(f"{name}, test set")
 fig
+
+# %% [markdown]
+# Accuracy of the nearest neighbor: how often the nearest training row in the embedding has the class of the test row.
 
 # %%
 accuracy = {name: KNeighborsClassifier(1).fit(m.embedding_, y_train).score(m.transform(X_test), y_test) for name, m in models.items()}
