@@ -152,7 +152,7 @@ assert model.transform(batches).shape == (len(X), 2)
 # %% [markdown]
 # ## Fit on a sample
 #
-# A network that is trained on enough rows generalizes to the others. A fit on a sample needs a smaller search, a smaller graph and fewer components.
+# A network that is trained on enough rows generalizes to the others. A fit on a sample needs a smaller search, a smaller graph and less memory.
 # Two epochs over half of the rows take about as many steps as one epoch over all of them. The embedding of all rows is then written to disk in parts.
 
 # %%
