@@ -507,6 +507,8 @@ def _old_and_new(estimator, X, y, X_old, y_old):
 # %% ../nbs/07_parametric_umap.ipynb #895280b4
 def _network_and_examples(estimator, part: str) -> tuple:
     "A network that takes or returns rows of the fitted shape, and a few inputs."
+    if part == "encoder" and estimator._offset is not None:
+        raise ValueError("Some features are too large for float32, which an ONNX file takes: subtract their medians from the rows, and fit again.")
     if part == "encoder":
         examples = np.random.default_rng(0).random((3, *estimator._row_shape))
         steps = [keras.layers.Reshape(estimator._input_shape), estimator.encoder_]
@@ -879,8 +881,6 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
             If the file cannot be written.
         """
         check_is_fitted(self)
-        if part == "encoder" and self._offset is not None:
-            raise ValueError("Some features are too large for float32, which an ONNX file takes: subtract their medians from the rows, and fit again.")
         write_atomic(path, to_onnx(*_network_and_examples(self, part)))
 
     def to_html(self, path, X, labels=None, images=None, text=None, title: str = "Map", network: bool = True) -> None:

@@ -17,9 +17,10 @@
 # %% [markdown]
 # # Many rows
 #
-# > Rows that stay on disk, a graph that is made once and kept, and a model that learns from a part of the rows and embeds all of them.
+# > Read rows from disk, build the graph once, fit on a sample, and embed all rows.
 #
-# Four things grow with the number of rows: the rows themselves, the neighbor search, the graph, and the training. Each can be kept small by itself. What is shown here on some thousand rows is meant for millions; how seconds and bytes grow is measured in [benchmarks/scaling](../benchmarks/scaling.ipynb).
+# Four costs grow with the number of rows: the rows themselves, the neighbor search, the graph, and the training. Each can be reduced separately. This
+# tutorial uses a few thousand rows; the same code works for millions. [benchmarks/scaling](../benchmarks/scaling.ipynb) measures time and memory.
 
 # %%
 import tempfile
@@ -41,15 +42,18 @@ from pumap.graph import fuzzy_graph
 # %% tags=["parameters"]
 rows_file = ""  # a .npy file of uint8 or float32, shape (n_rows, n_columns); "" makes one from digits
 n_made = 4000  # rows to make, if there is no file
-n_coordinates = 50  # principal coordinates in which neighbors are searched
+n_coordinates = 50  # principal components for the neighbor search
 work_dir = ""  # folder for the graph and the embedding; "" is a temporary one
 
 # %% [markdown]
-# ## Rows that stay where they are
+# ## Memory-mapped rows
 #
-# `np.load(..., mmap_mode="r")` opens a file without reading it; a batch is read when it is needed. Two types are taken as they are, `uint8` and `float32`; of any other (`float64`, `float16`) `fit` makes a copy as `float32`, all of it, in memory. So write one of the two: `uint8` has a quarter of the bytes, and pixels and counts up to 255 lose nothing.
+# `np.load(..., mmap_mode="r")` opens a file without reading it. `fit` reads each batch when it is needed.
 #
-# Here the file is made: digits enlarged to 32 x 32 pixels, each with some noise.
+# Save the file as `uint8` or `float32`. `fit` copies any other type (`float64`, `float16`) to `float32`, in memory. `uint8` takes a quarter of the
+# space, without loss for pixels and for counts up to 255.
+#
+# The next cell writes such a file: digits enlarged to 32 x 32 pixels, with noise.
 
 # %%
 scratch = tempfile.TemporaryDirectory()
@@ -71,20 +75,22 @@ print(f"{X.shape[0]:,} rows of {X.shape[1]:,} values, {X.dtype}: {X.nbytes / 1e6
 assert X.ndim == 2 and X.dtype in (np.uint8, np.float32), "rows_file must hold uint8 or float32 of shape (n_rows, n_columns); see above."
 
 # %% [markdown]
-# ## A graph, once
+# ## Graph
 #
-# The neighbor search wants all rows as `float32` at once, and more columns make it slower, hardly better. Fifty principal coordinates are enough for most data; they are found and computed part by part.
+# The neighbor search needs all rows in memory as `float32`, and its time grows with the number of columns. Fifty principal components are enough for
+# most data. `IncrementalPCA` computes them in parts.
 
 # %%
 pca = IncrementalPCA(min(n_coordinates, X.shape[1]))
-for start in range(0, max(1, len(X) // 1000) * 1000, 1000):  # a short rest is left out: a part must have more rows than coordinates
+for start in range(0, max(1, len(X) // 1000) * 1000, 1000):  # a short last part is left out: a part needs as many rows as components
     pca.partial_fit(X[start : start + 1000])
 coordinates = np.concatenate([pca.transform(X[start : start + 1000]).astype("float32") for start in range(0, len(X), 1000)])
 graph = fuzzy_graph(coordinates, random_state=0)
 print(f"coordinates {coordinates.nbytes / 1e6:.1f} MB, graph {(graph.data.nbytes + graph.indices.nbytes + graph.indptr.nbytes) / 1e6:.1f} MB")
 
 # %% [markdown]
-# Without a `random_state` the search uses all cores. The graph depends on the rows, `n_neighbors` and `metric` alone; not on `min_dist`, on the network or on the training. So it is kept, and goes into every fit that follows.
+# The graph depends on the rows, `n_neighbors` and `metric`. It does not depend on `min_dist`, the network or the training. Save it, and use it for
+# every fit. Without a `random_state`, the search uses all cores.
 
 # %%
 sparse.save_npz(folder / "graph.npz", graph)
@@ -93,29 +99,37 @@ graph = sparse.load_npz(folder / "graph.npz")
 # %% [markdown]
 # ## Fit
 #
-# The network sees the rows as they are, a batch at a time. Beside the file there are three things in memory, all of known size: the graph; a sample of the rows, at most 20 million values (80 MB), from which the fast solver finds up to 200 principal coordinates; and these coordinates of all rows, 800 bytes a row, on which
-# it trains a dense network. Where even they are too many, `solver_options={"n_coordinates": 0}` leaves both out, and batches are read from the file; it is slower.
+# The fast solver trains a dense network on up to 200 principal components of the rows. Three things are therefore in memory:
+#
+# | in memory | size |
+# |---|---|
+# | graph | printed above |
+# | sample of the rows, from which the components are computed | at most 20 million values (80 MB) |
+# | components of all rows | at most 800 bytes a row |
+#
+# With `solver_options={"n_coordinates": 0}`, only the graph is in memory, and batches are read from the file. This is slower.
 
 # %%
 fits = {}
 for effort, options in ((0.25, None), (1, None), (0.25, {"n_coordinates": 0})):
-    key = effort, "as it is" if options is None else "n_coordinates=0"
+    key = effort, "default" if options is None else "n_coordinates=0"
     fits[key] = ParametricUMAP(precomputed_graph=graph, n_training_epochs=effort, solver_options=options, random_state=0).fit(X)
 table = [{"n_training_epochs": effort, "solver_options": how, "seconds": m.history_["seconds"][-1], "loss": m.history_["loss"][-1]} for (effort, how), m in fits.items()]
 pd.DataFrame(table).round(3)
 
 
 # %% [markdown]
-# Effort is counted in passes over the edges, and a pass over many rows has many steps. So more rows need fewer passes. Try a small `n_training_epochs` first where rows are many, and double it while the loss at the end still falls. With `early_stopping=True` a fit watches rows that are held out, and ends when they no longer gain.
+# An epoch over the edges of many rows has many steps, so more rows need fewer epochs. Start with a small `n_training_epochs`, and double it while the
+# last loss still falls. `early_stopping=True` holds out rows, and stops when their loss no longer falls.
 #
-# ## Rows that are no array
+# ## Rows from other sources
 #
-# Rows may also be decoded when they are needed, such as images from files. With a graph, or precomputed neighbors, `fit` takes an HDF5 dataset, a map-style
-# dataset of PyTorch, or any class with `__len__` and `__getitem__`:
+# Rows can also be decoded when they are needed, such as images from files. With a precomputed graph or precomputed neighbors, `fit` takes an HDF5
+# dataset, a map-style dataset of PyTorch, or any class with `__len__` and `__getitem__`.
 
 # %%
 class Images:
-    """Rows that are scaled when they are read."""
+    """Scale rows when they are read."""
 
     def __len__(self):
         return len(X)
@@ -127,17 +141,19 @@ class Images:
 model = ParametricUMAP(precomputed_graph=graph, n_training_epochs=0.05, random_state=0).fit(Images())
 
 # %% [markdown]
-# Training draws edges at random, so it needs any row at any time. An iterator cannot give that: write its batches to a memory-mapped file first, as above.
-# `transform` needs each row once, and takes iterators: generators, a `DataLoader`, a `tf.data.Dataset`, a Keras `PyDataset`.
+# `fit` does not take iterators, because training draws edges at random and needs random access to rows. Write the batches of an iterator to a
+# memory-mapped file first, as above. `transform` reads each row once, so it does take iterators: generators, a `DataLoader`, a `tf.data.Dataset`, a
+# Keras `PyDataset`.
 
 # %%
 batches = (X[start : start + 1000] / np.float32(255) for start in range(0, len(X), 1000))
 assert model.transform(batches).shape == (len(X), 2)
 
 # %% [markdown]
-# ## Learn from a part, embed all
+# ## Fit on a sample
 #
-# A network that has learned from enough rows is right about the others. So the graph, too, can be that of a sample: search, graph and coordinates shrink with it. Half of the edges, passed over twice, are as many steps as before. The embedding of all rows is then written to disk part by part.
+# A network that is trained on enough rows generalizes to the others. A fit on a sample needs a smaller search, a smaller graph and less memory.
+# Two epochs over half of the rows take about as many steps as one epoch over all of them. The embedding of all rows is then written to disk in parts.
 
 # %%
 sample = np.sort(np.random.default_rng(0).choice(len(X), len(X) // 2, replace=False))
@@ -149,16 +165,18 @@ out.flush()
 assert np.isfinite(out).all()
 
 # %% [markdown]
-# Is half of the rows enough? For digits one can ask the five nearest neighbors, among the sample, of rows that the sample does not have: in the embedding learned from the sample, and in that learned from all rows, these among them. The difference is what the sample costs. It shrinks as the sample grows, not as the whole does.
+# The digits have classes, so accuracy shows whether half of the rows is enough. The test set is the rows outside of the sample, and a classifier
+# predicts them from their five nearest neighbors in the sample. Compare the embedding that was fitted on the sample with the one fitted on all rows.
+# The difference shrinks with a larger sample. It does not depend on the total number of rows.
 
 # %%
 if classes is not None:
     others = np.setdiff1d(np.arange(len(X)), sample)
-    whole = fits[1, "as it is"]
+    whole = fits[1, "default"]
     accuracy = {}
     for name, z in (("half of the rows", out), ("all rows", whole.embedding_)):
         accuracy[name] = KNeighborsClassifier(5).fit(z[sample], classes[sample]).score(z[others], classes[others])
-        print(f"learned from {name}: {accuracy[name]:.3f}")
+        print(f"fitted on {name}: {accuracy[name]:.3f}")
 
 # %%
 if classes is not None and n_made == 4000:
