@@ -8,7 +8,6 @@ __all__ = ['MOST_ROWS', 'MOST_COLUMNS', 'MOST_CLASSES', 'MOST_WEIGHTS', 'MOST_ME
 
 # %% ../nbs/13_interactive_map.ipynb #138ddb96
 import base64
-import colorsys
 import gzip
 import html
 import json
@@ -23,6 +22,10 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
+
+from .plots import class_colors, inner_range, is_class_label  # without matplotlib, it says what to install
+
+import matplotlib as mpl
 
 # %% ../nbs/13_interactive_map.ipynb #d98d71e6
 MOST_ROWS = 200_000
@@ -365,13 +368,6 @@ def _offset(estimator):
     return None if estimator._offset is None else np.asarray(estimator._offset, dtype="float64").ravel()
 
 # %% ../nbs/13_interactive_map.ipynb #d2e920be
-_CLASS_COLORS = (
-    "#1169A4", "#F06F15", "#12A669", "#D279FF", "#41D7F0", "#A1301D", "#C8CB6E", "#5821B6", "#774452", "#82949D",
-    "#38134B", "#4B0000", "#F2BAA8", "#BA00F2", "#A8E000", "#250070", "#CD3800", "#E000BA", "#5D4B70", "#253882",
-)  # fmt: skip
-_VIRIDIS = ("#440154", "#472D7B", "#3B528B", "#2C728E", "#21918C", "#28AE80", "#5EC962", "#ADDC30", "#FDE725")
-
-
 def _labels(labels, n_rows) -> dict:
     "Labels as the template reads them: classes, a quantity, or neither."
     if labels is None:
@@ -381,19 +377,18 @@ def _labels(labels, n_rows) -> dict:
         raise ValueError(f"labels has shape {y.shape}; for {n_rows:,} rows it must be ({n_rows},).")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise ValueError("labels holds NaN or infinity: leave those rows out.")
-    whole = y.dtype.kind == "f" and (y == np.floor(y)).all()
     if y.dtype.kind not in "buif":
         y = np.asarray([str(label) for label in y])
     classes, codes = np.unique(y, return_inverse=True)
-    if y.dtype.kind in "uif" and (len(classes) > MOST_CLASSES or y.dtype.kind == "f" and not whole):
+    if not is_class_label(y) or y.dtype.kind in "uif" and len(classes) > MOST_CLASSES:
         low, high = np.percentile(y, [1, 99]).tolist()
-        return {"quantity": {"values": pack_array(y.astype("float32")), "low": low, "high": high, "colors": _VIRIDIS}}
+        colors = [mpl.colors.to_hex(color) for color in mpl.colormaps["viridis"](np.linspace(0, 1, 9))]
+        return {"quantity": {"values": pack_array(y.astype("float32")), "low": low, "high": high, "colors": colors}}
     if len(classes) > MOST_CLASSES:
         raise ValueError(f"labels holds {len(classes):,} classes; a legend has at most {MOST_CLASSES}: give them as text instead, which is searched.")
-    names = [str(int(name)) if whole else str(name) for name in classes]
-    hues = [colorsys.hls_to_rgb(i / len(classes), 0.5, 0.65) for i in range(len(classes))]
-    colors = _CLASS_COLORS if len(classes) <= len(_CLASS_COLORS) else ["#" + "".join(f"{round(255 * part):02x}" for part in hue) for hue in hues]
-    return {"classes": {"names": names, "codes": pack_array(codes.astype("uint16")), "colors": colors[: len(classes)]}}
+    names = [str(int(name)) if y.dtype.kind == "f" else str(name) for name in classes]
+    colors = [mpl.colors.to_hex(color) for color in class_colors(len(classes))]
+    return {"classes": {"names": names, "codes": pack_array(codes.astype("uint16")), "colors": colors}}
 
 # %% ../nbs/13_interactive_map.ipynb #cc17940c
 def _networks(estimator, X, points, images) -> dict:
@@ -426,10 +421,7 @@ def _networks(estimator, X, points, images) -> dict:
 # %% ../nbs/13_interactive_map.ipynb #ea5c5ec4
 def _window(points) -> list:
     "Left, right, bottom and top of the first view."
-    low, high = points.min(axis=0), points.max(axis=0)
-    inner_low, inner_high = np.percentile(points, [0.1, 99.9], axis=0)
-    if (high - low).max() > 1.5 * (inner_high - inner_low).max() > 0:
-        low, high = inner_low, inner_high
+    low, high = inner_range(points)
     margin = 0.04 * float((high - low).max()) or 1.0
     return [float(low[0]) - margin, float(high[0]) + margin, float(low[1]) - margin, float(high[1]) + margin]
 
@@ -486,15 +478,13 @@ def map_page(estimator, X, labels=None, images=None, text=None, title: str = "Ma
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
+    >>> import numpy as np
     >>> from pumap import ParametricUMAP
     >>> from pumap.interactive_map import map_page
-    >>> digits = load_digits()
-    >>> X = digits.data[:500] / 16
+    >>> X = np.random.default_rng(0).random((50, 3))
     >>> model = ParametricUMAP(n_training_epochs=0.1, random_state=0).fit(X)
-    >>> page = map_page(model, X, labels=digits.target[:500], images=(8, 8))
-    >>> page[:15]
-    '<!DOCTYPE html>'
+    >>> "<title>Three columns</title>" in map_page(model, X, title="Three columns")
+    True
     """
     names = [str(name) for name in X.columns] if hasattr(X, "columns") else [str(name) for name in getattr(estimator, "feature_names_in_", ())]
     rows = X.tocsr() if sparse.issparse(X) else np.asarray(X)

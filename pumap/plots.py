@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['TEXT_WIDTH', 'COLUMN_WIDTH', 'GRAY', 'FAINT', 'CLASS_COLORS', 'DASHED', 'use_style', 'Picture', 'save_figure',
-           'point_colors', 'square_window', 'draw_projection', 'plot_embedding', 'procrustes_align', 'kernel_layers',
-           'network_shapes', 'inch_axes', 'draw_network', 'draw_arrow']
+           'class_colors', 'point_colors', 'is_class_label', 'inner_range', 'square_window', 'draw_projection',
+           'draw_names', 'plot_embedding', 'procrustes_align', 'kernel_layers', 'network_shapes', 'inch_axes',
+           'draw_network', 'draw_arrow']
 
 # %% ../nbs/11_plots.ipynb #c931c1d4
 import io
@@ -132,6 +133,11 @@ CLASS_COLORS = (
 )  # fmt: skip
 
 
+def class_colors(n_classes: int) -> list:
+    """List a color for each class, as matplotlib takes them: the palette, or hues all around the circle for more classes than it has."""
+    return list(CLASS_COLORS[:n_classes]) if n_classes <= len(CLASS_COLORS) else sns.husl_palette(n_classes)
+
+
 def point_colors(y, classes=None) -> np.ndarray:
     """Compute a color for each point: one per class, or viridis for a quantity.
 
@@ -154,19 +160,37 @@ def point_colors(y, classes=None) -> np.ndarray:
     (3, 4)
     """
     y = np.asarray(y)
-    if not _is_class_label(y):
+    if not is_class_label(y):
         low, high = np.percentile(y, [1, 99])
         return mpl.colormaps["viridis"]((y - low) / max(high - low, np.finfo("float64").tiny))
     classes = np.unique(y if classes is None else classes)
-    palette = CLASS_COLORS if len(classes) <= len(CLASS_COLORS) else sns.husl_palette(len(classes))
-    return mpl.colors.to_rgba_array(palette)[np.searchsorted(classes, y)]
+    return mpl.colors.to_rgba_array(class_colors(len(classes)))[np.searchsorted(classes, y)]
 
 
-def _is_class_label(y):
-    "Whether an array holds classes (integers, also as floats; strings; booleans) rather than a quantity."
+def is_class_label(y) -> bool:
+    """Return whether an array holds classes (integers, also as floats; strings; booleans) rather than a quantity."""
     return y.dtype.kind != "f" or bool(np.all(y == np.floor(y)))
 
 # %% ../nbs/11_plots.ipynb #da7d2f7c
+def inner_range(embedding) -> tuple:
+    """Find the smallest and the largest coordinates of all points, or of all but a few outliers.
+
+    Parameters
+    ----------
+    embedding : ndarray, shape (n, 2)
+
+    Returns
+    -------
+    low, high : ndarray, shape (2,)
+        Of the inner 99.8%, if the others would shrink these to two thirds of the picture or less.
+    """
+    low, high = embedding.min(axis=0), embedding.max(axis=0)
+    inner_low, inner_high = np.percentile(embedding, [0.1, 99.9], axis=0)
+    if (high - low).max() > 1.5 * (inner_high - inner_low).max() > 0:
+        return inner_low, inner_high
+    return low, high
+
+
 def square_window(embedding) -> tuple:
     """Find the square that a panel shows: all points, or all but a few outliers.
 
@@ -181,10 +205,7 @@ def square_window(embedding) -> tuple:
     n_outside : int
         Points outside of the square.
     """
-    low, high = embedding.min(axis=0), embedding.max(axis=0)
-    inner_low, inner_high = np.percentile(embedding, [0.1, 99.9], axis=0)
-    if (high - low).max() > 1.5 * (inner_high - inner_low).max() > 0:
-        low, high = inner_low, inner_high
+    low, high = inner_range(embedding)
     half = 0.54 * float((high - low).max()) or 1.0  # 0.5 and a margin
     center = (low + high) / 2
     outside = int((np.abs(embedding - center) > half).any(axis=1).sum())
@@ -234,8 +255,16 @@ def draw_projection(ax, embedding, y, classes=None) -> None:
         ax.text(0.97, 0.03, f"+{outside}", transform=ax.transAxes, ha="right", va="bottom", fontsize=6, color=GRAY, bbox=behind)
 
 # %% ../nbs/11_plots.ipynb #ec09fcb2
-def _draw_names(ax, embedding, y):
-    "Each class's name at the median of its points."
+def draw_names(ax, embedding, y) -> None:
+    """Write the name of each class at the median of its points.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    embedding : ndarray, shape (n, 2)
+    y : ndarray, shape (n,)
+        Classes.
+    """
     for name in np.unique(y):
         place = np.median(embedding[y == name], axis=0)
         ax.text(*place, str(name), ha="center", va="center", fontsize=7, bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.7})
@@ -287,7 +316,7 @@ def plot_embedding(embedding, labels=None, images=None, title: str = "", width: 
     embedding, y = np.asarray(embedding, dtype="float64"), np.zeros(len(embedding), int) if labels is None else np.asarray(labels)
     if images is not None and len(images) != len(embedding):
         raise ValueError(f"There are {len(images)} images for {len(embedding)} rows: give one for each row.")
-    is_quantity = not _is_class_label(y)
+    is_quantity = not is_class_label(y)
     with use_style():
         fig = Picture(figsize=(width * (1.15 if is_quantity else 1), width + 0.25 * bool(title)))
         ax = fig.add_axes((0.01, 0.01, 0.85 if is_quantity else 0.98, 0.98 * width / fig.get_figheight()))
@@ -296,7 +325,7 @@ def plot_embedding(embedding, labels=None, images=None, title: str = "", width: 
         if images is not None:
             _draw_images(ax, embedding, np.asarray(images))
         elif 1 < len(np.unique(y)) <= 30 and not is_quantity:
-            _draw_names(ax, embedding, y)
+            draw_names(ax, embedding, y)
         if is_quantity:
             colors = mpl.cm.ScalarMappable(mpl.colors.Normalize(*np.percentile(y, [1, 99])), "viridis")
             fig.colorbar(colors, cax=fig.add_axes((0.88, 0.05, 0.02, 0.5)))

@@ -53,7 +53,7 @@ def _refused(default, name, theirs="no effect"):
 
 _RATE = "umap-learn's ParametricUMAP has no use for it: set optimizer=keras.optimizers.Adam(1e-3), or another."
 _RADII = "densMAP is defined for a layout, not for a network."
-_SCALED = "works; an argument here, an attribute there"
+_AN_ARGUMENT = "works; an argument here, an attribute there"
 _BATCHES = "works; at most as many edges as rows. None = chosen by the solver"
 _EFFORT = "works; None = the solver's own, shorter training"
 
@@ -87,7 +87,7 @@ ARGUMENTS = {
     "global_correlation_loss_weight": Entry(0, "global_correlation_loss_weight"), "landmark_loss_fn": Entry(None),
     "landmark_loss_weight": Entry(1.0, "landmark_loss_weight"), "keras_fit_kwargs": Entry({}, note="callbacks, epochs and verbose work; others are refused"),
     # its attributes, and ours
-    "optimizer": Entry(None, "optimizer", note=_SCALED), "loss_report_frequency": Entry(10, note=_SCALED), "n_training_epochs": Entry(1, note=_SCALED),
+    "optimizer": Entry(None, "optimizer", note=_AN_ARGUMENT), "loss_report_frequency": Entry(10, note=_AN_ARGUMENT), "n_training_epochs": Entry(1, note=_AN_ARGUMENT),
     "solver": Entry("fast", "solver", theirs="TypeError", note="the training loop; 'paper' follows the original code"),
 }  # fmt: skip
 

@@ -237,7 +237,7 @@ def test_the_readme_compares_with_what_was_measured():
     read = lambda name: pd.read_csv(ROOT / "figures" / "laptop" / f"{name}.csv")
     training, inference, embedding, small = map(read, ("benchmark_training_speed", "benchmark_inference", "fig11_embedding_speed", "benchmark_small_data"))
     training = training[(training.encoder == "mlp") & (training.effort == 0)].groupby("solver").median(numeric_only=True).loc[["umap-learn", "layout", "fast"]]
-    many = inference[inference.n_rows == 10_000].set_index("model").median_ms / 10  # of 1,000 rows
+    many = inference[inference.n_rows == 10_000].set_index("model").median_ms / 10  # per 1,000 rows
     umap = 1000 * embedding.query("dataset == 'fmnist' and method == 'umap'").seconds_per_1000.item()
     digits = small[small.dataset == "digits"].set_index("method").loc[["umap-learn's ParametricUMAP", "umap", "pumap"]]
     two = lambda value: f"{value:.0f}" if value >= 10 else f"{value:.1f}"
@@ -245,7 +245,7 @@ def test_the_readme_compares_with_what_was_measured():
         "train on 50,000 images": [f"{value:.0f} s" for value in training.seconds],
         "peak memory": [f"{value / 1024:.1f} GiB" for value in training.peak_memory_mb],
         "trustworthiness": [f"{value:.3f}" for value in training.trustworthiness],
-        "embed 1,000 new images": [f"{two(value)} ms" for value in (many["umap-learn ParametricUMAP"], umap, many["pumap"])],
+        "embed new images, per 1,000": [f"{two(value)} ms" for value in (many["umap-learn ParametricUMAP"], umap, many["pumap"])],
         f"fit {digits.rows.iloc[0]:,.0f} digits": [f"{two(value)} s" for value in digits.seconds],
         "5-NN accuracy on new digits": [f"{value:.3f}" for value in digits["held-out 5-NN"]],
     }

@@ -52,6 +52,16 @@ def run_packed(network, rows):
     return x if network["shift"] is None else x + unpacked(network["shift"], "<f8")
 
 
+def test_the_committed_map_is_of_this_template():
+    "But for title and data. The notebook tutorials/interactive_map says how it is made again."
+    template = (ROOT / "pumap" / "interactive_map.html").read_text(encoding="utf-8")
+    page = (ROOT / "figures" / "laptop" / "map_mnist.html").read_text(encoding="utf-8")
+    kept = page.partition('<script type="application/json" id="data">')
+    data, _, rest = kept[2].partition("</script>")
+    assert data.startswith('{"rows":10000,')
+    assert (kept[0] + kept[1] + "__DATA__</script>" + rest).replace("MNIST", "__TITLE__") == template
+
+
 def adopted(encoder, X, decoder=None, **params):
     return ParametricUMAP.from_encoder(encoder, X, decoder, **params)
 

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import load_digits
 
 from pumap import ParametricUMAP
@@ -100,6 +101,9 @@ def test_errors_say_what_to_do(digits):
         ParametricUMAP().fit(Dataset(digits))
     wrong = digits.copy()
     wrong[150, 3] = np.nan
+    for rows, words in (([], "X is an empty Dataset"), ([digits[0], digits[1][:5]], r"Row 1 of X has .* shape \(5,\)"), (["a", "b"], "Row 0 of X has dtype <U1"), ([1.0, 2.0], "each row must be an array")):
+        with pytest.raises(ValueError, match=words):
+            ParametricUMAP(precomputed_graph=sparse.csr_matrix([[0, 1.0], [1.0, 0]]), **QUICK).fit(Dataset(rows))
     with pytest.raises(ValueError, match="Input X contains NaN"):
         ParametricUMAP(precomputed_graph=fuzzy_graph(digits), **QUICK).fit(Dataset(wrong))
     model = ParametricUMAP(precomputed_graph=fuzzy_graph(digits), **QUICK).fit(Dataset(digits))

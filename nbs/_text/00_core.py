@@ -379,7 +379,7 @@ class StoredRows:
     def __init__(self, source):
         import numpy as np
 
-        self.source, self.dtype = source, np.dtype("float32")
+        self.source, self.dtype, self.shape = source, np.dtype("float32"), ()
         self._at_once = len(getattr(source, "shape", ())) > 1
         self.shape = tuple(source.shape) if self._at_once else (len(source), *self._one(0).shape)
         self.ndim = len(self.shape)
@@ -391,7 +391,10 @@ class StoredRows:
         import numpy as np
 
         row = self.source[int(i)]
-        return np.asarray(row[0] if isinstance(row, (tuple, list)) else row)
+        row = np.asarray(row[0] if isinstance(row, (tuple, list)) else row)
+        if row.dtype.kind not in "buif" or self.shape and row.shape != self.shape[1:]:
+            raise ValueError(f"Row {i} of X has dtype {row.dtype} and shape {row.shape}; rows must be numbers, all of one shape.")
+        return row
 
     def __getitem__(self, which):
         """Read the rows of a slice or of an array of indices; a `ValueError` if they have NaN or infinity."""
@@ -463,6 +466,8 @@ def check_stored(estimator, X, reset: bool):
     """
     if reset and getattr(estimator, "precomputed_graph", None) is None and getattr(estimator, "precomputed_knn", None) is None:
         raise ValueError(f"X is a {type(X).__name__}, whose rows are read one batch at a time, so neighbors cannot be searched: give precomputed_knn or precomputed_graph, or np.asarray of the rows.")
+    if not len(X):
+        raise ValueError(f"X is an empty {type(X).__name__}; a minimum of 2 rows is required to fit, and 1 to transform.")
     rows = StoredRows(X)
     if rows.ndim < 2:
         raise ValueError(f"X is a {type(X).__name__} of shape {rows.shape}; each row must be an array of numbers.")

@@ -1036,6 +1036,8 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
             For an embedding that is not in two dimensions, arguments of another length than `X`, images of another shape, or too much data.
         OSError
             If the file cannot be written.
+        ImportError
+            Without matplotlib and seaborn, the extra `plot`.
 
         Warns
         -----

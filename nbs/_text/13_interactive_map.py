@@ -33,7 +33,6 @@ from sklearn.preprocessing import StandardScaler
 # %%
 #| export
 import base64
-import colorsys
 import gzip
 import html
 import json
@@ -48,6 +47,10 @@ import numpy as np
 from scipy import sparse
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
+
+from pumap.plots import class_colors, inner_range, is_class_label  # without matplotlib, it says what to install
+
+import matplotlib as mpl
 
 # %% [markdown]
 # `model.to_html("map.html", X)` writes a page that works without a server and loads nothing from other hosts. It shows the embedding, and each row
@@ -521,18 +524,10 @@ def _offset(estimator):
 # %% [markdown]
 # ## Labels
 #
-# Labels are classes or a quantity, by the rule of `11_plots`, and in its colors. They are written here once more, because this module does
-# not need matplotlib.
+# Labels are classes or a quantity, by the rule of `11_plots` and in its colors. Whole numbers of more values than a legend holds are a quantity, too.
 
 # %%
 #| export
-_CLASS_COLORS = (
-    "#1169A4", "#F06F15", "#12A669", "#D279FF", "#41D7F0", "#A1301D", "#C8CB6E", "#5821B6", "#774452", "#82949D",
-    "#38134B", "#4B0000", "#F2BAA8", "#BA00F2", "#A8E000", "#250070", "#CD3800", "#E000BA", "#5D4B70", "#253882",
-)  # fmt: skip
-_VIRIDIS = ("#440154", "#472D7B", "#3B528B", "#2C728E", "#21918C", "#28AE80", "#5EC962", "#ADDC30", "#FDE725")
-
-
 def _labels(labels, n_rows) -> dict:
     "Labels as the template reads them: classes, a quantity, or neither."
     if labels is None:
@@ -542,29 +537,26 @@ def _labels(labels, n_rows) -> dict:
         raise ValueError(f"labels has shape {y.shape}; for {n_rows:,} rows it must be ({n_rows},).")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
         raise ValueError("labels holds NaN or infinity: leave those rows out.")
-    whole = y.dtype.kind == "f" and (y == np.floor(y)).all()
     if y.dtype.kind not in "buif":
         y = np.asarray([str(label) for label in y])
     classes, codes = np.unique(y, return_inverse=True)
-    if y.dtype.kind in "uif" and (len(classes) > MOST_CLASSES or y.dtype.kind == "f" and not whole):
+    if not is_class_label(y) or y.dtype.kind in "uif" and len(classes) > MOST_CLASSES:
         low, high = np.percentile(y, [1, 99]).tolist()
-        return {"quantity": {"values": pack_array(y.astype("float32")), "low": low, "high": high, "colors": _VIRIDIS}}
+        colors = [mpl.colors.to_hex(color) for color in mpl.colormaps["viridis"](np.linspace(0, 1, 9))]
+        return {"quantity": {"values": pack_array(y.astype("float32")), "low": low, "high": high, "colors": colors}}
     if len(classes) > MOST_CLASSES:
         raise ValueError(f"labels holds {len(classes):,} classes; a legend has at most {MOST_CLASSES}: give them as text instead, which is searched.")
-    names = [str(int(name)) if whole else str(name) for name in classes]
-    hues = [colorsys.hls_to_rgb(i / len(classes), 0.5, 0.65) for i in range(len(classes))]
-    colors = _CLASS_COLORS if len(classes) <= len(_CLASS_COLORS) else ["#" + "".join(f"{round(255 * part):02x}" for part in hue) for hue in hues]
-    return {"classes": {"names": names, "codes": pack_array(codes.astype("uint16")), "colors": colors[: len(classes)]}}
+    names = [str(int(name)) if y.dtype.kind == "f" else str(name) for name in classes]
+    colors = [mpl.colors.to_hex(color) for color in class_colors(len(classes))]
+    return {"classes": {"names": names, "codes": pack_array(codes.astype("uint16")), "colors": colors}}
 
 
 # %%
-from pumap import plots
-
-assert _CLASS_COLORS == plots.CLASS_COLORS
 assert _labels(y, len(y))["classes"]["names"] == list("0123456789") == _labels(y.astype(float), len(y))["classes"]["names"]
 assert _labels(["b", "a", None], 3)["classes"]["names"] == ["None", "a", "b"]
 assert _labels(np.arange(50), 50)["classes"]["colors"][1] != _labels(np.arange(50), 50)["classes"]["colors"][2]
-assert _labels(X[:, 20] + 0.01, len(X))["quantity"]["high"] == _labels(np.arange(1000), 1000)["quantity"]["low"] * 0 + 1.01
+assert_allclose(_labels(X[:, 20] + 0.01, len(X))["quantity"]["high"], 1.01)
+assert_allclose([_labels(np.arange(1001), 1001)["quantity"][end] for end in ("low", "high")], [10, 990])  # 1% at each end
 
 
 # %% [markdown]
@@ -604,16 +596,13 @@ def _networks(estimator, X, points, images) -> dict:
 
 
 # %% [markdown]
-# The window that the page opens with leaves out a few outliers, as `square_window` in `11_plots` does.
+# The page opens with a view that leaves out a few outliers.
 
 # %%
 #| export
 def _window(points) -> list:
     "Left, right, bottom and top of the first view."
-    low, high = points.min(axis=0), points.max(axis=0)
-    inner_low, inner_high = np.percentile(points, [0.1, 99.9], axis=0)
-    if (high - low).max() > 1.5 * (inner_high - inner_low).max() > 0:
-        low, high = inner_low, inner_high
+    low, high = inner_range(points)
     margin = 0.04 * float((high - low).max()) or 1.0
     return [float(low[0]) - margin, float(high[0]) + margin, float(low[1]) - margin, float(high[1]) + margin]
 
@@ -676,15 +665,13 @@ def map_page(estimator, X, labels=None, images=None, text=None, title: str = "Ma
 
     Examples
     --------
-    >>> from sklearn.datasets import load_digits
+    >>> import numpy as np
     >>> from pumap import ParametricUMAP
     >>> from pumap.interactive_map import map_page
-    >>> digits = load_digits()
-    >>> X = digits.data[:500] / 16
+    >>> X = np.random.default_rng(0).random((50, 3))
     >>> model = ParametricUMAP(n_training_epochs=0.1, random_state=0).fit(X)
-    >>> page = map_page(model, X, labels=digits.target[:500], images=(8, 8))
-    >>> page[:15]
-    '<!DOCTYPE html>'
+    >>> "<title>Three columns</title>" in map_page(model, X, title="Three columns")
+    True
     """
     names = [str(name) for name in X.columns] if hasattr(X, "columns") else [str(name) for name in getattr(estimator, "feature_names_in_", ())]
     rows = X.tocsr() if sparse.issparse(X) else np.asarray(X)
@@ -739,8 +726,8 @@ data = data_of(page)
 assert_array_equal(unpacked(data["points"], "<f4").reshape(-1, 2), model.transform(X[:500]))
 assert data["images"]["shape"] == [8, 8, 1] and data["columns"] is None and len(data["encoder"]["steps"]) == len(data["decoder"]["steps"]) == 4
 assert data_of(wine_page)["columns"]["names"] == list(wine.data.columns)
-pd_free = data_of(map_page(model, X[:20], labels=X[:20, 20], text=["a"] * 20, images=(8, 8), network=False))
-assert "quantity" in pd_free and pd_free["encoder"] is None and pd_free["text"] == ["a"] * 20
+quantity = data_of(map_page(model, X[:20], labels=X[:20, 20], text=["a"] * 20, images=(8, 8), network=False))
+assert "quantity" in quantity and quantity["encoder"] is None and quantity["text"] == ["a"] * 20
 assert map_page(model, X[:20], images=(8, 8)) == map_page(model, X[:20], images=(8, 8))
 print(f"{len(page) / 1e6:.2f} MB")
 

@@ -165,8 +165,9 @@ CLUSTER_SEEDS = (0, 1, 2, 3, 4)  # of k-means, each with each number of clusters
 # %% [markdown]
 # ## What may change: the profile
 #
-# A profile says *how much*: which blocks of the grid, how many rows, how long the training, by which of the two solvers, in what steps (edges in a batch, rate of learning), and from how many seeds clusters are sought. It never changes what is computed: the loss, the graph, the networks. (The semi-supervised grid is an exception: there the small profiles have a smaller network.) There are four, in one table, whose
-# `settings` are written as those of the protocol.
+# A profile sets sizes: blocks of the grid, rows, training time, solver, batch size, learning rate, and restarts of k-means. It never changes the loss,
+# the graph or the networks. (The semi-supervised grid is an exception: its small profiles have a smaller network.) One table holds the four profiles.
+# Their `settings` are written as those of the protocol.
 #
 # | profile | data | for |
 # |---|---|---|
@@ -1280,8 +1281,8 @@ def signed(
 
 
 # %% [markdown]
-# A kernel that is asked to end takes seconds for it, in which it takes TensorFlow to pieces and now and then says as an error that it was interrupted. So it is just ended, once its last cell has run. What it would
-# have tidied up on its way out are temporary files, and these have a folder that goes with it.
+# A kernel that is asked to shut down needs seconds to unload TensorFlow, and sometimes reports an interruption as an error. So it is killed once its
+# last cell has run. Its temporary files are in a folder that is deleted with it.
 
 # %%
 #| export

@@ -37,7 +37,12 @@ from pumap import ParametricUMAP
 # %% [markdown]
 # ## Parameters
 #
-# `figures/laptop/map_mnist.html` was written by this notebook, with `data="mnist"`, `n_rows=10000` and `save_to="../../figures/laptop/map_mnist.html"`.
+# This command, in a clone, writes `figures/laptop/map_mnist.html`:
+#
+# ```sh
+# pumap notebook nbs/tutorials/interactive_map.ipynb executed.ipynb \
+#     --parameters '{"data": "mnist", "n_rows": 10000, "save_to": "figures/laptop/map_mnist.html"}'
+# ```
 
 # %% tags=["parameters"]
 data = "digits"  # "digits", "mnist", or a .npy file of rows, shape (n_rows, n_columns), (n_rows, height, width) or (n_rows, height, width, 1)

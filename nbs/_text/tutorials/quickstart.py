@@ -27,13 +27,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.patheffects import withStroke
 from sklearn.datasets import load_digits
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import KNeighborsClassifier
 
 from pumap import ParametricUMAP
-from pumap.plots import Picture, draw_projection, save_figure, use_style
+from pumap.plots import Picture, draw_names, draw_projection, save_figure, use_style
 
 # %% [markdown]
 # ## Parameters
@@ -88,8 +87,8 @@ with use_style():
     axes = fig.subplots(1, 2, sharex=True, sharey=True)
     for ax, title, z, labels in ((axes[0], "training set", model.embedding_, y_train), (axes[1], "test set", z_test, y_test)):
         draw_projection(ax, z, labels, classes)
-        for label in np.unique(labels) if 1 < len(classes) <= 30 else ():
-            ax.text(*np.median(z[labels == label], axis=0), label, ha="center", va="center", path_effects=[withStroke(linewidth=2, foreground="white")])
+        if 1 < len(classes) <= 30:
+            draw_names(ax, z, labels)
         ax.set_title(title)
 fig
 
