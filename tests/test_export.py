@@ -117,7 +117,7 @@ def test_a_wrong_conversion_is_not_written(mlp, tmp_path, monkeypatch):
     "What the converter made is run before it is written; a file that was there stays."
     (tmp_path / "encoder.onnx").write_text("old")
     monkeypatch.setattr(backend, "_run_onnx", lambda content, rows: np.zeros((len(rows), 2), "float32"))
-    with pytest.raises(ValueError, match="differs from Keras"):
+    with pytest.raises(ValueError, match=f"{CONVERTER}: the result differs from Keras"):
         mlp.export(tmp_path / "encoder.onnx")
     assert [p.read_text() for p in tmp_path.iterdir()] == ["old"]
 
@@ -125,16 +125,50 @@ def test_a_wrong_conversion_is_not_written(mlp, tmp_path, monkeypatch):
 @needs_onnx
 @pytest.mark.backend
 def test_what_a_converter_lacks_is_an_error(mlp, tmp_path, monkeypatch):
-    "It names the converter and its reason; under JAX and PyTorch also the way by TensorFlow, whose converter knows most."
+    "It names each converter and its reason; under JAX and PyTorch also what to install, if TensorFlow is not there."
 
     def lacking(model):
         raise NotImplementedError("no such operation\nand a long trace")
 
     monkeypatch.setattr(backend, "_exported", lacking)
-    with pytest.raises(ValueError, match=rf"^{CONVERTER} cannot convert \w+ to ONNX: no such operation\.") as found:
+    monkeypatch.setattr(backend, "_installed", lambda *packages: packages != ("tensorflow", "tf2onnx"))
+    with pytest.raises(ValueError, match=rf"cannot be converted to ONNX \({CONVERTER}: no such operation\)\.") as found:
         mlp.export(tmp_path / "encoder.onnx")
-    assert ("KERAS_BACKEND=tensorflow" in str(found.value)) == (CONVERTER != "tf2onnx")
+    assert ("pip install 'pumap[tensorflow,onnx]'" in str(found.value)) == (CONVERTER != "tf2onnx")
     assert not list(tmp_path.iterdir())
+
+
+def beyond_other_converters():
+    "Layers that jax2onnx 0.17 does not convert."
+    layers = keras.layers
+    return keras.Sequential([
+        keras.Input((8, 8, 2)), layers.MaxPooling2D(), layers.UpSampling2D(interpolation="bilinear"), layers.Resizing(6, 4), layers.Reshape((6, 4, 2, 1)),
+        layers.Conv3D(3, 2), layers.Reshape((5, 9)), layers.Bidirectional(layers.LSTM(2)), layers.Dense(2),
+    ])  # fmt: skip
+
+
+@pytest.mark.backend
+@pytest.mark.skipif(not backend._installed("tensorflow", "tf2onnx", "onnx", "onnxruntime"), reason="needs pumap[tensorflow,onnx]")
+def test_tensorflow_converts_what_others_lack(monkeypatch):
+    "In a process of its own, so under each backend, and nothing of it remains."
+    model, x = beyond_other_converters(), np.random.default_rng(0).random((4, 8, 8, 2), dtype="float32")
+    monkeypatch.setitem(backend._CONVERTERS, "jax", ("no_such_package", "onnx-jax"))  # jax2onnx may have learned them
+    content = backend.to_onnx(model, x)
+    np.testing.assert_allclose(backend._run_onnx(content, x), keras.ops.convert_to_numpy(model(x, training=False)), atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="is about the other backends")
+@pytest.mark.skipif(not backend._installed("tensorflow", "tf2onnx", "onnx", "onnxruntime"), reason="needs pumap[tensorflow,onnx]")
+def test_a_layer_of_ones_own_needs_a_name(monkeypatch):
+    "The other process knows only layers that a Keras file describes: the error says which converter failed, and why."
+
+    class Own(keras.layers.Layer):
+        def call(self, x):
+            return keras.ops.sort(x)
+
+    monkeypatch.setitem(backend._CONVERTERS, keras.backend.backend(), ("no_such_package", "onnx"))
+    with pytest.raises(ValueError, match="tf2onnx: .*Own"):
+        backend.to_onnx(keras.Sequential([keras.Input((3,)), Own(), keras.layers.Dense(2)]), np.ones((2, 3)))
 
 
 @needs_onnx
@@ -147,8 +181,7 @@ def test_nothing_is_printed(mlp, tmp_path, capfd, recwarn):
 
 
 def test_missing_packages_are_named(mlp, tmp_path, monkeypatch):
-    find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name in ("onnx", "onnxruntime", CONVERTER) else find(name, *a))
+    monkeypatch.setattr(backend, "_installed", lambda *packages: False)
     with pytest.raises(ImportError, match=rf"needs onnx, onnxruntime, {CONVERTER}: pip install 'pumap\[onnx"):
         mlp.export(tmp_path / "encoder.onnx")
     assert not list(tmp_path.iterdir())

@@ -31,6 +31,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 import contextlib
 import importlib.util
 import logging
+import os
+import subprocess
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -500,6 +503,40 @@ def _with_known_operations(model):
 
 
 # %% [markdown]
+# The converters of JAX and PyTorch lack some common layers, such as max pooling, which tf2onnx knows. Where TensorFlow is installed, it converts those
+# networks, in a process of its own: one process has one backend. The network travels as a Keras file.
+
+# %%
+#| export
+_CONVERT_ELSEWHERE = """
+import sys
+from pathlib import Path
+import keras
+import pumap.semisupervised  # registers the layers of this package
+from pumap import backend
+model = keras.saving.load_model(sys.argv[1], compile=False, safe_mode=False)  # safe: the calling process has written the file
+Path(sys.argv[2]).write_bytes(backend._exported(model))
+"""
+
+
+def _exported_by_tensorflow(model):
+    "Convert in another process, under TensorFlow."
+    with tempfile.TemporaryDirectory() as folder:
+        files = [str(Path(folder) / name) for name in ("model.keras", "model.onnx")]
+        model.save(files[0])
+        environment = os.environ | {"KERAS_BACKEND": "tensorflow", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environment["CUDA_VISIBLE_DEVICES"] = "-1"  # TensorFlow would take the memory that this process needs
+        done = subprocess.run([sys.executable, "-c", _CONVERT_ELSEWHERE, *files], env=environment, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError((done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1])
+        return Path(files[1]).read_bytes()
+
+
+def _installed(*packages):
+    return all(importlib.util.find_spec(package) for package in packages)
+
+
+# %% [markdown]
 # A converter may lack an operation, or translate it wrongly. Therefore the result is run on some rows before it is returned.
 
 # %%
@@ -507,8 +544,27 @@ def _with_known_operations(model):
 _CONVERTERS = {"tensorflow": ("tf2onnx", "onnx"), "jax": ("jax2onnx", "onnx-jax"), "torch": ("onnxscript", "onnx-torch")}  # package, extra
 
 
+def _checked(content, examples, expected):
+    "The ONNX model if it gives the expected values, else ValueError."
+    found = _run_onnx(content, examples)
+    if found.shape != expected.shape or not np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max()):
+        raise ValueError("the result differs from Keras")
+    return content
+
+
+def _run_onnx(content, rows):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is raised, too
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: rows})[0]
+
+
 def to_onnx(model, examples) -> bytes:
     """Convert a network to ONNX, in inference mode.
+
+    The converter of the backend comes first. Where it fails under JAX or PyTorch, tf2onnx converts the network if it is installed with TensorFlow.
 
     Parameters
     ----------
@@ -530,28 +586,22 @@ def to_onnx(model, examples) -> bytes:
         If the network cannot be converted, or the result differs from Keras.
     """
     converter, extra = _CONVERTERS[BACKEND]
-    missing = [package for package in ("onnx", "onnxruntime", converter) if not importlib.util.find_spec(package)]
+    ways = [(converter, _exported)] if _installed(converter) else []
+    if BACKEND != "tensorflow" and _installed("tensorflow", "tf2onnx"):
+        ways.append(("tf2onnx", _exported_by_tensorflow))
+    missing = [package for package in ("onnx", "onnxruntime") if not _installed(package)] + ([] if ways else [converter])
     if missing:
         raise ImportError(f"Export to ONNX under {BACKEND} needs {', '.join(missing)}: pip install 'pumap[{extra}]'.")
     examples = np.asarray(examples, dtype=np.float32)
-    expected = ops.convert_to_numpy(without_gradients(model)(examples, training=False))
-    elsewhere = "" if BACKEND == "tensorflow" else " Try under TensorFlow: save the estimator, load it with KERAS_BACKEND=tensorflow, and export it there."
-    try:
-        content = _exported(model)
-        found = _run_onnx(content, examples)
-    except Exception as error:  # converters and onnxruntime raise exceptions of many kinds
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ValueError(f"{converter} cannot convert {model.name} to ONNX: {reason[:200]}.{elsewhere}") from error
-    if found.shape != expected.shape or not np.abs(found - expected).max() <= 1e-4 * max(1.0, np.abs(expected).max()):
-        raise ValueError(f"The ONNX graph that {converter} made of {model.name} differs from Keras.{elsewhere}")
-    return content
-
-
-def _run_onnx(content, rows):
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: rows})[0]
+    expected, reasons = ops.convert_to_numpy(without_gradients(model)(examples, training=False)), []
+    for name, export in ways:
+        try:
+            return _checked(export(model), examples, expected)
+        except Exception as error:  # converters and onnxruntime raise exceptions of many kinds
+            cause = error
+            reasons.append(f"{name}: {(str(error).strip() or type(error).__name__).splitlines()[0][:200]}")
+    advice = "" if ways[-1][0] == "tf2onnx" else " TensorFlow's converter knows more layers: pip install 'pumap[tensorflow,onnx]', and export again."
+    raise ValueError(f"{model.name} cannot be converted to ONNX ({'; '.join(reasons)}).{advice}") from cause
 
 
 # %% [markdown]
