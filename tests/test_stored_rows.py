@@ -111,3 +111,29 @@ def test_errors_say_what_to_do(digits):
         model.set_params(precomputed_graph=None).update(digits[:20])
     with pytest.raises(ValueError, match=r"shape \(10,\).*fitted on rows of shape \(64,\)"):
         model.transform(Dataset(digits[:, :10]))
+
+
+def test_datasets_of_tensorflow(digits):
+    tf = pytest.importorskip("tensorflow")
+    model = ParametricUMAP(precomputed_graph=fuzzy_graph(digits), **QUICK).fit(digits)
+    rows = tf.data.Dataset.from_tensor_slices(digits)
+    pairs = tf.data.Dataset.from_tensor_slices((digits, np.zeros(len(digits))))
+    for given in (rows.batch(64), pairs.batch(150), rows.batch(32).prefetch(2)):
+        np.testing.assert_allclose(model.transform(given), model.embedding_, atol=1e-5)
+    with pytest.raises(ValueError, match=r"X is a \w*Dataset, .*open_memmap"):
+        ParametricUMAP(precomputed_graph=fuzzy_graph(digits)).fit(rows.batch(64))
+
+
+def test_datasets_of_pytorch(digits):
+    data = pytest.importorskip("torch.utils.data")
+    import torch
+
+    graph, pairs = fuzzy_graph(digits), data.TensorDataset(torch.from_numpy(digits), torch.zeros(len(digits)))
+    model = ParametricUMAP(precomputed_graph=graph, **QUICK).fit(pairs)
+    np.testing.assert_array_equal(model.embedding_, ParametricUMAP(precomputed_graph=graph, **QUICK).fit(digits).embedding_)
+    part = data.Subset(pairs, range(50))
+    np.testing.assert_allclose(model.transform(part), model.embedding_[:50], atol=1e-5)
+    for given in (data.DataLoader(pairs, batch_size=64), data.DataLoader(part, batch_size=7, num_workers=0)):
+        np.testing.assert_allclose(model.transform(given), model.embedding_[: len(given.dataset)], atol=1e-5)
+    with pytest.raises(ValueError, match="X is a DataLoader, .*open_memmap"):
+        ParametricUMAP(precomputed_graph=graph).fit(data.DataLoader(pairs, batch_size=64))
