@@ -19,7 +19,9 @@
 #
 # > Exact neighbors among songs: the search with bounds, compared with the recursion for every pair.
 #
-# The paper needed most of an hour on 32 threads for the graph of 24,984 syllables. `dtw_neighbors` leaves out what cannot be a neighbor ([paper/00_songs](../paper/00_songs.ipynb) tells how). How much is that worth on songs, and does it find the same neighbors? What is compared is processor time over all threads, of two compiled functions that share the rows among as many threads.
+# The paper needed most of an hour on 32 threads for the graph of 24,984 syllables. `dtw_neighbors` skips pairs that a lower bound rules out
+# ([paper/00_songs](../paper/00_songs.ipynb) explains it). This notebook measures the gain on songs and compares the neighbors. Both functions are
+# compiled and use the same number of threads; the table compares their CPU seconds.
 
 # %%
 from itertools import product
@@ -57,7 +59,7 @@ print(f"{data.title}: pictures of {pictures.shape[1]} bands and {pictures.shape[
 # %% [markdown]
 # ## The recursion for every pair
 #
-# As in the textbooks, each pair once, with nothing left out.
+# This is the textbook recursion, once for each pair, without any bound.
 
 # %%
 @numba.njit(parallel=True)
@@ -82,7 +84,7 @@ def all_distances(frames, band):
 # %% [markdown]
 # ## Side by side
 #
-# The neighbors must be the same: the distances of the two agree row by row, and so do the rows that are found, but where two are equally far.
+# The distances must agree in each row. So must the neighbors, except where two rows are equally far away.
 
 # %%
 N_NEIGHBORS = 15
@@ -113,7 +115,7 @@ table = pd.DataFrame(
 Markdown(figures.to_markdown(table, digits=3))
 
 # %% [markdown]
-# Medians of the repeats. The more rows there are, the nearer is the last neighbor wanted, and the more pairs a bound can rule out.
+# These are medians over the repeats. With more rows, the neighbors are nearer, and a bound rules out more pairs.
 
 # %%
 for (n, band), ratios in table.groupby(["n_rows", "band"], sort=False).ratio:

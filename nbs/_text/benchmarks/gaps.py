@@ -17,10 +17,17 @@
 # %% [markdown]
 # # Gaps
 #
-# > Where a number of the grid is far from the paper's: one suspect at a time, changed and measured again.
+# > Cells whose numbers are far from the paper's, measured again with one setting changed.
 #
-# The profile `laptop` shortens trainings, clusters 10,000 rows in place of all, and keeps one network for all parametric methods of a data set, for which a rate of learning may be wrong that was right for another. Which of these explains a gap? Each trial here is a cell of the grid with one thing changed, run by the grid's own functions, and is shown between the cell as it is in the grid and the paper.
-# A suspect is guilty if the trial goes most of the way to the paper's number, and innocent if it stays where it was. Where the protocol of the grid differs from the original's, on purpose, the trial takes the original's choice, and shows what that would have cost.
+# The profile `laptop` differs from the original experiments in three ways that could explain a gap:
+#
+# - training is shorter,
+# - clusters are sought among 10,000 rows,
+# - all parametric methods of a data set share one network, so a learning rate that suits one method may not suit another.
+#
+# Each trial is a cell of the grid with one change, run by the grid's own functions. The table shows it between the cell of the grid and the paper.
+# A change explains a gap if the trial moves most of the way to the paper's number. Some settings of the grid differ from the original's on
+# purpose. There the trial takes the original's setting and shows the cost of the difference.
 
 # %%
 import time
@@ -34,7 +41,16 @@ from pumap.paper import figures
 # %% [markdown]
 # ## Parameters
 #
-# A trial is a data set, a method, and what is changed: a setting of the method, `n_clustered`, the number of first rows that are clustered (0 for all), or `n_components`, which makes it a trial in 64-D in place of 2-D. `None` is the solver's own choice: with convolutions or an LSTM, 500 edges in a batch and a rate of 0.0005. On songs and CIFAR10 that was the choice of the grid when these lines were measured; since then it takes 125 edges and 0.002.
+# A trial is a data set, a method, and a dictionary of changes:
+#
+# | change | meaning |
+# |---|---|
+# | a setting of the method | `None` is the solver's default (convolutions, LSTM: batches of 500 edges, learning rate 5e-4) |
+# | `n_clustered` | number of rows that are clustered, 0 for all |
+# | `n_components` | 64 for a trial in 64 dimensions; 2 if not given |
+#
+# When the trials in `figures/laptop` were measured, the grid used the solver's default on songs and CIFAR10. Now it uses batches of 125 edges and a
+# learning rate of 2e-3 there.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper
@@ -87,7 +103,7 @@ print(f"{len(trials)} trials; {len(kept.lines or [])} are kept in {ex.portable(k
 # %% [markdown]
 # ## A trial
 #
-# The same data, seed and metrics as the cell. What has been measured is kept trial by trial, so that a run that was stopped goes on.
+# A trial has the data, seed and metrics of its cell. Each finished trial is saved, so an interrupted run continues.
 
 # %%
 def attempt(cell, **changes):
@@ -117,7 +133,7 @@ for dataset, method, changes in trials:
 # %% [markdown]
 # ## Grid, trial, paper
 #
-# The minutes are of the machine that a line was measured on, with what else it had to do: of two lines they tell little.
+# The minutes depend on the machine and on its load, so those of two lines cannot be compared.
 
 # %%
 paper = {(metric, dim): figures.published_means(n, dim) for n, metric in enumerate(ex.METRICS, start=2) for dim in (2, 64)}
@@ -139,7 +155,7 @@ Markdown(figures.to_markdown(table, DIGITS))
 assert len(table) == len(lines) + 2 * len(cells) and not table.duplicated(["dataset", "method", "dim", "what"]).any()
 
 # %% [markdown]
-# How much of the way from the grid to the paper a trial went, for each number that is more than 0.02 away: 1 is all of it, 0 is none.
+# For each number that is more than 0.02 away from the paper's, the share of the gap that a trial closes: 1 is all of it, 0 is none.
 
 # %%
 rows = {key: group.set_index("what") for key, group in table.groupby(["dataset", "method", "dim"], sort=False)}

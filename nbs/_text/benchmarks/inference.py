@@ -17,10 +17,13 @@
 # %% [markdown]
 # # Inference
 #
-# > Many new rows, and one: how long our network takes, umap-learn's ParametricUMAP with the same network, and PCA.
+# > Time to embed many new rows, and a single one: pumap, umap-learn's ParametricUMAP with the same network, and PCA.
 #
-# Ten thousand rows should go through the MLP in five times the time of scikit-learn's PCA, or less. One row should take less than a millisecond. The arithmetic of one row takes microseconds: what counts is all that is done around it.
-# Each call is made once or more as a warm-up, whose time is kept apart, then timed again and again until its result is there as a numpy array; the median is reported.
+# There are two bars. The MLP should embed 10,000 rows within five times the time of scikit-learn's PCA, and one row within a millisecond.
+# The arithmetic of one row takes microseconds; the rest is overhead of the call.
+#
+# Each call is warmed up first. Then it is timed repeatedly, until its result is a NumPy array. The table shows the median, and the time of the
+# warm-up by itself.
 
 # %%
 import math
@@ -65,8 +68,8 @@ print("nothing measured yet, so it will be now" if times is None else f"read fro
 # %% [markdown]
 # ## Models
 #
-# The speed of a network depends neither on the number of training rows nor on its weights. So it learns for a few steps from 1,000 rows. umap-learn's estimator is given the same network.
-# All get flat rows of float32.
+# The speed of a network depends neither on its weights nor on the number of training rows. So it is trained for a few steps on 1,000 rows, and
+# umap-learn's estimator gets the same network. The input is flat float32 rows.
 
 # %%
 def models(X):
@@ -111,7 +114,7 @@ assert not times.duplicated(["model", "n_rows"]).any()
 # %% [markdown]
 # ## Ratios
 #
-# The smoke profile has rows of 64 values, for which PCA has little to do: the first ratio is meant for 784.
+# The first bar is meant for rows of 784 values. In the `smoke` profile rows have 64, and PCA is faster.
 
 # %%
 told = times[times.n_rows > 1].set_index("model").median_ms, times[times.n_rows == 1].set_index("model").median_ms
@@ -124,8 +127,9 @@ print(f"one row, warm: {one['pumap']:.3g} ms ({'under' if one['pumap'] < 1 else 
 # %% [markdown]
 # ## Convolutions
 #
-# With the paper's convolutional networks, Figures 11 and 12 find the way there and back a hundred times as slow as PCA's, on a CPU. Is that the code, or the arithmetic? The multiplications of a row can be counted, and the product of two large matrices
-# shows how many this machine can do per second. A network that reached this speed could do no better than the last column says.
+# On a CPU, the paper's convolutional networks embed and reconstruct about a hundred times more slowly than PCA (Figures 11 and 12). This section tests
+# whether the code or the arithmetic takes the time. It counts the multiplications for one row. The product of two large matrices shows how many
+# multiplications per second this machine can do. The last column is the ratio to PCA that a network would have at this speed.
 
 # %%
 def multiplications(model):

@@ -17,9 +17,10 @@
 # %% [markdown]
 # # Memory
 #
-# > The most memory each way of training ever holds, and what it depends on.
+# > Peak memory of each solver, and what it depends on.
 #
-# umap-learn's ParametricUMAP writes out every edge as often as it will visit it in all its epochs. Ours draws edges from the graph as it goes, so that nothing grows with the effort. Each run is a process of its own; the peak is the operating system's.
+# umap-learn's ParametricUMAP copies each edge as often as it will use it in all epochs. pumap draws edges from the graph during training, so its memory does
+# not grow with the number of epochs. Each run has its own process, whose peak memory the operating system reports.
 
 # %%
 import pandas as pd
@@ -39,7 +40,8 @@ assert profile in ("smoke", "laptop"), f"profile is {profile!r}; it must be smok
 results = ex.results_folder(results_dir, profile)
 
 # %% [markdown]
-# Two efforts of the fast solver, the second its default and three times the first, and umap-learn's ParametricUMAP with its defaults. In the profile `laptop` these runs are some of `training_speed`.
+# There are two runs of the fast solver, with 0.5 and 1.5 epochs (its default), and a default run of umap-learn's ParametricUMAP. In the profile `laptop`, these
+# runs are shared with `training_speed`.
 
 # %%
 if profile == "smoke":
@@ -54,7 +56,7 @@ table["added_mb"] = table.peak_memory_mb - table.peak_before_mb
 Markdown(figures.to_markdown(table, digits=2))
 
 # %% [markdown]
-# (`peak_before_mb` is what Python, the packages, the data and the graph take before training starts.) Three times the effort takes no more memory:
+# `peak_before_mb` is the peak of Python, packages, data and graph, before training starts. Three times as many epochs take no more memory:
 
 # %%
 little, much = table.peak_memory_mb[:2]

@@ -19,7 +19,8 @@
 #
 # > Seconds and bytes per row, from two thousand rows to a million.
 #
-# What grows with the number of rows, and how fast? The rows are a mixture of Gaussians in 50 dimensions, made here. Each size is a process of its own, so that its peak memory can be measured.
+# This notebook measures how time and memory grow with the number of rows. The rows are drawn from a mixture of Gaussians in 50 dimensions. Each size has its
+# own process, so that its peak memory can be measured.
 
 # %%
 import json
@@ -48,7 +49,7 @@ results = ex.results_folder(results_dir)
 # %% [markdown]
 # ## One size
 #
-# Neighbors and fuzzy set, then the fast solver for a small part of a pass, then the embedding of all rows.
+# The steps are: neighbors, fuzzy graph, the fast solver for a fraction of an epoch, and the embedding of all rows.
 
 # %%
 ONE_SIZE = """
@@ -105,7 +106,7 @@ Markdown(figures.to_markdown(table, digits=2))
 # %% [markdown]
 # ## The exponent
 #
-# The slope in double logarithms: 1 is proportional to the number of rows.
+# The exponent is the slope in a log-log plot: 1 means proportional to the number of rows.
 
 # %%
 large = table[table.n >= 10_000] if (table.n >= 10_000).sum() > 1 else table

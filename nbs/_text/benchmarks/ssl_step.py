@@ -17,12 +17,14 @@
 # %% [markdown]
 # # A step with two losses
 #
-# > What the UMAP loss costs a classifier, step by step, and where the time goes.
+# > The time that the UMAP loss adds to a training step of a classifier, and its parts.
 #
-# A step of the plain classifier takes a batch of labeled rows. A step with the UMAP loss takes these, and both ends of a batch of edges: more rows through the same network. Then come the loss itself, the augmentation of more rows, and the optimizer. Which of them costs what? The network,
-# the batches and the data are those of the semi-supervised grid (`paper/02_experiments`), the steps those of `semisupervised.fit_jointly`.
+# A step of the plain classifier takes a batch of labeled rows. With the UMAP loss, both ends of a batch of edges go through the same network, too. There are
+# also the loss itself, the augmentation of more rows, and the optimizer. This notebook measures each of them. The network, the batches and the data are
+# those of the semi-supervised grid (`paper/02_experiments`), and the steps those of `semisupervised.fit_jointly`.
 #
-# The calls are interleaved: each repeat makes every call once, so that a machine that is slower for a while is slower for all. The median over the repeats is reported; warm-up calls, which compile, come before.
+# Each repeat makes every call once, so that a slow phase of the machine affects all calls. The table shows medians over the repeats. Compiling happens
+# in warm-up calls before.
 
 # %%
 import os
@@ -45,7 +47,8 @@ from pumap.training import Rows, encode, in_batch_negatives, row_batches, total_
 # %% [markdown]
 # ## Parameters
 #
-# As they stand: a few hundred digits and a small network, which say that everything works and nothing about speed. `profile = "laptop"` has the network and the batches of that grid.
+# The defaults take a few hundred digits and a small network, which say nothing about speed. `profile = "laptop"` has the network and the batches of the
+# semi-supervised grid.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper: rows, network and batches of that semi-supervised grid
@@ -68,7 +71,8 @@ print(kept)
 # %% [markdown]
 # ## The whole step
 #
-# As `fit_jointly` makes it: choose rows, gather and augment them, forward, both losses, back, a step of Adam. The plain classifier has no edges and no UMAP head.
+# A step of `fit_jointly` chooses rows, gathers and augments them, computes both losses and their gradients, and updates the weights by Adam. The plain
+# classifier has no edges and no UMAP head.
 
 # %%
 class Setting:
@@ -112,7 +116,8 @@ def whole_step(setting, edges):
 # %% [markdown]
 # ## Its parts
 #
-# Each part alone, on one batch of the same size: gathering the rows, augmenting them, the network forward (in training mode), the UMAP loss with its gradient for given places, and Adam for given gradients. What is left of the whole step is the way back through the network, and a little around it.
+# Each part is timed by itself, on a batch of the same size: gathering rows, augmentation, forward pass in training mode, UMAP loss with its gradient for a
+# given embedding, and Adam for given gradients. The rest of a step is mostly the backward pass through the network.
 
 # %%
 def parts_of(setting, edges):
@@ -151,7 +156,8 @@ def umap_loss_call(setting, z, negatives):
 # %% [markdown]
 # ## Measure
 #
-# The graph is there before the first step; the time it took is reported, too. For the learned graph a round begins with a new one: the last hidden layer of all rows, their neighbors, and the fuzzy set.
+# The graph is built before the first step, and its time is reported, too. With the learned graph, each round builds a new one: last hidden layer
+# of all rows, neighbors, fuzzy graph.
 
 # %%
 def measure():
@@ -207,7 +213,8 @@ assert set(times[times.part == "whole step"].method) == set(METHODS)
 # %% [markdown]
 # ## The ratio
 #
-# A step with the UMAP loss beside the plain classifier's, with and without augmentation, as the medians have it; and the rows that each puts through the network.
+# The table has the median time of a step with the UMAP loss, relative to the plain classifier, with and without augmentation. It also has the number of rows
+# that go through the network.
 
 # %%
 medians = times.pivot(index="part", columns="method", values="median_ms")
@@ -225,7 +232,8 @@ for method in ("umap_euclidean", "umap_learned"):
 # %% [markdown]
 # ## Where the time goes
 #
-# Milliseconds of each part, and what is left of the step; where that is below zero, the differences are smaller than the noise of the machine. "Edge ends" is what the network, forward and back, and the gathering take beyond the plain classifier's: the price of more rows.
+# The table has milliseconds of each part, and the rest of the step. A rest below zero means that the differences are smaller than the noise. "Edge ends" is
+# the additional time for the rows of the edges: gathering, forward pass and backward pass.
 
 # %%
 PARTS = ("gather rows", "augment", "forward", "UMAP loss", "optimizer")

@@ -17,10 +17,12 @@
 # %% [markdown]
 # # Training speed
 #
-# > How long each way of training takes to reach a given quality, on one graph, with one encoder, on one machine.
+# > Time of each solver to the quality of umap-learn's ParametricUMAP, on one graph, with one encoder, on one machine.
 #
-# The question is the one a user has: how long until the embedding is as good as the one umap-learn's ParametricUMAP gives at the end of its default run? All runs start from the same graph and, seed by seed, from the same weights; each
-# is a process of its own; they are interleaved, repetition by repetition, so that a machine that is slower for a while is slower for all. Cross entropy, trustworthiness and neighbor accuracy are measured at the end on the same rows and pairs.
+# The main result is a ratio: the time of umap-learn's default run, divided by the time of the fast solver to the same cross entropy. All runs start
+# from the same graph, and runs with the same seed from the same weights. Each run has its own process. The solvers take turns in each
+# repetition, so that a slow phase of the machine affects all of them. Cross entropy, trustworthiness and neighbor accuracy are measured at the end, on
+# the same rows and pairs.
 
 # %%
 import numpy as np
@@ -34,7 +36,8 @@ from pumap.paper import figures
 # %% [markdown]
 # ## Parameters
 #
-# As they stand: five short runs on some hundred digits, which say nothing about speed. `profile = "laptop"` is the real thing, and takes hours on two cores; records that are there are read.
+# The defaults make five short runs on 300 digits, which say nothing about speed. `profile = "laptop"` takes hours on two cores; finished runs are
+# reused.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke or laptop
@@ -52,8 +55,9 @@ results = ex.results_folder(results_dir, profile)
 # %% [markdown]
 # ## Runs
 #
-# On Fashion-MNIST, 50,000 rows, once with the multilayer perceptron and once with the paper's convolutional network. umap-learn trains to the end of its default run with the first, and for half an hour with the second, whose default run would take hours. The
-# fast solver runs with several efforts: since its learning rate falls to zero over the run, each effort is a run of its own.
+# The data are 50,000 rows of Fashion-MNIST. There are two encoders: a multilayer perceptron and the paper's convolutional network. umap-learn trains
+# the first to the end of its default run. It trains the second for half an hour, since the default run would take hours. The fast solver's learning
+# rate falls to zero over a run, so each effort is a run of its own.
 
 # %%
 mlp = {"dataset": "fmnist", "encoder": "mlp", "n_train": 0}
@@ -84,11 +88,13 @@ Markdown(figures.to_markdown(medians))
 
 
 # %% [markdown]
-# (`effort` 0 is the solver's default; seconds count from the graph to the trained network; `first` is the time to the end of the first block of steps. Medians over the repetitions.)
+# These are medians over the repetitions. `effort` is in epochs, and 0 is the solver's default. `seconds` is the time from the graph to the trained
+# network, `first` the time to the end of the first block of steps.
 #
 # ## The ratio
 #
-# The time the fast solver needs for the quality that umap-learn has at the end is read off between its efforts: the shortest time, by interpolation in the logarithm of the seconds, at which the cross entropy is as low. Where none of its runs gets there, the other question remains: when does umap-learn have the cross entropy of our best run?
+# The time to umap-learn's final cross entropy is interpolated between the efforts of the fast solver, on a logarithmic scale of seconds. If no
+# effort reaches it, the table has the opposite: the time of umap-learn to the best cross entropy of the fast solver.
 
 # %%
 def seconds_to(quality, runs):
@@ -136,7 +142,8 @@ if len(default) and len(layout):
 # %% [markdown]
 # ## What each part gives
 #
-# The same effort with one part of the fast solver changed: the first layer on the rows themselves, or no cap on the repulsion. Two changes concern the layout: a start from it where it is not the default, and none where it is. The last is the convolutional network without batch normalization.
+# Each line has the same effort, with one part of the fast solver changed. For the MLP, the changes are: no principal coordinates, no cap on the
+# repulsion, and a start from a layout. For the convolutional network, they are: no start from a layout, and no batch normalization.
 
 # %%
 parts = ex.training_runs([run | {"seed": 0} for run in without], results, data_dir, reasons)
@@ -147,7 +154,8 @@ Markdown(figures.to_markdown(ablation)) if len(ablation) else print("(in the pro
 # %% [markdown]
 # ## Data it was not tuned on
 #
-# The fast solver with its default effort, and the paper's loop for the same time. A data set that cannot be had is left out, with its reason.
+# These data sets were not used to choose the defaults. The fast solver runs with its default effort, and the paper's loop for the same time. A data set
+# that is not available is left out, and the reason is printed.
 
 # %%
 pairs, reasons = [], {}
@@ -165,7 +173,8 @@ Markdown(figures.to_markdown(elsewhere))
 # %% [markdown]
 # ## The picture
 #
-# A broken or dotted line is the loss during one run, on a sample of the edges. The marker of the same solver is the loss at the end, on a million pairs, so it is not exactly on the line. The dots of the fast solver are the ends of runs with different efforts; gray signs are its runs with one part changed.
+# Lines show the loss during one run, on a sample of the edges. Markers show the loss at the end, on a million pairs, and so they are not exactly on the
+# lines. The fast solver has one marker for each effort, and a gray one for each changed part.
 
 # %%
 ENDS = {"paper": "s", "umap-learn": "v"}  # signs of the ends; the other solvers have theirs from `plots`
