@@ -621,7 +621,7 @@ class _Plan(NamedTuple):
 
 def _make_plan(encoder, edges, n_rows, options, stages, with_decoder) -> _Plan:
     cheap = is_dense(encoder)
-    batch_size = options.batch_size or min(n_rows, int(np.clip(n_rows / 10, 125, 1000 if cheap else 500)))
+    batch_size = options.batch_size or min(n_rows, int(np.clip(n_rows / 6, 200, 1000 if cheap else 500)))
     if options.n_training_epochs is None:
         n_steps = max(LEAST_STEPS, edge_steps(1.5 if cheap else 0.25, edges, batch_size))
     else:
@@ -659,7 +659,7 @@ def fit_encoder_fast(
         A decoder that is trained jointly, in place.
     options : TrainingOptions
         Defaults for dense layers: 1.5 epochs, a learning rate of 5e-3. Defaults for other networks: 0.25 epochs, 5e-4 after a layout and
-        2e-3 without. Both take at least 3,000 steps. A batch has a tenth as many edges as there are rows, between 125 and 1,000 (500 for
+        2e-3 without. Both take at least 3,000 steps. A batch has a sixth as many edges as there are rows, between 200 and 1,000 (500 for
         networks with other layers than dense ones). Edges are drawn by their strength.
     stages : Stages
     random_state : None, int or Generator

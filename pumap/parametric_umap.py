@@ -594,7 +594,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         Epochs over the edges, each repeated by its strength; may be a fraction. `None` = 5 ("paper"), or 1.5 and at least 3,000 steps
         ("fast"; 0.25 for convolutions).
     batch_size : int or None, default=None
-        Edges in a batch, no more than rows. `None` = 1,000 ("paper"), or a tenth of the rows, between 125 and 1,000 ("fast"; 500 for
+        Edges in a batch, no more than rows. `None` = 1,000 ("paper"), or a sixth of the rows, between 200 and 1,000 ("fast"; 500 for
         convolutions).
     learning_rate : float or None, default=None
         Learning rate of Adam. `None` = 1e-3 ("paper"), or 5e-3 falling to zero ("fast"; with convolutions 5e-4 after a layout, 2e-3 without).

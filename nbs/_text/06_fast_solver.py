@@ -840,9 +840,9 @@ for wrong, words in (({"speed": 2}, "'speed' is not a stage"), ({"n_coordinates"
         raise AssertionError("no error")
 
 # %% [markdown]
-# The effort of a fit is counted in encodings: two for an edge, one for a row of the regression. A batch has a tenth as many edges as there are rows, but
-# at least 125 and at most 1,000 (500 if encodings are expensive): few rows need many small steps
-# (`benchmarks/small_data` compares them with large ones). The default is 1.5 epochs
+# The effort of a fit is counted in encodings: two for an edge, one for a row of the regression. A batch has a sixth as many edges as there are rows, but
+# at least 200 and at most 1,000 (500 if encodings are expensive): few rows need many small steps
+# (`benchmarks/small_data` has the comparison that this rule was chosen by). The default is 1.5 epochs
 # (0.25 if encodings are expensive), and at least 3,000 steps. With a layout, the regression takes up to 80% of the effort, or up to 50% if a decoder is trained jointly.
 
 # %%
@@ -904,7 +904,7 @@ class _Plan(NamedTuple):
 
 def _make_plan(encoder, edges, n_rows, options, stages, with_decoder) -> _Plan:
     cheap = is_dense(encoder)
-    batch_size = options.batch_size or min(n_rows, int(np.clip(n_rows / 10, 125, 1000 if cheap else 500)))
+    batch_size = options.batch_size or min(n_rows, int(np.clip(n_rows / 6, 200, 1000 if cheap else 500)))
     if options.n_training_epochs is None:
         n_steps = max(LEAST_STEPS, edge_steps(1.5 if cheap else 0.25, edges, batch_size))
     else:
@@ -917,7 +917,7 @@ def _make_plan(encoder, edges, n_rows, options, stages, with_decoder) -> _Plan:
 
 # %%
 plan = _make_plan(build_encoder("mlp", (64,), 2), edges, 600, TrainingOptions(), Stages(), with_decoder=False)
-assert plan == (125, 5e-3, 0, 3000)  # dense layers: no layout
+assert plan == (200, 5e-3, 0, 3000)  # dense layers: no layout
 plan = _make_plan(build_encoder("conv28", (784,), 2), edges, 600, TrainingOptions(batch_size=100), Stages(), with_decoder=False)
 assert plan.layout_steps == 36 and plan.umap_steps == 2910 and plan.learning_rate == 5e-4
 
@@ -956,7 +956,7 @@ def fit_encoder_fast(
         A decoder that is trained jointly, in place.
     options : TrainingOptions
         Defaults for dense layers: 1.5 epochs, a learning rate of 5e-3. Defaults for other networks: 0.25 epochs, 5e-4 after a layout and
-        2e-3 without. Both take at least 3,000 steps. A batch has a tenth as many edges as there are rows, between 125 and 1,000 (500 for
+        2e-3 without. Both take at least 3,000 steps. A batch has a sixth as many edges as there are rows, between 200 and 1,000 (500 for
         networks with other layers than dense ones). Edges are drawn by their strength.
     stages : Stages
     random_state : None, int or Generator
