@@ -754,7 +754,7 @@ def _pooch():
         import pooch
     except ImportError:
         raise ImportError(
-            "Downloading data sets needs pooch, which is not installed; run `pip install 'pumap[paper]'`."
+            "Fetching data sets needs pooch, which is not installed; run `pip install 'pumap[paper]'`."
         ) from None
     return pooch
 
