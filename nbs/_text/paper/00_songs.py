@@ -17,7 +17,7 @@
 # %% [markdown]
 # # Songs
 #
-# > Syllables of birdsong as pictures of frequency by time, and dynamic time warping to compare them.
+# > Turn syllables of birdsong into spectrograms, and compare them with dynamic time warping.
 
 # %%
 #| default_exp paper.songs
@@ -40,23 +40,41 @@ from pumap.core import random_generator
 
 
 # %% [markdown]
-# ## Songs
+# ## Spectrograms
 #
-# The paper looks at syllables of Cassin's vireos as pictures of 32 frequencies by 31 moments. The pictures were not published, so here is the road from sound to picture, for
-# the songs of any animal that has been cut into labeled syllables.
+# `spectrogram` turns a syllable into an image of frequency by time. The paper uses images of 32 frequency bands by 31 time frames, made from songs of
+# Cassin's vireos. Those images were not published, so this notebook computes them from audio. It works for any recordings that are cut into labeled
+# syllables.
 #
-# A *spectrogram*: pieces of 8 ms, one every 2 ms; the power in 32 bands from 500 Hz to 10 kHz, equally wide on the mel scale; in decibels below the loudest, where 50 and more are
-# nothing at all. The values go from 0 to 1.
+# | step | setting |
+# |---|---|
+# | windows (Hann) | 8 ms long, one every 2 ms |
+# | frequency bands | 32, from 500 Hz to 10 kHz, equally wide on the mel scale |
+# | loudness | decibels below the loudest value |
+# | scaling | 1 is the loudest value, 0 is 50 dB below it or more |
 
 # %%
 #| export
-def mel_bands(
-    n_bands: int,
-    frequencies: np.ndarray,  # in Hz, shape (n_frequencies,)
-    low: float,  # lower end of the first band, in Hz
-    high: float,  # upper end of the last band, in Hz
-) -> np.ndarray:  # shape (n_bands, n_frequencies)
-    "Triangles that overlap by half, equally wide on the mel scale, 2595 log10(1 + f / 700)."
+def mel_bands(n_bands: int, frequencies: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Compute triangular frequency bands, equally wide on the mel scale, 2595 log10(1 + f / 700).
+
+    Neighboring triangles overlap by half.
+
+    Parameters
+    ----------
+    n_bands : int
+    frequencies : ndarray, shape (n_frequencies,)
+        In Hz.
+    low : float
+        Lower end of the first band, in Hz.
+    high : float
+        Upper end of the last band, in Hz.
+
+    Returns
+    -------
+    ndarray, shape (n_bands, n_frequencies)
+        Weight of each frequency in each band.
+    """
     mel = np.linspace(*(2595 * np.log10(1 + f / 700) for f in (low, high)), n_bands + 2)
     edges = 700 * (10 ** (mel / 2595) - 1)
     left, middle, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
@@ -65,23 +83,40 @@ def mel_bands(
 
 # %%
 #| export
-def spectrogram(
-    audio: np.ndarray,  # one syllable, shape (n_samples,)
-    rate: float,  # samples per second
-    n_bands: int = 32,
-    low: float = 500.0,  # in Hz
-    high: float = 10_000.0,  # in Hz
-    decibels: float = 50.0,  # range that is shown
-) -> np.ndarray:  # float32 from 0 to 1, shape (n_bands, n_moments), low frequencies first
-    "A picture of one syllable; `ValueError` if it is shorter than one window, silent, not of finite numbers, or sampled too slowly."
+def spectrogram(audio: np.ndarray, rate: float, n_bands: int = 32, low: float = 500.0, high: float = 10_000.0, decibels: float = 50.0) -> np.ndarray:
+    """Compute the mel spectrogram of one syllable.
+
+    Parameters
+    ----------
+    audio : ndarray, shape (n_samples,)
+    rate : float
+        Samples per second, at least `2 * high`.
+    n_bands : int
+    low : float
+        Lowest frequency, in Hz.
+    high : float
+        Highest frequency, in Hz.
+    decibels : float
+        Range below the loudest value. Softer values become 0.
+
+    Returns
+    -------
+    ndarray, float32, shape (n_bands, n_moments)
+        Values from 0 to 1, low frequencies first, one column for each time frame.
+
+    Raises
+    ------
+    ValueError
+        If the audio is shorter than one window of 8 ms, silent, not finite, not one channel, or if the rate is too low.
+    """
     audio = np.asarray(audio, dtype=np.float64)
     window, hop = round(0.008 * rate), round(0.002 * rate)
     if audio.ndim != 1 or rate < 2 * high or len(audio) < window or not audio.any() or not np.isfinite(audio).all():
         raise ValueError(
-            f"audio has shape {audio.shape} at a rate of {rate:g}; it must be one channel of at least 8 ms, of finite numbers, not silent, at a rate of at least {2 * high:g}."
+            f"audio has shape {audio.shape} and a rate of {rate:g}; it must be one channel of finite numbers, at least 8 ms long, not silent, at a rate of at least {2 * high:g}."
         )
     pieces = np.lib.stride_tricks.sliding_window_view(audio, window)[::hop] * np.hanning(window + 1)[:-1]
-    n_fft = max(window, 1024)  # zeros behind a piece, so that no band falls between two frequencies
+    n_fft = max(window, 1024)  # zero padding, so that every band contains a frequency
     power = np.abs(np.fft.rfft(pieces, n_fft)) ** 2
     bands = mel_bands(n_bands, np.fft.rfftfreq(n_fft, 1 / rate), low, high) @ power.T
     loudness = 10 * np.log10(np.maximum(bands, 1e-300) / max(bands.max(), 1e-300))
@@ -89,7 +124,7 @@ def spectrogram(
 
 
 # %% [markdown]
-# A tone that rises is a line that rises.
+# The spectrogram of a rising tone is a rising line.
 
 # %%
 rate = 32_000
@@ -101,20 +136,37 @@ assert rising.max() == 1 and rising.min() == 0
 
 
 # %% [markdown]
-# *Log-resizing*: syllables last from 10 ms to a second. A picture of $n$ moments is given $\lfloor 7.27 \ln n \rfloor$ columns, at least 1 and at most 31, so that long ones are still longer than short ones but fit. Each new column
-# is a mean of the old ones near its place, weighted by a triangle. *Padding*: the picture stands in the middle of 31 columns, with zeros at both sides, and one more column of zeros in front.
+# Syllables last from 10 ms to a second, but a network needs images of one size. Two functions resize them:
+#
+# - `log_resized` gives a spectrogram of $n$ frames $\lfloor 7.27 \ln n \rfloor$ columns, at least 1 and at most 31. Long syllables stay longer than
+#   short ones. Each new column is a mean of the nearby old ones, with triangular weights.
+# - `padded` centers the result in 31 columns of zeros, and prepends one more column of zeros.
 
 # %%
 #| export
-def log_resized(
-    picture: np.ndarray,  # shape (n_bands, n_moments)
-    scale: float = 7.27,  # columns per unit of the logarithm
-    n_columns: int = 31,  # at most
-) -> np.ndarray:  # float32, shape (n_bands, at most n_columns)
-    "Resize the time axis to the logarithm of its length; `ValueError` if there is no moment."
+def log_resized(picture: np.ndarray, scale: float = 7.27, n_columns: int = 31) -> np.ndarray:
+    """Resize the time axis of a spectrogram to a multiple of the logarithm of its length.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (n_bands, n_moments)
+    scale : float
+        Columns per unit of the natural logarithm.
+    n_columns : int
+        Columns of the result, at most.
+
+    Returns
+    -------
+    ndarray, float32, shape (n_bands, <= n_columns)
+
+    Raises
+    ------
+    ValueError
+        If the spectrogram has no time frame.
+    """
     n = picture.shape[1]
     if n == 0:
-        raise ValueError(f"A picture has shape {picture.shape}; it needs at least one moment.")
+        raise ValueError(f"The spectrogram has shape {picture.shape}; it needs at least one moment.")
     m = min(max(int(scale * np.log(n)), 1), n_columns)
     step = n / m  # old columns per new one
     distance = np.abs(np.arange(n)[:, None] + 0.5 - (np.arange(m) + 0.5) * step)
@@ -122,14 +174,27 @@ def log_resized(
     return (picture @ (weights / weights.sum(axis=0))).astype(np.float32)
 
 
-def padded(
-    picture: np.ndarray,  # shape (n_bands, at most n_columns)
-    n_columns: int = 31,
-) -> np.ndarray:  # shape (n_bands, n_columns + 1, 1)
-    "Zeros at both sides of a picture, and a column of zeros in front, as the paper's networks had it; `ValueError` if it is wider than that."
+def padded(picture: np.ndarray, n_columns: int = 31) -> np.ndarray:
+    """Center a spectrogram in columns of zeros, and prepend one column of zeros, as for the paper's networks.
+
+    Parameters
+    ----------
+    picture : ndarray, shape (n_bands, <= n_columns)
+    n_columns : int
+        Columns without the first one.
+
+    Returns
+    -------
+    ndarray, shape (n_bands, n_columns + 1, 1)
+
+    Raises
+    ------
+    ValueError
+        If the spectrogram has more than `n_columns` columns.
+    """
     spare = n_columns - picture.shape[1]
     if spare < 0:
-        raise ValueError(f"A picture has {picture.shape[1]} columns, more than {n_columns}; make it shorter with log_resized.")
+        raise ValueError(f"The spectrogram has {picture.shape[1]} columns, more than {n_columns}; shorten it with log_resized.")
     return np.pad(picture, ((0, 0), (1 + spare // 2, spare - spare // 2)))[..., None]
 
 
@@ -142,24 +207,39 @@ assert padded(log_resized(rising)).shape == (32, 32, 1) and not padded(log_resiz
 # %% [markdown]
 # ## Dynamic time warping
 #
-# Two birds that sing one syllable, one of them more slowly, make pictures that Euclidean distance calls different. *Dynamic time warping* first stretches both so that they fit best: with frames $a_i$ and $b_j$, the columns of
-# two spectrograms, it is the least cost of a path from the first pair of frames to the last, going forward one step in either picture or in both,
+# If two birds sing one syllable at different speeds, the Euclidean distance of the spectrograms is large. *Dynamic time warping* (DTW) first aligns
+# them in time. The frames $a_i$ and $b_j$ are the columns of two spectrograms. A path goes from the first pair of frames to the last pair. Each step
+# moves on by one frame in either spectrogram or in both. DTW finds the path of least cost,
 #
 # $$D(i, j) = \|a_i - b_j\|^2 + \min\{D(i-1, j-1),\ D(i-1, j),\ D(i, j-1)\}$$
 #
-# and the distance is the root of the last $D$. A *band* keeps $|i - j|$ small, which forbids wild stretching and saves time (Sakoe and Chiba, 1978). The function can give up early: once every way on costs more than a limit,
-# it returns infinity.
+# The distance is the square root of the last $D$. A *band* limits $|i - j|$, which prevents extreme stretching and saves time (Sakoe and Chiba,
+# 1978). `dtw_cost` also stops early: it returns infinity as soon as every path costs more than a limit.
 
 # %%
 #| export
-def dtw_cost(
-    a: np.ndarray,  # frames in order of time, shape (n_frames, n_bands)
-    b: np.ndarray,  # the same number of frames
-    band: int,  # largest |i - j|
-    limit: float,  # a cost above this is of no interest
-    rest: np.ndarray,  # at least what frames i and later of `a` will cost, shape (n_frames + 1,)
-) -> float:  # the squared distance, or infinity if it is above the limit
-    "Dynamic time warping by the recursion, row by row; plain Python here, compiled where it is used."
+def dtw_cost(a: np.ndarray, b: np.ndarray, band: int, limit: float, rest: np.ndarray) -> float:
+    """Compute the squared DTW distance by the recursion, row by row.
+
+    This is plain Python; `dtw_metric` and `dtw_neighbors` compile it with numba.
+
+    Parameters
+    ----------
+    a : ndarray, shape (n_frames, n_bands)
+        Frames in order of time.
+    b : ndarray, shape (n_frames, n_bands)
+    band : int
+        Largest `|i - j|`.
+    limit : float
+        Costs above this are not computed to the end.
+    rest : ndarray, shape (n_frames + 1,)
+        Lower bound on the cost of frames i and later of `a`.
+
+    Returns
+    -------
+    float
+        The squared distance, or infinity if it is above the limit.
+    """
     n, n_bands = a.shape
     above, row = np.full(n + 1, np.inf), np.full(n + 1, np.inf)
     above[0] = 0.0
@@ -179,7 +259,8 @@ def dtw_cost(
 
 
 # %% [markdown]
-# A song and the same song delayed by a frame: the path runs one frame off the diagonal, and only its ends have a cost. With a band of 0 it must stay on it, and the cost is the squared Euclidean distance.
+# The second song below is the first, delayed by one frame. The best path runs one frame off the diagonal and costs nothing. A band of 0 forces the
+# path onto the diagonal, and the cost is the squared Euclidean distance.
 
 # %%
 song = np.array([[0.0], [0.0], [5.0], [1.0], [0.0], [0.0]])
@@ -192,21 +273,23 @@ assert dtw_cost(song, late, 0, 1.0, np.zeros(7)) == np.inf
 # %% [markdown]
 # ### As a metric
 #
-# Rows are flattened pictures, frequency by time, so the frames are the *columns*. (The original code reshaped rows so too, but took the rows of the picture for its frames and warped along frequency; `along="frequency"` does that, for who
-# needs it. Its distance was another one, too: a mean over the path.)
+# `dtw_metric` compiles the distance for rows that are flattened spectrograms, frequency by time. Its frames are the *columns*.
+#
+# The original code reshaped the rows in the same way, but used the rows of the spectrogram as frames. So it warped along frequency.
+# `along="frequency"` reproduces this. The original distance also differs: it is the mean of the squared differences along the path.
 
 # %%
 #| export
 def _dtw_frames(
-    shape: tuple,  # of a picture: (n_bands, n_moments)
+    shape: tuple,  # of a spectrogram: (n_bands, n_moments)
     band: int | None,  # largest shift, in frames; None allows any
     along: str,  # "time" or "frequency"
 ) -> tuple:  # (number of frames, band)
-    "Check the arguments of a warping; a `ValueError` says what does not fit."
+    "Check the arguments of DTW; raises `ValueError`."
     if along not in ("time", "frequency"):
         raise ValueError(f"along is {along!r}; it must be 'time' or 'frequency'.")
     if len(shape) != 2 or min(shape) < 1:
-        raise ValueError(f"shape is {shape}; it must be that of a picture, (n_bands, n_moments).")
+        raise ValueError(f"shape is {shape}; it must be the shape of a spectrogram, (n_bands, n_moments).")
     n = shape[1] if along == "time" else shape[0]
     if band is not None and (isinstance(band, bool) or not isinstance(band, numbers.Integral) or band < 0):
         raise ValueError(f"band is {band!r}; it must be None or a whole number of at least 0.")
@@ -215,25 +298,41 @@ def _dtw_frames(
 
 @functools.cache
 def _compiled_dtw():
-    "The recursion, compiled once."
+    "Compile the recursion once."
     import numba
 
-    return numba.njit(dtw_cost, fastmath={"reassoc", "contract"})  # sums in any order: several terms at once
+    return numba.njit(dtw_cost, fastmath={"reassoc", "contract"})  # sums in any order, so that the compiler can vectorize them
 
 
-def dtw_metric(
-    shape: tuple,  # of a picture before it was flattened: (n_bands, n_moments)
-    band: int | None = None,  # largest shift, in frames; None allows any
-    along: str = "time",  # "frequency" takes rows for frames, as the original code did
-):  # numba function of two rows
-    "A compiled metric between flattened pictures, for umap-learn, pynndescent and `fuzzy_graph` alike; `ValueError` for a shape, band or direction that cannot be, and for a row that has not as many values as a picture."
+def dtw_metric(shape: tuple, band: int | None = None, along: str = "time"):
+    """Compile DTW as a metric between flattened spectrograms, for umap-learn, pynndescent and `fuzzy_graph`.
+
+    Parameters
+    ----------
+    shape : tuple
+        Shape of a spectrogram before it was flattened, (n_bands, n_moments).
+    band : int or None
+        Largest shift, in frames. `None` allows any.
+    along : {"time", "frequency"}
+        `"frequency"` uses the rows of a spectrogram as frames, as the original code did.
+
+    Returns
+    -------
+    numba function of two rows
+        Raises `ValueError` if a row has another number of values than `shape`.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid.
+    """
     n, width = _dtw_frames(shape, band, along)
     return _dtw_metric(int(shape[0]), int(shape[1]), n, width, along == "time")
 
 
 @functools.cache
 def _dtw_metric(n_bands, n_moments, n, width, by_columns):
-    "One metric for one kind of picture, so that it is compiled once."
+    "Compile the metric once for each shape of spectrogram."
     import numba
 
     cost = _compiled_dtw()
@@ -241,7 +340,7 @@ def _dtw_metric(n_bands, n_moments, n, width, by_columns):
     @numba.njit
     def dtw(x, y):
         if x.size != n_bands * n_moments or y.size != n_bands * n_moments:
-            raise ValueError("dtw_metric: a row has not as many values as a picture of the shape that was given; give the shape of your pictures.")
+            raise ValueError("dtw_metric: a row does not have as many values as a picture of the given shape; pass the shape of your spectrograms.")
         a = np.ascontiguousarray(x).reshape(n_bands, n_moments)
         b = np.ascontiguousarray(y).reshape(n_bands, n_moments)
         if by_columns:
@@ -252,11 +351,11 @@ def _dtw_metric(n_bands, n_moments, n, width, by_columns):
 
 
 # %% [markdown]
-# Made-up songs: a tone that rises or falls, sung early or late, fast or slow.
+# The examples use synthetic songs: tones that rise, fall, or fall and rise. They differ in onset and speed.
 
 # %%
 def made_up_songs(n, n_bands=12, n_moments=20, random_state=0):
-    "Pictures of tones, shape (n, n_bands * n_moments), and which of three songs each is."
+    "Spectrograms of tones, shape (n, n_bands * n_moments), and the class (0, 1, 2) of each."
     rng = random_generator(random_state)
     kind, shift, speed = rng.integers(0, 3, n), rng.uniform(-0.15, 0.15, n), rng.uniform(0.7, 1.4, n)
     moments = np.clip((np.linspace(-0.5, 0.5, n_moments) - shift[:, None]) * speed[:, None] + 0.5, 0, 1)
@@ -272,7 +371,7 @@ assert warped(songs[0], songs[0]) == 0 and warped(songs[0], songs[1]) <= dtw_met
 assert_allclose(warped(songs[0], songs[1]), warped(songs[1], songs[0]), rtol=1e-6)
 
 # %% [markdown]
-# It warps along time: a picture and its later twin are close, a picture and its higher twin are not. Along frequency it is the other way round.
+# With `along="time"`, a delayed spot is at distance 0, and a spot of higher frequency is not. With `along="frequency"` it is the reverse.
 
 # %%
 spot = np.zeros((12, 20), "float32")
@@ -284,28 +383,41 @@ assert along_frequency(spot.ravel(), higher.ravel()) == 0 < along_frequency(spot
 
 
 # %% [markdown]
-# ### Neighbors without all the distances
+# ### Nearest neighbors
 #
-# To find the nearest songs, few distances must be known exactly. None of these shortcuts changes the result:
+# `dtw_neighbors` finds the exact nearest neighbors, but computes the full distance of few pairs. Five shortcuts save time. None of them changes the
+# result.
 #
-# - *An upper bound*. The diagonal is a path like others, so warping costs at most the squared Euclidean distance. Rows are tried in the order of that distance, the likeliest first, and what costs more than the Euclidean distance of the last neighbor wanted is of no interest
-#   from the start.
-# - *A lower bound* (Keogh and Ratanamahatana, 2005). Within the band, frame $a_i$ can only meet a few frames of $b$. What it lies above the highest or below the lowest of them, it must pay. The same holds with $a$ and $b$ exchanged. A row is skipped when one of the two bounds is above the cost of the last
-#   neighbor so far. Without a band, a frame can meet any other, and the bound is weak.
-# - *Early abandoning*: the recursion stops when what it has and what the bound says of the rest is too much (Rakthanmanon et al., 2012).
-# - *Fewer coordinates*. In their first eight principal directions frames are at most as far apart as they are, and so warping costs at most as much there: another lower bound, and a close one. The two above are computed in these directions too. What passes all of them is computed in full.
-# - *Several rows at once*. The recursion waits for its own last result at each step, and so does a processor that works on one pair of rows. For the bound in eight directions eight rows go side by side, in single precision. All terms are positive, so the relative error of a sum is at most the number of roundings on a path times
-#   that of one; the limit gives way by that, and by what the rounded coordinates may do.
+# - *Upper bound*. The diagonal is a path, so the DTW cost is at most the squared Euclidean distance. Rows are tried in the order of their Euclidean
+#   distance. The largest distance among the first `n_neighbors` rows limits the search from the start.
+# - *Lower bound* (Keogh and Ratanamahatana, 2005). Within the band, frame $a_i$ is matched with a few frames of $b$ only. If it is outside their
+#   range, the excess is part of the cost. The same holds with $a$ and $b$ exchanged. A row is skipped if either bound exceeds the cost of the last
+#   neighbor so far. Without a band the bound is weak.
+# - *Early abandoning* (Rakthanmanon et al., 2012). The recursion stops when its cost so far plus the lower bound of the rest exceeds the limit.
+# - *Fewer coordinates*. A projection onto the first eight principal directions shortens the distances between frames. So the DTW cost there is
+#   another lower bound, and a tight one. The order of the rows and the two bounds above are computed in these directions. Rows that pass all
+#   bounds are computed in full.
+# - *Eight rows at once*. Each step of the recursion waits for the last, so one pair at a time is slow. The bound in eight directions is computed for
+#   eight rows together, in single precision. All terms are positive, so the relative error of a sum is at most the number of roundings on a path
+#   times that of one. The limit is raised by this error, and by that of the rounded coordinates.
 #
-# What all this is worth on real songs, [benchmarks/dtw](../benchmarks/dtw.ipynb) measures.
+# [benchmarks/dtw](../benchmarks/dtw.ipynb) measures the gain on real songs.
 
 # %%
 #| export
-def dtw_envelopes(
-    frames: np.ndarray,  # shape (n_rows, n_frames, n_bands)
-    band: int,
-) -> tuple:  # (lowest, highest) within the band around each frame, shapes as `frames`
-    "What a frame of another row can meet."
+def dtw_envelopes(frames: np.ndarray, band: int) -> tuple:
+    """Compute the lowest and highest values within the band around each frame.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (n_rows, n_frames, n_bands)
+    band : int
+
+    Returns
+    -------
+    (ndarray, ndarray)
+        Lowest and highest values, both of the shape of `frames`.
+    """
     n = frames.shape[1]
     if band >= n - 1:
         return tuple(np.repeat(f(frames, axis=1, keepdims=True), n, axis=1) for f in (np.min, np.max))
@@ -317,13 +429,24 @@ def dtw_envelopes(
     return low, high
 
 
-def dtw_bound(
-    a: np.ndarray,  # frames, shape (n_frames, n_bands)
-    low: np.ndarray,  # envelope of the other row, the same shape
-    high: np.ndarray,
-    rest: np.ndarray,  # filled with the bound of frames i and later, shape (n_frames + 1,)
-) -> float:  # at most the squared distance
-    "Lower bound on `dtw_cost`; compiled where it is used."
+def dtw_bound(a: np.ndarray, low: np.ndarray, high: np.ndarray, rest: np.ndarray) -> float:
+    """Compute a lower bound on `dtw_cost` from the envelope of the other row.
+
+    Parameters
+    ----------
+    a : ndarray, shape (n_frames, n_bands)
+    low : ndarray, shape (n_frames, n_bands)
+        Lower envelope of the other row.
+    high : ndarray, shape (n_frames, n_bands)
+        Upper envelope of the other row.
+    rest : ndarray, shape (n_frames + 1,)
+        Is filled with the lower bound of frames i and later.
+
+    Returns
+    -------
+    float
+        At most the squared distance.
+    """
     rest[len(a)] = 0.0
     for i in range(len(a) - 1, -1, -1):
         step = 0.0
@@ -336,20 +459,35 @@ def dtw_bound(
 
 # %%
 #| export
-LANES = 8  # rows side by side
+LANES = 8  # rows that are computed together
 
 
-def dtw_lanes(
-    a: np.ndarray,  # frames, float32, shape (n_frames, n_bands); n_bands is a multiple of 4
-    b: np.ndarray,  # of eight rows: in each band moment by moment, row by row; float32, shape (n_bands, n_frames * LANES)
-    band: int,
-    limit: float,  # costs above this are of no interest
-    rest: np.ndarray,  # at least what frames i and later of `a` will cost with any of the rows, shape (n_frames + 1,)
-    above: np.ndarray,  # work space, float32, shape ((n_frames + 1) * LANES,)
-    row: np.ndarray,  # the same
-    step: np.ndarray,  # work space, float32, shape (n_frames * LANES,)
-):  # the squared distances, shape (LANES,); all infinite if none of them is within the limit
-    "`dtw_cost` for several rows at once in single precision; compiled where it is used."
+def dtw_lanes(a: np.ndarray, b: np.ndarray, band: int, limit: float, rest: np.ndarray, above: np.ndarray, row: np.ndarray, step: np.ndarray):
+    """Compute `dtw_cost` for `LANES` rows at once, in single precision.
+
+    Parameters
+    ----------
+    a : ndarray, float32, shape (n_frames, n_bands)
+        Frames of one row; `n_bands` is a multiple of 4.
+    b : ndarray, float32, shape (n_bands, n_frames * LANES)
+        Frames of the other rows. Within a band, the values of all rows for one frame are adjacent.
+    band : int
+    limit : float
+        Costs above this are not computed to the end.
+    rest : ndarray, shape (n_frames + 1,)
+        Lower bound on the cost of frames i and later of `a`, with any of the rows.
+    above : ndarray, float32, shape ((n_frames + 1) * LANES,)
+        Work space.
+    row : ndarray, float32, shape ((n_frames + 1) * LANES,)
+        Work space.
+    step : ndarray, float32, shape (n_frames * LANES,)
+        Work space.
+
+    Returns
+    -------
+    ndarray, shape (LANES,)
+        The squared distances; all are infinite if the recursion stopped at the limit.
+    """
     n, n_bands = a.shape
     above[:] = np.inf
     above[:LANES] = 0
@@ -357,7 +495,7 @@ def dtw_lanes(
         first, last = max(0, i - band) * LANES, min(n, i + band + 1) * LANES
         cells = step[first:last]
         cells[:] = 0
-        for f in range(0, n_bands, 4):  # four bands in one go: the sum is fetched and put back less often
+        for f in range(0, n_bands, 4):  # four bands at once: fewer loads and stores of the sum
             a0, a1, a2, a3 = a[i, f], a[i, f + 1], a[i, f + 2], a[i, f + 3]
             b0, b1, b2, b3 = b[f, first:last], b[f + 1, first:last], b[f + 2, first:last], b[f + 3, first:last]
             for t in range(cells.size):
@@ -381,19 +519,19 @@ def _dtw_coordinates(
     frames: np.ndarray,  # shape (n_rows, n_frames, n_bands), float32
     n_coordinates: int = 8,  # to keep, a multiple of 4
 ) -> tuple:  # (coordinates (n_rows, n_frames, n_coordinates) float32, factor and distance by which a bound may be too large)
-    "Frames in their first principal directions, and what rounding may do to costs that are computed from these."
+    "Project frames onto their first principal directions; also bound the rounding errors of costs in these coordinates."
     n_rows, n_frames, n_bands = frames.shape
     flat = frames.reshape(-1, n_bands).astype(np.float64)
     directions = np.linalg.eigh(np.cov(flat, rowvar=False).reshape(n_bands, n_bands))[1][:, ::-1][:, :n_coordinates]
     Z = (flat @ directions).astype(np.float32).reshape(n_rows, n_frames, -1)
     Z = np.ascontiguousarray(np.pad(Z, ((0, 0), (0, 0), (0, n_coordinates - Z.shape[2]))))
-    slack = 1 + (n_coordinates + 2 * n_frames + 8) * 2.0**-23  # roundings on the way through a sum of positive terms
-    room = math.sqrt(2 * n_frames * n_coordinates) * 2.0**-23 * np.sqrt((flat**2).sum(axis=1).max())  # roundings of the coordinates
+    slack = 1 + (n_coordinates + 2 * n_frames + 8) * 2.0**-23  # relative rounding error of a sum of positive terms
+    room = math.sqrt(2 * n_frames * n_coordinates) * 2.0**-23 * np.sqrt((flat**2).sum(axis=1).max())  # rounding errors of the coordinates
     return Z, slack, room
 
 
 def _dtw_insert(indices, squares, j, value):
-    "Put row j among the neighbors so far, if it is nearer than the last; place 0 is the row itself."
+    "Insert row j into the neighbors so far if it is nearer than the last one; place 0 is the row itself."
     p = len(squares) - 1
     if value >= squares[p]:
         return
@@ -407,7 +545,7 @@ def _dtw_insert(indices, squares, j, value):
 #| export
 @functools.cache
 def _compiled_search():
-    "The search over all rows, in parallel."
+    "Compile the parallel search over all rows."
     import numba
 
     fast = {"reassoc", "contract"}
@@ -422,7 +560,7 @@ def _compiled_search():
             b, which, filled = np.zeros((n_coordinates, cells), np.float32), np.zeros(LANES, np.int32), 0
             rest, least = np.zeros(n_frames + 1), np.full(n_frames + 1, np.inf)
             near = np.array([bound(Z[i], Z[j], Z[j], rest) for j in range(n)])
-            near[i] = -1  # itself comes first, whatever else is at distance 0
+            near[i] = -1  # the row itself comes first, also if copies of it are at distance 0
             order = np.argsort(near)
             reach = max([bound(X[i], X[j], X[j], rest) for j in order[:k]])
             indices[i, 0], squares[i, 0], squares[i, 1:] = i, 0.0, np.inf
@@ -447,16 +585,31 @@ def _compiled_search():
 
 # %%
 #| export
-def dtw_neighbors(
-    X: np.ndarray,  # flattened pictures, shape (n_rows, n_bands * n_moments), or (n_rows, n_bands, n_moments[, 1])
-    n_neighbors: int = 15,  # neighbors of each row, itself included
-    shape: tuple | None = None,  # (n_bands, n_moments); needed if the pictures are flattened
-    band: int | None = None,  # largest shift, in frames; None allows any
-    along: str = "time",  # as for `dtw_metric`
-):  # (indices int32, distances float32), both of shape (n_rows, n_neighbors), nearest first
-    """The exact nearest neighbors by dynamic time warping, as `precomputed_knn` wants them; numba's threads share the rows.
+def dtw_neighbors(X: np.ndarray, n_neighbors: int = 15, shape: tuple | None = None, band: int | None = None, along: str = "time"):
+    """Find the exact nearest neighbors by dynamic time warping, in parallel with numba's threads.
 
-    Raises `ValueError` for a shape, band or direction that cannot be, for NaN or infinity, and for fewer rows than neighbors ask for."""
+    Parameters
+    ----------
+    X : ndarray, shape (n_rows, n_bands * n_moments) or (n_rows, n_bands, n_moments[, 1])
+    n_neighbors : int
+        Neighbors of each row, with the row itself.
+    shape : tuple or None
+        (n_bands, n_moments); needed if the spectrograms are flattened.
+    band : int or None
+        Largest shift, in frames. `None` allows any.
+    along : {"time", "frequency"}
+        See `dtw_metric`.
+
+    Returns
+    -------
+    (ndarray, ndarray), shape (n_rows, n_neighbors)
+        Indices (int32) and distances (float32), nearest first, for `precomputed_knn` of `fuzzy_graph`.
+
+    Raises
+    ------
+    ValueError
+        If an argument is invalid, if `X` holds NaN or infinity, or if it has too few rows for `n_neighbors`.
+    """
     from pumap.graph import check_rows  # imports scikit-learn, which `pumap run --dry-run` does not need
 
     X = np.asarray(X, dtype=np.float32)
@@ -467,7 +620,7 @@ def dtw_neighbors(
     frames = X.reshape(len(X), *shape)
     check_rows(frames.reshape(len(X), -1), n_neighbors)
     if not np.isfinite(frames).all():
-        raise ValueError("X holds NaN or infinite values; remove those rows or find out where they come from.")
+        raise ValueError("X holds NaN or infinite values; remove these rows or fix them.")
     frames = frames.transpose(0, 2, 1) if along == "time" else frames
     indices, squares = np.zeros((len(X), n_neighbors), np.int32), np.zeros((len(X), n_neighbors))
     frames = np.ascontiguousarray(frames)
@@ -477,20 +630,20 @@ def dtw_neighbors(
 
 
 # %% [markdown]
-# The same neighbors as by the distances of all pairs.
+# The neighbors are the same as those from the distances of all pairs.
 
 # %%
 few = songs[:80]
 for band in (3, None):
     metric = dtw_metric((12, 20), band)
     plain = np.array([[metric(a, b) for b in few] for a in few])
-    np.fill_diagonal(plain, -1)  # itself first
+    np.fill_diagonal(plain, -1)  # the row itself comes first
     indices, distances = dtw_neighbors(few, 6, (12, 20), band)
     assert_array_equal(indices, np.argsort(plain, axis=1)[:, :6])
     assert_allclose(distances[:, 1:], np.sort(plain, axis=1)[:, 1:6], rtol=1e-5)
 
 # %% [markdown]
-# The graph takes the neighbors that were found; or `metric=metric` lets any search compute them.
+# `fuzzy_graph` takes these neighbors as `precomputed_knn`. Alternatively, `metric=metric` makes its own search use the distance.
 
 # %%
 song_graph = fuzzy_graph(songs, n_neighbors=6, precomputed_knn=dtw_neighbors(songs, 6, (12, 20))).tocoo()

@@ -17,7 +17,7 @@
 # %% [markdown]
 # # Data sets
 #
-# > Named data sets with fixed splits, found on this machine or fetched once, and checked to the last byte.
+# > Load the paper's data sets by name: fixed splits, downloaded once, verified by checksum.
 
 # %%
 #| default_exp paper.datasets
@@ -53,37 +53,68 @@ from pumap.paper.songs import log_resized, padded, spectrogram
 
 
 # %% [markdown]
-# Every experiment begins with `load(name)`. What comes back is the same on every machine: the same rows in the same order, in
-# the same three parts. Where the files lie is a matter of the machine, so `load` looks in four places and
-# tells in `source` which one it was.
+# `load(name)` returns the same data on every machine: the same rows in the same order, in three fixed parts. It searches four places for the files,
+# and `source` records which one it used.
 #
-# ## What a data set is
+# ## The Dataset class
 #
-# Training rows to fit on, test rows to score on, validation rows to choose by. Images are `float32` from 0 to 1
-# with shape (rows, height, width, channels), points are as they were drawn; labels are whole numbers that index `label_names`.
-# Two data sets are labeled in another way: `celeba` has forty attributes to a face, one column of zeros and ones for each name,
-# and `bison` has no classes but a height to color it by. A part that the paper does not have is there, with no rows.
+# A `Dataset` has three parts. A part that the paper does not have is empty.
+#
+# | part | use |
+# |---|---|
+# | `X_train`, `y_train` | fit models |
+# | `X_valid`, `y_valid` | choose settings |
+# | `X_test`, `y_test` | measure scores |
+#
+# Images are `float32` from 0 to 1, with shape (rows, height, width, channels). Points are not scaled. Labels are integers that index `label_names`.
+# Two data sets are labeled differently: `celeba` has forty attributes, one column of zeros and ones for each name. `bison` has no classes; its labels
+# are heights, for coloring.
 
 # %%
 #| export
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    "Rows and labels in three parts, and where they come from."
+    """Hold the rows and labels of a training, a validation and a test set, with their source.
 
-    name: str  # short name, as `load` takes it
-    title: str  # name for people
-    X_train: np.ndarray  # float32, shape (n_train, ...)
-    y_train: np.ndarray  # int64, shape (n_train,); celeba: (n_train, 40); bison: float32
+    Parameters
+    ----------
+    name : str
+        Name for `load`.
+    title : str
+        Name for figures and tables.
+    X_train : ndarray, float32, shape (n_train, ...)
+    y_train : ndarray
+        int64, shape (n_train,). For `celeba` the shape is (n_train, 40); for `bison` the values are float32.
+    X_valid : ndarray
+    y_valid : ndarray
+    X_test : ndarray
+    y_test : ndarray
+    label_names : tuple of str
+        Name of each label.
+    source : str
+        Where the files were found, in words or as a URL.
+    sha256 : str
+        Checksum of the data before the split; see `load`.
+    citation : str
+    license : str
+    stand_in_for : str or None
+        Name of the data set that this one can replace.
+    """
+
+    name: str
+    title: str
+    X_train: np.ndarray
+    y_train: np.ndarray
     X_valid: np.ndarray
     y_valid: np.ndarray
     X_test: np.ndarray
     y_test: np.ndarray
-    label_names: tuple  # label i is called label_names[i]
-    source: str  # where the files were found, in words or as a URL
-    sha256: str  # of the data before they were split; see `load`
+    label_names: tuple
+    source: str
+    sha256: str
     citation: str
     license: str
-    stand_in_for: str | None = None  # name of the data set that this one replaces, if it does
+    stand_in_for: str | None = None
 
     @property
     def shape(self) -> tuple:
@@ -98,32 +129,66 @@ class Dataset:
 # %% [markdown]
 # ## The table of data sets
 #
-# All that is known of a data set without having it: one `Entry` each. `digits` and `moons` are made by scikit-learn, so they are
-# always at hand; the others are files. A new data set of files is a new entry here.
+# An `Entry` holds what is known about a data set before it is loaded. scikit-learn makes `digits` and `moons`, so they are always available; the
+# others are files. To add a data set of files, add an entry here.
 
 # %%
 #| export
 @dataclass(frozen=True)
 class Entry:
-    "What is known of a data set before it is here."
+    """Describe a data set before it is loaded.
+
+    Parameters
+    ----------
+    title : str
+    rows : tuple of int
+        Numbers of training, validation and test rows.
+    shape : tuple of int
+        Shape of one row.
+    label_names : tuple of str
+    citation : str
+    license : str
+    url : str
+        Page about the data set, or the first address of its files.
+    files : tuple of (str, str)
+        Name and sha256 of each file; `""` if no checksum was published. Empty if scikit-learn makes the data.
+    gzipped : bool
+        Whether the files are published as `.gz`. Then `files` holds names without `.gz`, and checksums of the decompressed content.
+    same : tuple of (str, str)
+        Name and sha256 of other files with the same values, which are accepted too.
+    sha256 : str
+        Checksum of the content of all files, concatenated.
+    folders : tuple of str
+        Names that its folder may have.
+    mirrors : tuple of str
+        Addresses of its files, without the file name.
+    package : str
+        System package that contains it.
+    package_folder : str
+        Folder where the package installs it.
+    stand_in_for : str or None
+        Name of the data set that this one can replace.
+    why_not : str
+        Why it cannot be downloaded; `""` if it can.
+    """
 
     title: str
-    rows: tuple  # training, validation and test rows
-    shape: tuple  # of one row
+    rows: tuple
+    shape: tuple
     label_names: tuple
     citation: str
     license: str
-    url: str  # page about it, or the first address of its files
-    files: tuple = ()  # (name, sha256) of each file, "" where none was published; none if scikit-learn makes the data
-    gzipped: bool = True  # are names without .gz, and checksums of the decompressed content? else both are as published
-    same: tuple = ()  # (name, sha256) of other files that hold the same values and do as well
-    sha256: str = ""  # of the content of all files, one after the other
-    folders: tuple = ()  # what its folder may be called
-    mirrors: tuple = ()  # addresses of its files, without the name
-    package: str = ""  # system package that holds it
-    package_folder: str = ""  # where that package puts it
-    stand_in_for: str | None = None  # name of the data set that this one can replace
-    why_not: str = ""  # why it cannot be fetched, if it cannot
+    url: str
+    files: tuple = ()
+    gzipped: bool = True
+    same: tuple = ()
+    sha256: str = ""
+    folders: tuple = ()
+    mirrors: tuple = ()
+    package: str = ""
+    package_folder: str = ""
+    stand_in_for: str | None = None
+    why_not: str = ""
 
 
 # %%
@@ -156,8 +221,10 @@ MOONS = Entry(
 )
 
 # %% [markdown]
-# The checksums of MNIST and Fashion-MNIST are of the *decompressed* files: a gzip header holds a file name and a time, so equal data come in different
-# `.gz` files. (All others are of the files as they are published: `gzipped=False`.) All checksums of `mnist` are published ones; those of `fmnist` are of files whose `.gz` has the published MD5.
+# The checksums of MNIST and Fashion-MNIST are those of the *decompressed* files. A gzip header holds a file name and a time, so equal data come in
+# different `.gz` files. All other checksums are those of the files as published (`gzipped=False`).
+#
+# All checksums of `mnist` are published. Those of `fmnist` were computed from files whose `.gz` has the published MD5.
 
 # %%
 #| export
@@ -210,8 +277,8 @@ FMNIST = Entry(
 )
 
 # %% [markdown]
-# `bison` is a surface of points in space, sampled with replacement, so that half of the rows are copies. The paper has no other parts
-# of it, and colors it by the third coordinate. The published file is JSON; a NumPy file with the same numbers does as well.
+# `bison` is a surface of points in space. The points were sampled with replacement, so half of the rows are copies. The paper has no validation or
+# test rows for it, and colors it by the third coordinate. The published file is JSON; a NumPy file with the same numbers is accepted too.
 
 # %%
 #| export
@@ -251,8 +318,8 @@ CIFAR10 = Entry(
 )
 
 # %% [markdown]
-# `retina` is 44,808 cells of a mouse's eye as 50 principal components of their gene counts. (Table 1 of the paper prints its test and
-# validation rows the wrong way round, and 4.81K for 4,481.)
+# `retina` is 44,808 cells of a mouse's eye, each given by 50 principal components of its gene counts. Table 1 of the paper exchanges the numbers of
+# its test and validation rows, and prints 4.81K for 4,481.
 
 # %%
 #| export
@@ -277,9 +344,11 @@ RETINA = Entry(
 )
 
 # %% [markdown]
-# Two data sets of the paper have no published checksum. Hedley's recordings of Cassin's vireos are public, but the pictures of their syllables
-# that the paper used are not; a file of one's own takes their place (see *Songs* below). CelebAMask-HQ is handed out to people who agree to its terms. For both,
-# the checksum of what was loaded stands in the record, and nothing is compared.
+# Two data sets of the paper have no published checksum, so `load` records the checksum of the data and compares nothing:
+#
+# - `cassins`: Hedley's recordings of Cassin's vireos are public, but the paper's spectrograms of the syllables are not. Your own file can replace
+#   them (see *Your own songs* below).
+# - `celeba`: CelebAMask-HQ is available only to people who agree to its terms.
 
 # %%
 #| export
@@ -297,7 +366,7 @@ CASSINS = Entry(
     files=(("cassins.npz", ""),),
     gzipped=False,
     folders=("cassins",),
-    why_not="the paper's spectrograms were never published (the stand-in is 'finches'; the notebook paper/01_datasets tells how to make your own)",
+    why_not="the paper's spectrograms were never published (the stand-in is 'finches'; the notebook paper/01_datasets explains how to make your own)",
 )
 
 # %%
@@ -322,18 +391,18 @@ CELEBA = Entry(
     files=(("CelebAMask-HQ-attribute-anno.txt", ""),),
     gzipped=False,
     folders=("CelebAMask-HQ", "celeba/CelebAMask-HQ"),
-    why_not="it is given to those who agree to the terms at https://github.com/switchablenorms/CelebAMask-HQ (the stand-in is 'celeba_small')",
+    why_not="it is available only to people who agree to the terms at https://github.com/switchablenorms/CelebAMask-HQ (the stand-in is 'celeba_small')",
 )
 
 # %% [markdown]
 # ### Stand-ins
 #
-# Where an original cannot be had, other real data of its kind may stand in, under a name of their own: `load("cassins")` never returns finches. These files were
-# packed for this project and lie in its data folder only.
+# A stand-in is other real data of the same kind, for an original that is not available. It has its own name: `load("cassins")` never returns finches.
+# The files of the stand-ins were packed for this project. They are only in its data folder.
 
 # %%
 #| export
-PACKED = "it was packed for this project and is published nowhere in this form"
+PACKED = "it was packed for this project and is not published in this form"
 
 CIFAR10_JPEG = Entry(
     title="CIFAR10 as JPEG",
@@ -383,7 +452,7 @@ WORM_NEURONS = Entry(
     title="Worm neurons",
     rows=(3_267, 500, 419),
     shape=(50,),
-    label_names=tuple(f"type {i}" for i in range(10)),  # the source gives numbers, no names
+    label_names=tuple(f"type {i}" for i in range(10)),  # the source has numbers but no names
     citation="Cao, J. et al. (2017). Comprehensive single-cell transcriptional profiling of a multicellular organism. Science 357 (6352), 661-667.",
     license="Apache-2.0",
     url="https://github.com/ttgump/scDeepCluster",
@@ -421,7 +490,7 @@ DATASETS = {
 
 
 def names() -> tuple:
-    "The names that `load` knows."
+    "List the names of the data sets."
     return tuple(DATASETS)
 
 
@@ -441,10 +510,10 @@ for name, entry in DATASETS.items():
 
 
 # %% [markdown]
-# ## From scikit-learn
+# ## Data sets from scikit-learn
 #
-# `digits` holds 1,797 images of 8 x 8 pixels in 17 gray levels. A fixed split, with the ten digits in equal shares, leaves 300 for
-# validation and 300 for the test. scikit-learn is imported where it is used, so that asking for names stays quick.
+# `digits` holds 1,797 images of 8 x 8 pixels with 17 gray levels. A fixed stratified split gives 300 rows to the validation set and 300 to the test
+# set. scikit-learn is imported inside the functions, so listing the names stays fast.
 
 # %%
 #| export
@@ -460,7 +529,8 @@ def _digits():
 
 
 # %% [markdown]
-# `moons` is two half circles with noise, a thousand points to a part. The paper draws the parts with seeds 0, 1 and 2.
+# `moons` is two half circles with noise, 1,000 points in each part. The seeds are the paper's: 0 for the training set, 1 for the test set, and 2 for
+# the validation set.
 
 # %%
 #| export
@@ -476,10 +546,10 @@ def _moons():
 def _dataset(
     name: str,
     parts,  # X_train, y_train, X_valid, y_valid, X_test, y_test
-    source: str,  # where they came from
+    source: str,
     sha256: str,
 ) -> Dataset:
-    "Arrays, and what the table knows of them."
+    "Make a `Dataset` of arrays and of the entry in the table."
     entry = DATASETS[name]
     return Dataset(
         *(name, entry.title, *parts, entry.label_names, source, sha256, entry.citation, entry.license),
@@ -488,7 +558,7 @@ def _dataset(
 
 
 def _digest(contents) -> str:
-    "One sha256 over bytes or arrays, one after the other."
+    "Compute one sha256 of bytes or arrays, concatenated."
     digest = hashlib.sha256()
     for content in contents:
         digest.update(content)
@@ -496,7 +566,7 @@ def _digest(contents) -> str:
 
 
 def _made(name: str, arrays) -> Dataset:
-    "A data set that scikit-learn makes; its checksum is over the arrays, in the order of `Dataset`."
+    "Make a data set of scikit-learn's; its checksum is that of the arrays, in the order of `Dataset`."
     arrays = [np.ascontiguousarray(a, dtype=np.int64 if i % 2 else np.float32) for i, a in enumerate(arrays)]
     return _dataset(name, arrays, "scikit-learn", _digest(arrays))
 
@@ -522,36 +592,52 @@ plt.close(fig)
 # %% [markdown]
 # ## Two errors
 #
-# Data that cannot be had and data that are not what they should be are two different troubles, so they have two names. Each says in
-# one sentence which file it is about and what to do.
+# `DataNotFound` means that the files are not available. `DataDamaged` means that a file is present but has the wrong content. Each message names the
+# data set or the file, and says what to do.
 
 # %%
 #| export
 class DataNotFound(FileNotFoundError):
-    "A data set is not on this machine and cannot be fetched."
+    "Raised if a data set is not on this machine and cannot be downloaded."
 
 
 class DataDamaged(ValueError):
-    "A file is there, but its content is not what was published."
+    "Raised if a file is present but its content is not the published one."
 
 
 # %% [markdown]
 # ## idx files
 #
-# MNIST and Fashion-MNIST come as *idx* files, one for images and one for labels. Such a file is a header and then the bare numbers; the
-# header is two zero bytes, one byte for the type, one for the number of axes, and four bytes for the length of each axis.
+# MNIST and Fashion-MNIST come as *idx* files, one for the images and one for the labels. An idx file is a header, followed by the numbers. The header
+# is two zero bytes, one byte for the type, and one for the number of axes. Four bytes for the length of each axis follow.
 
 # %%
 #| export
 IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def read_idx(
-    source,  # a path, or the content as bytes; gzipped or not
-) -> np.ndarray:  # read-only; shape and type as the header says
-    """
-    Read an idx file. Raises `DataDamaged` if it is not one, ends early, or goes on after its end.
+def read_idx(source) -> np.ndarray:
+    """Read an idx file.
 
+    Parameters
+    ----------
+    source : str, Path or bytes
+        A path, or the content of the file; gzipped or not.
+
+    Returns
+    -------
+    ndarray, read-only
+        Shape and type are those of the header.
+
+    Raises
+    ------
+    DataDamaged
+        If it is not an idx file, or if its length does not match the header.
+    DataNotFound
+        If the file cannot be read.
+
+    References
+    ----------
     Format: http://yann.lecun.com/exdb/mnist/
     """
     if isinstance(source, bytes):
@@ -559,46 +645,46 @@ def read_idx(
     else:
         name, content = str(source), _content(Path(source))
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] not in IDX_TYPES or not 1 <= content[3] <= 16:
-        raise DataDamaged(f"{name} is not an idx file: it begins with the bytes {content[:4].hex(' ') or '(none)'}; get it again.")
+        raise DataDamaged(f"{name} is not an idx file: it begins with the bytes {content[:4].hex(' ') or '(none)'}; download it again.")
     dtype, ndim = np.dtype(IDX_TYPES[content[2]]), content[3]
     start = 4 + 4 * ndim
     if len(content) < start:
-        raise DataDamaged(f"{name} ends within its header, after {len(content)} of {start} bytes; get it again.")
+        raise DataDamaged(f"{name} ends within its header, after {len(content)} of {start} bytes; download it again.")
     shape = tuple(int(n) for n in np.frombuffer(content, ">u4", ndim, offset=4))
     size = start + math.prod(shape) * dtype.itemsize
     if len(content) != size:
-        raise DataDamaged(f"{name} holds {len(content):,} bytes, but its header, shape {shape}, asks for {size:,}; get it again.")
+        raise DataDamaged(f"{name} holds {len(content):,} bytes, but its header, shape {shape}, asks for {size:,}; download it again.")
     return np.frombuffer(content, dtype, offset=start).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
 # %% [markdown]
-# Whether a file is gzipped is seen in its first two bytes, not in its name: some servers and some browsers unpack what they pass on.
+# The first two bytes of a file show whether it is gzipped. Its name is no proof: some servers and browsers decompress files in transit.
 
 # %%
 #| export
 def _decompressed(raw: bytes, name: str) -> bytes:
-    "`raw` itself, or what was gzipped in it."
+    "Decompress `raw` if it is gzipped."
     if raw[:2] != b"\x1f\x8b":
         return raw
     try:
         return gzip.decompress(raw)
     except EOFError:
-        raise DataDamaged(f"{name} ends in the middle of its gzip stream, after {len(raw):,} bytes; get it again.") from None
+        raise DataDamaged(f"{name} ends in the middle of its gzip stream, after {len(raw):,} bytes; download it again.") from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise DataDamaged(f"{name} cannot be decompressed ({error}); get it again.") from None
+        raise DataDamaged(f"{name} cannot be decompressed ({error}); download it again.") from None
 
 
 def _content(path: Path, gzipped: bool = True) -> bytes:
-    "The content of a file, decompressed if its checksum is of that."
+    "Read a file; if `gzipped`, decompress it, as its checksum requires."
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise DataNotFound(f"{path} cannot be read ({error.strerror or error}); check that it is there and its permissions.") from None
+        raise DataNotFound(f"{path} cannot be read ({error.strerror or error}); check that the file exists and that you may read it.") from None
     return _decompressed(raw, str(path)) if gzipped else raw
 
 
 # %% [markdown]
-# Here is a file of two images of 2 x 3 pixels, made by hand, and three ways to spoil it.
+# The example is an idx file of two images of 2 x 3 pixels. Four damaged versions of it raise `DataDamaged`.
 
 # %%
 tiny = bytes([0, 0, 8, 3]) + bytes([0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + bytes(range(12))
@@ -621,43 +707,44 @@ for spoiled, words in (
 
 
 # %% [markdown]
-# A file can be well formed and yet be another file, so before a known file is read its checksum is compared.
+# A valid idx file may still be the wrong file. So `_checked` compares the checksum before a known file is parsed.
 
 # %%
 #| export
 def _checked(
     path: Path,  # file to read
     sha256: str,  # of its content; "" compares nothing
-    gzipped: bool = True,  # is the checksum of the decompressed content?
-) -> bytes:  # the very bytes that were compared
-    "The content of a file whose checksum is known."
+    gzipped: bool = True,  # the checksum is that of the decompressed content
+) -> bytes:  # the same bytes that were compared
+    "Read a file and compare its checksum."
     content = _content(path, gzipped)
     found = hashlib.sha256(content).hexdigest()
     if sha256 and found != sha256:
         raise DataDamaged(
             f"{path} is not the published file: the sha256 of its content begins with {found[:12]}, not {sha256[:12]}; "
-            "delete it, or put the right file in its place."
+            "delete it, or replace it with the published file."
         )
     return content
 
 
 # %% [markdown]
-# ## Where files are looked for
+# ## Search order
 #
-# In this order, and the first place that has all files of a data set wins:
+# `find` searches the first three of these places in order. It takes the first one that has all files of a data set. `load` downloads the files if
+# none has them.
 #
-# 1. the folder given, as `data_dir` or in the environment variable `PUMAP_DATA`: in it a folder `mnist` or `fmnist` (or torchvision's
-#    `MNIST/raw`, `FashionMNIST/raw`), with the files as they were published or unpacked, and for other data sets the folders that their entries name, `bison` or `retina`;
-# 2. the user cache, where fetched files are kept; the environment variable `PUMAP_CACHE` names another folder;
-# 3. a system package, if there is one (`apt install dataset-fashion-mnist`);
-# 4. the internet.
+# 1. The given folder: `data_dir`, or the environment variable `PUMAP_DATA`. It holds one subfolder for each data set, such as `mnist` or
+#    torchvision's `MNIST/raw`; `folders` of an entry lists the names. Published `.gz` files may be decompressed.
+# 2. The user cache, which holds downloaded files. The environment variable `PUMAP_CACHE` names another folder for it.
+# 3. A system package, if there is one (`apt install dataset-fashion-mnist`).
+# 4. The internet.
 #
-# A file that is there but damaged is an error. To go on quietly to the next place would hide that the folder has a problem.
+# A damaged file is an error. `load` does not continue with the next place, because that would hide the damage.
 
 # %%
 #| export
 def cache_dir() -> Path:
-    "Folder where fetched files are kept: `$PUMAP_CACHE`, or pooch's choice for this system."
+    "Return the folder of downloaded files: `$PUMAP_CACHE`, or pooch's default for this system."
     folder = os.environ.get("PUMAP_CACHE")
     return Path(folder).expanduser() if folder else Path(_pooch().os_cache("pumap"))
 
@@ -673,24 +760,24 @@ def _pooch():
 
 
 def _given_folder(data_dir) -> Path | None:
-    "The folder that the caller or `PUMAP_DATA` names, if any; a name without a folder is an error."
+    "Return the folder of `data_dir` or `PUMAP_DATA`, if any; raise `DataNotFound` if it does not exist."
     folder = data_dir or os.environ.get("PUMAP_DATA")
     if not folder:
         return None
     path = Path(folder).expanduser()
     if not path.is_dir():
         origin = "given as data_dir" if data_dir else "named by PUMAP_DATA"
-        raise DataNotFound(f"The folder {path}, {origin}, does not exist; correct the name, or leave it out.")
+        raise DataNotFound(f"The folder {path}, {origin}, does not exist; correct the name, or omit it.")
     return path
 
 
 # %%
 #| export
 def _files_in(
-    folder: Path,  # where to look
-    entry: Entry,  # for what
+    folder: Path,
+    entry: Entry,
 ) -> tuple | None:  # the paths, in the order of `entry.files` or of `entry.same`, or None if one is missing
-    "The files of a data set in one folder; those that are published gzipped may be unpacked."
+    "Find the files of a data set in one folder; files that are published as .gz may be decompressed."
     for files in (entry.files, entry.same):
         names = [(f"{file}.gz", file) if entry.gzipped else (file,) for file, _ in files]
         paths = [next((folder / name for name in choice if os.path.isfile(folder / name)), None) for choice in names]
@@ -703,22 +790,39 @@ def _files_of(
     entry: Entry,
     paths: tuple,  # as `_files_in` returns them
 ) -> tuple:  # (name, sha256) of each
-    "Which of an entry's files these are."
+    "Return `entry.files` or `entry.same`, whichever the paths belong to."
     return entry.same if paths[0].name in dict(entry.same) else entry.files
 
 
-def find(
-    name: str,  # a data set that comes in files
-    data_dir=None,  # folder to look in first; None takes `PUMAP_DATA`
-) -> tuple | None:  # (source in words, paths), or None if it is not on this machine
-    "Look for the files of a data set on this machine; nothing is fetched and nothing is read."
+def find(name: str, data_dir=None) -> tuple | None:
+    """Search this machine for the files of a data set, without reading them.
+
+    Parameters
+    ----------
+    name : str
+        A data set of files.
+    data_dir : str, Path or None
+        Folder to search first. `None` = the environment variable `PUMAP_DATA`.
+
+    Returns
+    -------
+    (str, tuple of Path) or None
+        Source in words, and paths. `None` if the files are not on this machine.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    DataNotFound
+        If the given folder does not exist.
+    """
     entry = _entry(name)
     given = _given_folder(data_dir)
     places = [("folder given", given / folder) for folder in entry.folders] if given else []
     try:
         places.append(("user cache", cache_dir() / name))
     except ImportError:
-        pass  # without pooch nothing was ever put in a cache
+        pass  # without pooch there is no cache
     if entry.package:
         places.append((f"system package {entry.package}", Path(entry.package_folder)))
     for source, folder in places:
@@ -739,22 +843,42 @@ assert source == "folder given" and paths[0] == raw / "train-images-idx3-ubyte"
 
 
 # %% [markdown]
-# ## Fetching
+# ## Downloading
 #
-# A file is fetched into a temporary folder, checked, and only then moved to its place in one step. So whatever happens on the way, a cut
-# connection, a wrong file, a full disk, the cache never holds half a file. The mirrors are tried in order.
+# `fetch` downloads a file into a temporary folder, verifies it, and then moves it into place in one step. So the cache never holds part of a file,
+# even after a broken connection, a wrong file or a full disk. The mirrors are tried in order.
 
 # %%
 #| export
-def fetch(
-    file: str,  # name of the file, without .gz if it is gzipped
-    sha256: str,  # of its decompressed content; of the file as it is if it is not `gzipped`
-    folder: Path,  # where to put it
-    mirrors,  # addresses to try in order, without the name
-    advice: str = "try again later",  # what the reader of an error can do
-    gzipped: bool = True,  # fetch `file`.gz?
-) -> tuple:  # (path, mirror that it came from)
-    "Fetch a file, check it, and put it in `folder`; raises `DataNotFound` or `DataDamaged`, and then leaves nothing behind."
+def fetch(file: str, sha256: str, folder: Path, mirrors, advice: str = "try again later", gzipped: bool = True) -> tuple:
+    """Download a file into a folder and verify it. After an error, no part of the file is left there.
+
+    Parameters
+    ----------
+    file : str
+        Name of the file, without `.gz` if it is gzipped.
+    sha256 : str
+        Checksum of the file; if `gzipped`, of its decompressed content.
+    folder : Path
+    mirrors : iterable of str
+        Addresses to try in order, without the file name.
+    advice : str
+        What to do, for the error message.
+    gzipped : bool
+        Download `file`.gz.
+
+    Returns
+    -------
+    (Path, str)
+        Path of the file, and the mirror it came from.
+
+    Raises
+    ------
+    DataNotFound
+        If no mirror has the file, or if the folder cannot be written.
+    DataDamaged
+        If a mirror sent another file and none sent the right one.
+    """
     folder, troubles, damaged = Path(folder), [], False
     served = f"{file}.gz" if gzipped else file
     try:
@@ -781,15 +905,15 @@ def fetch(
 
 
 # %% [markdown]
-# pooch does the transfer. What a library says of a failed connection is often long; one clause is enough.
+# pooch downloads the file. `_download` shortens its messages about failed connections to one clause.
 
 # %%
 #| export
 def _download(
-    url: str,  # what to fetch
-    path: Path,  # where to write it
-) -> str | None:  # what went wrong, if anything
-    "Fetch one file; trouble with the network is returned, trouble with the disk is raised."
+    url: str,
+    path: Path,  # where to write the file
+) -> str | None:  # the error message, if any
+    "Download one file; return errors of the network, raise errors of the disk."
     pooch = _pooch()
     import requests
 
@@ -809,7 +933,7 @@ def _download(
 
 
 def _difference(path: Path, sha256: str, gzipped: bool) -> str | None:
-    "What is wrong with a file that was just fetched, if anything."
+    "Return what is wrong with a downloaded file, if anything."
     try:
         _checked(path, sha256, gzipped)
     except DataDamaged:
@@ -818,7 +942,7 @@ def _difference(path: Path, sha256: str, gzipped: bool) -> str | None:
 
 
 # %% [markdown]
-# At an address where nobody listens, the error names the file, the address and the way out, and the folder stays empty.
+# If no server answers, the error names the file, the address and what to do. The folder stays empty.
 
 # %%
 with tempfile.TemporaryDirectory() as folder:
@@ -835,7 +959,7 @@ with tempfile.TemporaryDirectory() as folder:
 # %%
 #| export
 def _advice(name: str) -> str:
-    "What a reader can do whose data set is not here."
+    "Say how to get a data set that is not on this machine."
     entry = DATASETS[name]
     files = f"{len(entry.files)} files" if len(entry.files) > 1 else f"file {entry.files[0][0]}"
     advice = f"put its {files} in a folder {entry.folders[0]!r} and set PUMAP_DATA to the folder that holds it"
@@ -845,7 +969,7 @@ def _advice(name: str) -> str:
 def _fetch_all(
     name: str,  # a data set that comes in files
 ) -> tuple:  # (source, paths)
-    "Fetch the files of a data set that the cache does not have yet."
+    "Download those files of a data set that are not in the cache."
     entry = DATASETS[name]
     folder, source, paths = cache_dir() / name, entry.mirrors[0], []
     for file, sha256 in entry.files:
@@ -857,10 +981,10 @@ def _fetch_all(
 
 
 # %% [markdown]
-# ## Reading MNIST and Fashion-MNIST
+# ## Readers for MNIST and Fashion-MNIST
 #
-# The files hold 60,000 training and 10,000 test images; the paper takes the last 10,000 of the former for validation. The bytes become
-# `float32` once, for all 60,000 together, and the two parts are views of that one array.
+# The files hold 60,000 training images and 10,000 test images. As in the paper, the last 10,000 training images are the validation set. All 60,000
+# are converted to `float32` in one array, and both parts are views of it.
 
 # %%
 #| export
@@ -869,7 +993,7 @@ def _scaled(images: np.ndarray) -> np.ndarray:  # float32, from 0 to 1
 
 
 def _of_idx(entry: Entry, contents, folder: Path) -> tuple:  # the six parts
-    "The four files of a data set that is like MNIST."
+    "Read the four files of a data set in the format of MNIST."
     X, y, X_test, y_test = (read_idx(content) for content in contents)
     X, X_test = (_scaled(a[..., None]) for a in (X, X_test))
     y, y_test = y.astype(np.int64), y_test.astype(np.int64)
@@ -878,15 +1002,15 @@ def _of_idx(entry: Entry, contents, folder: Path) -> tuple:  # the six parts
 
 
 # %% [markdown]
-# ## Reading the others
+# ## Readers for the other data sets
 #
-# Each has a function like that one: it takes the contents of the files, already checked, and returns the six parts. Bison comes as JSON or as a NumPy file. NumPy files
-# are opened without pickles.
+# Each reader takes the contents of the files, after their checksums were compared, and returns the six parts. The bison may be JSON or a NumPy file.
+# NumPy files are opened without pickle support.
 
 # %%
 #| export
 def _npz(content: bytes):
-    "The arrays of a NumPy file, by name; a file that holds Python objects is refused."
+    "Open the arrays of a NumPy file, by name; Python objects raise an error."
     return np.load(io.BytesIO(content), allow_pickle=False)
 
 
@@ -898,13 +1022,13 @@ def _of_bison(entry: Entry, contents, folder: Path) -> tuple:
 
 
 # %% [markdown]
-# CIFAR10 and the retina are published as Python pickles, and whoever unpickles runs what the writer of the file wanted to be run. So they are unpickled only *after* the
-# sha256 has been found right, and from the very bytes that were compared, not from the file a second time.
+# CIFAR10 and the retina are published as Python pickles, and unpickling a file can run any code. So they are unpickled only *after* the sha256
+# matched, and from the same bytes in memory; the file is not read again.
 
 # %%
 #| export
 def _of_cifar10(entry: Entry, contents, folder: Path) -> tuple:
-    "The batches in the published archive; the last 10,000 training images are for validation."
+    "Read the batches of the published archive; the last 10,000 training images are the validation set."
     with tarfile.open(fileobj=io.BytesIO(contents[0])) as archive:
         names = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
         batches = [pickle.load(archive.extractfile(f"cifar-10-batches-py/{name}"), encoding="bytes") for name in names]
@@ -919,14 +1043,14 @@ def _of_cifar10(entry: Entry, contents, folder: Path) -> tuple:
 
 
 def _of_retina(entry: Entry, contents, folder: Path) -> tuple:
-    "The published principal components as they are, and the paper's split."
+    "Read the published principal components, unscaled, with the paper's split."
     data = pickle.loads(gzip.decompress(contents[0]))
     y = np.searchsorted(CELL_NAMES, np.asarray(data["CellType1"]).astype(str)).astype(np.int64)
     return _split_cells(entry, np.asarray(data["pca_50"], dtype=np.float32), y)
 
 
 def _split_cells(entry: Entry, X, y) -> tuple:  # the six parts
-    "A tenth at random is for the test, the last rows of the rest for validation."
+    "Split: a random tenth is the test set, the last rows of the rest are the validation set."
     from sklearn.model_selection import train_test_split
 
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.1, random_state=42)
@@ -935,8 +1059,8 @@ def _split_cells(entry: Entry, X, y) -> tuple:  # the six parts
 
 
 # %% [markdown]
-# Worm neurons are split as the retina is; there are 4,186 of them, so 500 are for validation in place of 10,000. The finches' rows lie in random
-# order, and their file says which part each belongs to. A column of zeros in front makes their pictures square, as the paper's networks wanted; it changes no distance.
+# Worm neurons are split like the retina, but 500 of the 4,186 rows are for validation. The rows of the finches are in random order, and their file
+# gives the part of each row. A prepended column of zeros makes the images square, as the paper's networks require. It changes no distance.
 
 # %%
 #| export
@@ -955,8 +1079,8 @@ def _of_finches(entry: Entry, contents, folder: Path) -> tuple:
 # %% [markdown]
 # ### Packed JPEGs
 #
-# Many small JPEGs lie in one array of bytes, one after the other, with the offset of each. Each is decoded once, into its row of the result.
-# Faces of 89 x 109 pixels are cut to the square from row 10 on and made 64 x 64.
+# Small JPEGs are concatenated into one array of bytes, with the offset of each. Each is decoded once, directly into its row of the result. Faces of
+# 89 x 109 pixels are cropped to a square, from row 10 on, and resized to 64 x 64.
 
 # %%
 #| export
@@ -971,10 +1095,10 @@ def _pillow():
 def _unpacked(
     data,  # of a NumPy file with `jpeg_bytes`, uint8, and `offsets`, int64 of shape (n + 1,)
     shape: tuple,  # of one image: (height, width, 3)
-    order: np.ndarray,  # which image is in which row, shape (n,)
-    box: tuple | None = None,  # (left, top, right, bottom) to cut out before an image is resized to `shape`
+    order: np.ndarray,  # index of the image of each row, shape (n,)
+    box: tuple | None = None,  # (left, top, right, bottom) to crop before an image is resized to `shape`
 ) -> np.ndarray:  # float32 from 0 to 1, shape (n, *shape)
-    "Decode packed JPEGs."
+    "Decode concatenated JPEGs."
     Image = _pillow()
     packed, offsets = memoryview(data["jpeg_bytes"]), data["offsets"]
     X = np.empty((len(order), *shape), np.float32)
@@ -987,8 +1111,8 @@ def _unpacked(
 
 
 # %% [markdown]
-# The training images of `cifar10_jpeg` lie in the order of the classes, 0 to 9 and 0 to 9 again, so they are shuffled with a fixed seed before the last 10,000 become validation rows. They
-# are other images than the paper's last 10,000.
+# The training images of `cifar10_jpeg` are in two blocks, each sorted by class. They are shuffled with a fixed seed, and then the last 10,000 become
+# the validation set. So its validation images differ from the paper's.
 
 # %%
 #| export
@@ -1003,14 +1127,14 @@ def _of_cifar10_jpeg(entry: Entry, contents, folder: Path) -> tuple:
 
 
 def _of_celeba_small(entry: Entry, contents, folder: Path) -> tuple:
-    "Faces in the order of their numbers, which follows nothing; one person may be in two parts."
+    "Read faces in the order of their numbers, which is arbitrary; one person may be in two parts."
     data = _npz(contents[0])
     X = _unpacked(data, entry.shape, np.arange(len(data["attributes"])), box=(0, 10, 89, 99))
     return _in_order(entry, X, data["attributes"].astype(np.int64))
 
 
 def _in_order(entry: Entry, X, y) -> tuple:  # the six parts
-    "Training, validation and test rows one after the other."
+    "Split rows that are in the order training, validation, test."
     n, m = entry.rows[0], entry.rows[0] + entry.rows[1]
     return X[:n], y[:n], X[n:m], y[n:m], X[m:], y[m:]
 
@@ -1018,9 +1142,9 @@ def _in_order(entry: Entry, X, y) -> tuple:  # the six parts
 # %% [markdown]
 # ### CelebAMask-HQ
 #
-# The unpacked folder holds `CelebA-HQ-img/0.jpg` and so on, the table of attributes (1 or -1), and for each face some masks, one for each part of it (skin, hair, a
-# hat). What is in none of them is background and becomes black; then the image is made 128 x 128. The paper does not say which 28,000 images it trained on; we take the first.
-# As `float32`, all of them are 5.9 GB.
+# The unpacked folder holds the images, a table of attributes (1 or -1), and masks. A face has several masks, one for each part such as skin, hair or
+# hat. Pixels outside all masks are background and become black. Then the image is resized to 128 x 128. The paper does not say which 28,000 images
+# are the training set; here they are the first ones. As `float32`, the whole data set takes 5.9 GB.
 
 # %%
 #| export
@@ -1029,10 +1153,10 @@ def _of_celeba(entry: Entry, contents, folder: Path) -> tuple:
     lines = contents[0].decode(errors="replace").splitlines()
     faces = [line.split()[1:] for line in lines[2:]]  # after the number of images and the names
     if len(lines) < 2 or tuple(lines[1].split()) != ATTRIBUTE_NAMES or len(faces) != sum(entry.rows) or {len(face) for face in faces} != {len(ATTRIBUTE_NAMES)}:
-        raise DataDamaged(f"{folder} holds a table of {len(faces):,} faces, not the 40 attributes of {sum(entry.rows):,}; get it again.")
+        raise DataDamaged(f"{folder} holds a table of {len(faces):,} faces, not the 40 attributes of {sum(entry.rows):,}; download it again.")
     odd = sorted({value for face in faces for value in face} - {"1", "-1"})
     if odd:
-        raise DataDamaged(f"{folder} holds a table of faces with the value {odd[0]!r}, where each attribute is 1 or -1; get it again.")
+        raise DataDamaged(f"{folder} holds a table of faces with the value {odd[0]!r}, where each attribute is 1 or -1; download it again.")
     y = np.array(faces) == "1"
     masks = _masks_of_faces(folder / "CelebAMask-HQ-mask-anno")
     X = np.empty((len(y), *entry.shape), np.float32)
@@ -1049,7 +1173,7 @@ def _of_celeba(entry: Entry, contents, folder: Path) -> tuple:
 
 
 # %% [markdown]
-# The masks of a face are found by their names. A file that is no picture, or none of the right size, is named.
+# The masks of a face are found by their names. An error names any file that is not an image or has the wrong size.
 
 # %%
 #| export
@@ -1061,16 +1185,16 @@ def _masks_of_faces(folder: Path) -> dict:  # paths by the number of the face
     for path in sorted(folder.rglob("*.png")):
         number = path.name.split("_")[0]
         if not number.isdecimal():
-            raise DataDamaged(f"{path} is no mask by its name, which should begin with the number of a face, as in 00012_hair.png; take it away, or unpack the archive again.")
+            raise DataDamaged(f"{path} is no mask by its name, which must begin with the number of a face, as in 00012_hair.png; remove the file, or unpack the archive again.")
         masks.setdefault(int(number), []).append(path)
     return masks
 
 
-def _opened(path: Path, mode: str, size=None):  # a picture of Pillow's
+def _opened(path: Path, mode: str, size=None):  # an image of Pillow's
     try:
         with _pillow().open(path) as image:
             picture = image.convert(mode)
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow has no error of its own
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow raises no error class of its own
         raise DataDamaged(f"{path} cannot be read as a picture; unpack the archive again.") from error
     if size and picture.size != size:
         raise DataDamaged(f"{path} has {' x '.join(map(str, picture.size))} pixels, not {' x '.join(map(str, size))}; unpack the archive again.")
@@ -1078,22 +1202,30 @@ def _opened(path: Path, mode: str, size=None):  # a picture of Pillow's
 
 
 # %% [markdown]
-# ### Songs of one's own
+# ### Your own songs
 #
-# `load("cassins")` looks for a file `cassins/cassins.npz` in the data folder; `songs(path)` takes any such file, or a folder. The file holds `labels`, one for each syllable, and either
+# `songs(path)` makes a data set of your own syllables, from a NumPy file or a folder of WAV files. `load("cassins")` reads the file
+# `cassins/cassins.npz` in the data folder in the same way.
 #
-# - `spectrograms`, from 0 to 1, with shape (n, 32, n_moments), and `n_moments` of shape (n,) if some are shorter than others (what lies behind is not looked at); or
-# - `audio`, all syllables one after the other, `offsets` of shape (n + 1,) and `rate` in samples per second.
+# The NumPy file holds `labels`, one for each syllable, and the syllables in one of two forms:
 #
-# A folder holds one folder for each label, with WAV files of one syllable each. As in the paper, the 20 most frequent labels are kept, the first 1,000 rows are for validation, the next 1,000 for the test, the rest for training. In a file the order is yours; so
-# do not sort it by label. The files of a folder are shuffled with a fixed seed.
+# | form | arrays |
+# |---|---|
+# | spectrograms | `spectrograms`, from 0 to 1, shape (n, 32, n_moments); optionally `n_moments`, the length of each, shape (n,) |
+# | audio | `audio`, all syllables concatenated; `offsets`, shape (n + 1,); `rate`, in samples per second |
 #
-# The file is your own, so no checksum is known: a record made from it does not notice that the file is another now. Whoever changes the songs should give `pumap run` another folder with `--results`.
+# Values of a spectrogram after its length are ignored. A folder has one subfolder for each label, with one syllable in each WAV file.
+#
+# As in the paper, the 20 most frequent labels are kept. The first 1,000 rows are the validation set, the next 1,000 are the test set, and the rest is
+# the training set. The rows of a file keep their order, so do not sort them by label. The files of a folder are shuffled with a fixed seed.
+#
+# `load` has no checksum to compare your file with, so a changed file does not make existing results stale. After a change, give `pumap run` another
+# folder with `--results`.
 
 # %%
 #| export
 def _picture(audio, rate: float, where: str) -> np.ndarray:
-    "A `spectrogram`; an error begins with where the syllable is."
+    "Compute a `spectrogram`; an error message begins with the place of the syllable."
     try:
         return spectrogram(audio, rate)
     except ValueError as error:
@@ -1105,11 +1237,11 @@ def _arrays_of_songs(content: bytes, name: str) -> dict:  # all arrays, by name
         raise ValueError(f"{name} is not a NumPy file of several arrays; write it with numpy.savez.")
     try:
         data = dict(_npz(content))
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:  # objects, or a file that was cut off
-        raise ValueError(f"{name} cannot be read ({error}); write it again with numpy.savez, labels as text or whole numbers, not objects.") from None
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:  # Python objects, or a truncated file
+        raise ValueError(f"{name} cannot be read ({error}); write it again with numpy.savez, with labels as text or integers, not objects.") from None
     for key in ("n_moments", "offsets"):
         if key in data and data[key].dtype.kind not in "iu":
-            raise ValueError(f"{name} holds {key} of type {data[key].dtype}; they must be whole numbers.")
+            raise ValueError(f"{name} holds {key} of type {data[key].dtype}; they must be integers.")
     return data
 
 
@@ -1127,11 +1259,11 @@ def _pictures_of_file(content: bytes, name: str) -> tuple:  # (pictures, labels)
             raise ValueError(f"{name} holds n_moments outside 1 to {X.shape[-1]}; each must be the length of one of its spectrograms.")
         pictures = [x[:, :n] for x, n in zip(X, lengths)]
         if not all(((0 <= picture) & (picture <= 1)).all() for picture in pictures):
-            raise ValueError(f"{name} holds spectrograms with values that are not from 0 to 1: scale them.")
+            raise ValueError(f"{name} holds spectrograms with values that are not from 0 to 1; scale them.")
         return pictures, labels
     audio, offsets, rate = data["audio"], data["offsets"], float(data["rate"])
     if len(offsets) != len(labels) + 1:
-        raise ValueError(f"{name} holds {len(offsets)} offsets for {len(labels)} labels; it needs one more than there are labels.")
+        raise ValueError(f"{name} holds {len(offsets)} offsets for {len(labels)} labels; it needs one offset more than labels.")
     if offsets.min() < 0 or offsets.max() > len(audio) or (np.diff(offsets.astype(np.int64)) < 0).any():
         raise ValueError(f"{name} holds offsets that do not go up within the {len(audio):,} samples of audio.")
     return [_picture(audio[a:b], rate, f"{name}, syllable {i}") for i, (a, b) in enumerate(zip(offsets[:-1], offsets[1:]))], labels
@@ -1143,7 +1275,7 @@ def _sound(path: Path) -> tuple:  # (rate, samples)
     try:
         return wavfile.read(path)
     except (ValueError, EOFError, struct.error) as error:
-        raise ValueError(f"{path} cannot be read as a WAV file ({error}); write it again, or take it out of the folder.") from None
+        raise ValueError(f"{path} cannot be read as a WAV file ({error}); write it again, or remove it from the folder.") from None
 
 
 def _pictures_of_folder(folder: Path) -> tuple:  # (pictures, labels)
@@ -1161,28 +1293,47 @@ def _split_songs(
     n_labels: int,
     n_valid: int,
     n_test: int,
-    where: str,  # for an error
+    where: str,  # for the error message
 ) -> tuple:  # the six parts, and the names of the labels
-    "Keep the most frequent labels, resize and pad, and split by the order of the rows."
+    "Keep the most frequent labels, resize and pad the spectrograms, and split the rows in order."
     found, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
     kept = np.argsort(-counts, kind="stable")[:n_labels]
     rank = np.full(len(found), -1)
     rank[kept] = np.arange(len(kept))
     rows = np.flatnonzero(rank[inverse] >= 0)
     if len(rows) <= n_valid + n_test:
-        raise ValueError(f"{where} has {len(rows):,} syllables of the {n_labels} most frequent labels; give more than {n_valid + n_test:,}, the rows for validation and test.")
+        raise ValueError(f"{where} has {len(rows):,} syllables of the {n_labels} most frequent labels; it needs more than {n_valid + n_test:,}, the size of the validation and test sets together.")
     X = np.stack([padded(log_resized(pictures[i])) for i in rows])
     y, m = rank[inverse][rows].astype(np.int64), n_valid + n_test
     return (X[m:], y[m:], X[:n_valid], y[:n_valid], X[n_valid:m], y[n_valid:m]), tuple(str(found[i]) for i in kept)
 
 
-def songs(
-    path,  # a NumPy file or a folder of WAV files, as above
-    n_labels: int = 20,  # most frequent labels to keep
-    n_valid: int = 1000,  # rows for validation: the first
-    n_test: int = 1000,  # rows for the test: the next
-) -> Dataset:  # named "cassins"; label 0 is the most frequent
-    "A data set of one's own segmented and labeled songs; `ValueError` says what does not fit."
+def songs(path, n_labels: int = 20, n_valid: int = 1000, n_test: int = 1000) -> Dataset:
+    """Make a data set of your own segmented and labeled songs.
+
+    Parameters
+    ----------
+    path : str or Path
+        A NumPy file or a folder of WAV files; the notebook `paper/01_datasets` describes both.
+    n_labels : int
+        Most frequent labels to keep.
+    n_valid : int
+        Rows of the validation set, the first ones.
+    n_test : int
+        Rows of the test set, the next ones.
+
+    Returns
+    -------
+    Dataset
+        With the name `"cassins"`. Label 0 is the most frequent one.
+
+    Raises
+    ------
+    ValueError
+        If the content of the file or folder is invalid.
+    DataNotFound
+        If the file cannot be read.
+    """
     for name, value, least in (("n_labels", n_labels, 1), ("n_valid", n_valid, 0), ("n_test", n_test, 0)):
         if not isinstance(value, (int, np.integer)) or value < least:
             raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
@@ -1208,9 +1359,9 @@ assert mine.y_valid.tolist() == [0, 1, 2, 0, 1]
 mine
 
 # %% [markdown]
-# ## One reader for each
+# ## The table of readers
 #
-# `cassins` is read by `songs`; data sets that are not named here come as idx files.
+# `cassins` is read by `songs`. Data sets without a reader in this table are read as idx files.
 
 # %%
 #| export
@@ -1225,7 +1376,7 @@ def _of_files(
     source: str,  # where the files were found
     paths: tuple,  # in the order of the entry's files
 ) -> Dataset:
-    "Read, check and split the files of a data set."
+    "Verify, read and split the files of a data set."
     entry = DATASETS[name]
     if name == "cassins":
         return replace(songs(paths[0]), title=entry.title, source=source)
@@ -1239,21 +1390,38 @@ def _of_files(
 # %% [markdown]
 # ## load
 #
-# One call for all of them. With `download=False` nothing is fetched, which is what tests want.
+# `load` is the function that experiments call. With `download=False` it downloads nothing, as tests require.
 
 # %%
 #| export
-def load(
-    name: str,  # one of `names()`
-    data_dir=None,  # folder to look in first; None takes the environment variable `PUMAP_DATA`
-    download: bool = True,  # fetch what is not on this machine
-) -> Dataset:
-    """
-    Load a data set, split as in the paper.
+def load(name: str, data_dir=None, download: bool = True) -> Dataset:
+    """Load a data set, split as in the paper.
 
-    Its `sha256` is over the files, one after the other, decompressed for MNIST and Fashion-MNIST (`zcat` and `sha256sum` give the same);
-    for data that scikit-learn makes and for faces with masks, over the arrays. A stand-in comes only by its own name.
-    Raises `ValueError` for an unknown name, `DataNotFound` if the files cannot be had, `DataDamaged` if one of them is not the published one.
+    A stand-in is loaded only by its own name.
+
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+    data_dir : str, Path or None
+        Folder to search first. `None` = the environment variable `PUMAP_DATA`.
+    download : bool
+        Download files that are not on this machine.
+
+    Returns
+    -------
+    Dataset
+        Its `sha256` is that of the concatenated files, decompressed for MNIST and Fashion-MNIST (`zcat` and `sha256sum` compute the same).
+        For `digits`, `moons`, `celeba` and a folder of songs it is that of the arrays.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or if your own songs are invalid.
+    DataNotFound
+        If the files are not on this machine and cannot be downloaded.
+    DataDamaged
+        If a file is not the published one.
     """
     entry = _entry(name)
     if not entry.files:
@@ -1288,7 +1456,7 @@ assert_array_equal(load("digits").X_train, digits.X_train)
 assert load("digits").sha256 == digits.sha256 != moons.sha256
 
 # %% [markdown]
-# MNIST takes about a second, checksums included. A machine without it says so and goes on.
+# With checksums, MNIST loads in about a second. Without its files, the cell prints the error.
 
 # %%
 start = time.perf_counter()
@@ -1305,18 +1473,31 @@ else:
 # %% [markdown]
 # ## take
 #
-# Smaller experiments use the first rows of each part. Asking for more rows than there are is an error: a table that says 10,000 should
-# not hold 1,197. Only a part that the data set does not have at all, like the test rows of `bison`, stays as it is.
+# `take` keeps the first rows of each part, for smaller experiments. More rows than there are is an error: a table that says 10,000 rows must not
+# contain 1,197. Only an empty part, such as the test set of `bison`, stays as it is.
 
 # %%
 #| export
-def take(
-    dataset: Dataset,
-    n_train: int | None = None,  # rows to keep; None keeps all
-    n_valid: int | None = None,
-    n_test: int | None = None,
-) -> Dataset:
-    "The first rows of each part of a data set, as views."
+def take(dataset: Dataset, n_train: int | None = None, n_valid: int | None = None, n_test: int | None = None) -> Dataset:
+    """Keep the first rows of each part of a data set, as views.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    n_train : int or None
+        Training rows to keep. `None` keeps all.
+    n_valid : int or None
+    n_test : int or None
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ValueError
+        If a number is not from 1 to the number of rows of a part that is not empty.
+    """
     changes = {}
     for part, n in (("train", n_train), ("valid", n_valid), ("test", n_test)):
         if n is None:
@@ -1325,7 +1506,7 @@ def take(
         if not len(y):
             continue
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= len(y):
-            raise ValueError(f"n_{part} is {n!r}; {dataset.name} has {len(y):,} such rows, so give a whole number from 1 to {len(y)}.")
+            raise ValueError(f"n_{part} is {n!r}; {dataset.name} has {len(y):,} such rows, so pass a whole number from 1 to {len(y)}.")
         changes |= {f"X_{part}": X[:n], f"y_{part}": y[:n]}
     return replace(dataset, **changes)
 
@@ -1339,19 +1520,30 @@ assert_array_equal(few.X_train, digits.X_train[:100])
 # %% [markdown]
 # ## describe
 #
-# What the command line shows: where a data set is and whether it is sound, without fetching it.
+# `describe` reports where a data set is and whether its files are intact, without downloading anything. The command line prints it.
 
 # %%
 #| export
-def describe(
-    name: str,  # one of `names()`
-    data_dir=None,  # as for `load`
-) -> dict:
-    """
-    What is known of a data set, and whether it is here; nothing is fetched, and a problem is told, not raised.
+def describe(name: str, data_dir=None) -> dict:
+    """Describe a data set, and check whether its files are on this machine. Nothing is downloaded.
 
-    Keys: name, title, rows (of each part), shape, source, here, path (of its folder), sha256, url, citation, license, stand_in_for,
-    why_not (why it cannot be fetched, or None), problem.
+    Parameters
+    ----------
+    name : str
+        One of `names()`.
+    data_dir : str, Path or None
+        Folder to search first, as for `load`.
+
+    Returns
+    -------
+    dict
+        Keys: name, title, rows (of each part), shape, source, here (whether intact files were found), path (of their folder), sha256, url,
+        citation, license, stand_in_for, why_not (why it cannot be downloaded, or None), problem (error message of missing or damaged files, or None).
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
     """
     entry = _entry(name)
     told = {

@@ -17,11 +17,11 @@
 # %% [markdown]
 # # One cell of the projection grid
 #
-# > One method embeds one data set; the numbers and the picture of it become one record.
+# > Fit one method on one data set, measure the embedding, and save the results as a record.
 #
-# Figures 4 to 9 and 13 of the paper, and Tables 2 to 7, are questions put to a grid: data sets by methods by dimensions. This notebook is what happens in one
-# cell of that grid. `pumap run` runs it once for each cell a figure needs, with other parameters each time, and keeps the executed copy in
-# `figures/<profile>/cells`. Here you can read it, change a parameter, and run it yourself.
+# Figures 4 to 9 and 13 of the paper and Tables 2 to 7 use one grid: data sets by methods by dimensions. This notebook computes one cell of the grid.
+# `pumap run` executes it for each cell that a figure needs, with other parameters, and saves the executed copy in `figures/<profile>/cells`. You can
+# also change a parameter and run it yourself.
 
 # %%
 import matplotlib.pyplot as plt
@@ -33,7 +33,7 @@ from pumap import plots
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, they make a run of seconds. The paper has 50,000 rows of `mnist` and `fmnist`: so have the profiles `laptop`, with a shortened training, and `paper`.
+# The defaults make a run of seconds. The profiles `laptop` and `paper` use all 50,000 rows of `mnist` and `fmnist`; `laptop` shortens the training.
 
 # %% tags=["parameters"]
 dataset = "digits"  # paper: moons, bison, mnist, fmnist, cifar10, cassins, retina
@@ -46,7 +46,7 @@ data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the 
 stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
 
 # %% [markdown]
-# A name that does not exist ends the notebook here, with the list of those that do.
+# An unknown name raises an error that lists the valid ones.
 
 # %%
 cell = ex.check_cell(ex.Cell(dataset, method, n_components, seed))
@@ -55,9 +55,9 @@ results = ex.results_folder(results_dir)
 print(f"{cell.id}, profile {size.name}: {size.title}")
 
 # %% [markdown]
-# ## Load
+# ## Load the data
 #
-# The data come in the paper's splits. The profile takes the first rows of each.
+# The data have the paper's splits. The profile sets how many of the first rows of each part are used.
 
 # %%
 data = ex.load_data(cell, profile, data_dir, stand_ins)
@@ -67,8 +67,8 @@ print(f"{data.title}: {len(data.X_train):,} rows to train, {len(data.X_test):,} 
 # %% [markdown]
 # ## Fit and transform
 #
-# Each method is fitted on the training rows, without their labels. Then it embeds the test rows, which it has never seen.
-# That is where methods differ most: a network or a projection needs one pass, UMAP and t-SNE must search for each row's place.
+# Each method is fitted on the training set, without labels. Then it embeds the test set. The cost of this step differs most between methods: a
+# network or a linear projection needs one forward pass, but UMAP and t-SNE must find the neighbors of each row and optimize its position.
 
 # %%
 print("settings:", ex.settings_used(cell, profile, len(data.X_train)))
@@ -80,9 +80,15 @@ print(f"fit {seconds['fit']:.1f} s, transform {seconds['transform']:.2f} s")
 # %% [markdown]
 # ## Measure
 #
-# *Trustworthiness*: are neighbors in the embedding neighbors in the data? *kNN accuracy*: does a neighbor classifier that learned from embedded training
-# rows know the class of embedded test rows? *Silhouette*: how well apart do the true classes lie? *Clustering NMI*: do clusters of the embedding agree with the classes? *Reconstruction MSE*: how far are the test rows from what comes
-# back, where there is a way back? The first is about nearness, the next about classes, the last about what the embedding keeps.
+# | metric | what it measures |
+# |---|---|
+# | trustworthiness | whether neighbors in the embedding are neighbors in the data |
+# | kNN accuracy | accuracy on the embedded test set of a nearest-neighbor classifier, fitted on the embedded training set |
+# | silhouette | separation of the true classes in the embedding |
+# | clustering NMI | agreement between k-means clusters of the embedding and the classes |
+# | reconstruction MSE | mean squared error of reconstructed test rows, for methods with an `inverse_transform` |
+#
+# "not here" marks a metric that does not apply to the method or the data set.
 
 # %%
 reconstruction, seconds["inverse"] = ex.reconstruct(cell, fitted, data, embedding_test)
@@ -92,10 +98,10 @@ for name, value in metrics.items():
     print(f"{name:18} " + ("not here" if value is None else f"{value:.4f}"))
 
 # %% [markdown]
-# ## Look
+# ## Plot the embedding
 #
-# The first two dimensions, colored by class: training rows as small dots, test rows as rings. Rings that lie on the dots of their color are new rows
-# that found their place.
+# The scatter plot shows the first two dimensions, colored by class. Dots are training rows and rings are test rows. A good embedding places the rings
+# among dots of their color.
 
 # %%
 classes = np.unique(data.y_train)
@@ -109,9 +115,9 @@ ax.set(title=f"{data.title}, {method}, first 2 of {n_components} dimensions", xt
 plt.show()
 
 # %% [markdown]
-# ## Write down
+# ## Save the record
 #
-# The record is the last thing, and it is written in one step: a run that is killed before this leaves nothing behind, a run that came here is not done again.
+# The record is written last, in one step. So an interrupted run leaves no record, and a finished run is not repeated.
 
 # %%
 record = ex.make_record(cell, profile, data, metrics, seconds, stand_ins)

@@ -17,11 +17,11 @@
 # %% [markdown]
 # # One cell of the semi-supervised grid
 #
-# > One classifier learns from some labels and, if it may, from where all the other rows lie; its accuracy on the test becomes one record.
+# > Train one classifier on a few labels and, depending on the method, on the graph of all rows; save its test accuracy as a record.
 #
-# Figures 15 to 18 of the paper, and Table 8, are questions put to a grid: data sets by methods by numbers of labels. This notebook is what happens in one
-# cell of that grid. `pumap run` runs it once for each cell a figure needs, with other parameters each time, and keeps the executed copy in
-# `figures/<profile>/cells`. Here you can read it, change a parameter, and run it yourself.
+# Figures 15 to 18 of the paper and Table 8 use one grid: data sets by methods by numbers of labels. This notebook computes one cell of the grid.
+# `pumap run` executes it for each cell that a figure needs, with other parameters, and saves the executed copy in `figures/<profile>/cells`. You can
+# also change a parameter and run it yourself.
 
 # %%
 import numpy as np
@@ -33,7 +33,8 @@ from pumap.paper import figures
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, they make a run of seconds: a few hundred digits and a few steps. The number of labels is *per class*, as in the paper, whose figures do not say so.
+# The defaults make a run of seconds, with a few hundred digits and a few steps. `n_labels` is the number of labels *per class*, as in the paper's
+# experiments. The paper's figures do not say that it is per class.
 
 # %% tags=["parameters"]
 dataset = "digits"  # paper: mnist, fmnist, cifar10
@@ -53,9 +54,9 @@ results = ex.results_folder(results_dir)
 print(f"{cell.id}, profile {size.name}: {size.title}")
 
 # %% [markdown]
-# ## Load, and choose the labels
+# ## Load the data and choose the labels
 #
-# All training rows are there for the graph; only some keep their label.
+# The graph uses all training rows. Only the chosen rows keep their labels.
 
 # %%
 data = ex.load_data(cell, profile, data_dir, stand_ins)
@@ -66,7 +67,8 @@ print(f"{data.title}: {len(data.X_train):,} rows to train, {(y >= 0).sum():,} of
 # %% [markdown]
 # ## Fit
 #
-# The classifier, with the UMAP loss on the edges of all rows where the method has it. Where a validation split is used, the weights of its best round are the ones that are tested.
+# The classifier minimizes the classification loss. All methods except `baseline` and `aug` add the UMAP loss on the edges of all training rows. If a
+# validation set is used, the weights of the round with the best validation accuracy are tested.
 
 # %%
 print("settings:", settings)
@@ -75,9 +77,10 @@ assert np.array_equal(labels, y)
 print(f"fit {seconds['fit']:.1f} s; {classifier.history_['step'][-1]} steps; accuracy on the test rows {accuracy:.4f}")
 
 # %% [markdown]
-# ## Look
+# ## Plot the losses
 #
-# The two losses as the training goes on. Label smoothing puts a floor under the classification loss, the lowest value that it can have. Without the UMAP loss, there is one line.
+# The plot shows the losses during training; `baseline` and `aug` have no UMAP loss. The gray line is the lowest possible classification loss, which
+# label smoothing keeps above zero.
 
 # %%
 history = classifier.history_
@@ -96,9 +99,10 @@ with plots.use_style():
 fig
 
 # %% [markdown]
-# ## Write down
+# ## Save the record
 #
-# The record is the last thing, and it is written in one step: a run that is killed before this leaves nothing behind, a run that came here is not done again. For the baseline, what Figure 17 shows is kept beside it. A run with `changes` is not the grid's, and leaves nothing.
+# The record is written last, in one step. So an interrupted run leaves no record, and a finished run is not repeated. The method `baseline` also
+# saves its last layer for Figure 17. A run with `changes` saves nothing.
 
 # %%
 record = ex.make_record(cell, profile, data, {"accuracy": accuracy}, seconds, stand_ins)

@@ -17,10 +17,10 @@
 # %% [markdown]
 # # One training run
 #
-# > One way of training on one graph: the UMAP loss against the clock, and how much memory it took.
+# > Train one solver on one graph; record the UMAP loss over time, and the peak memory.
 #
-# Figure 10 of the paper and the benchmarks compare ways to minimize one loss on one graph. This notebook is one such run, in a process of its own, so that nothing is shared but the graph. What is timed begins with the graph and ends with a trained
-# network; looking at the loss on the way stops the clock.
+# Figure 10 of the paper and the benchmarks compare solvers that minimize one loss on one graph. This notebook is one run, in its own process, so runs
+# share only the graph. The clock starts with the graph and ends with the trained network. It stops while the loss is evaluated.
 
 # %%
 import io
@@ -41,8 +41,15 @@ from pumap.paper import experiments as ex
 # %% [markdown]
 # ## Parameters
 #
-# The solvers: `fast` (the default of our `ParametricUMAP`) and `paper` (the original's loop), `umap-learn` (its ParametricUMAP with its defaults), and two without a network, `layout` (umap-learn's non-parametric layout) and `umap_tf` (the loss over the coordinates themselves).
-# `effort` counts passes over the edges as the paper repeats them; 0 leaves it to the solver. umap-learn's two ignore it.
+# | solver | what it is |
+# |---|---|
+# | `fast` | the default of `pumap.ParametricUMAP` |
+# | `paper` | the original training loop |
+# | `umap-learn` | umap-learn's ParametricUMAP with its defaults |
+# | `layout` | umap-learn's non-parametric layout |
+# | `umap_tf` | the loss, minimized over the coordinates themselves, without a network |
+#
+# `effort` is the number of epochs over the edges, repeated as in the paper. 0 means the solver's default. `umap-learn` and `layout` ignore it.
 
 # %% tags=["parameters"]
 dataset = "digits"  # paper: mnist, fmnist, retina
@@ -66,7 +73,7 @@ results = ex.results_folder(results_dir)
 # %% [markdown]
 # ## Data and graph
 #
-# The graph is built once for a data set and kept, so that all runs start from the same. A file that cannot be read is made again.
+# The graph of a data set is built once and cached, so all runs start from the same graph. An unreadable file is rebuilt.
 
 # %%
 from pumap.paper.datasets import load, take
@@ -91,10 +98,16 @@ print(f"{len(X)} rows, {len(edges.head)} edges")
 
 
 # %% [markdown]
-# ## The measure
+# ## The loss
 #
-# The UMAP cross entropy in the paper's form (`02_losses`): the mean of $-\log q$ over edges drawn by strength, and five times the mean of $-\log(1-q)$ over random pairs, with both probabilities not below $10^{-4}$. The pairs are drawn once, and the same for every run. On the way
-# and at its end a curve is measured on 40,000 edges and 200,000 pairs; the final value, beside it, on 200,000 edges and a million pairs.
+# All solvers are compared by the UMAP cross entropy in the paper's form (`02_losses`). It is the mean of $-\log q$ over edges, plus five times the
+# mean of $-\log(1-q)$ over random pairs. Edges are drawn with probability proportional to their weight. Both probabilities are at least $10^{-4}$.
+# Edges and pairs are drawn once, with a fixed seed, so they are the same for every run.
+#
+# | value | edges | pairs |
+# |---|---|---|
+# | points of the curve | 40,000 | 200,000 |
+# | final value | 200,000 | 1,000,000 |
 
 # %%
 def fixed_pairs(n_edges, n_rows, n_pairs):
@@ -128,7 +141,8 @@ def quick_look(embed):
 # %% [markdown]
 # ## The clock
 #
-# It stops while the loss is looked at, each time a quarter more time has passed than at the last look.
+# The clock stops while the loss is evaluated. The first evaluation is due after half a second. Each later one is due when the elapsed time is 1.25
+# times that of the last one.
 
 # %%
 class TimeUp(Exception):
@@ -155,9 +169,10 @@ class Clock:
 
 
 # %% [markdown]
-# ## The runs
+# ## The solvers
 #
-# One function for each kind of solver. All return the seconds, the clock with its curve, a function from row numbers to coordinates, and the network if there is one. Networks begin with the same weights for the same seed.
+# Each kind of solver has one function. It returns the seconds, the clock with its curve, a function from row numbers to coordinates, and the network
+# or `None`. The seed fixes the initial weights of a network.
 
 # %%
 shape = (28, 28, 1) if encoder == "conv28" else (X.shape[1],)
@@ -228,9 +243,10 @@ clock.curve.append((round(seconds, 3), round(float(quick_look(embed)), 5), None)
 print(f"{seconds:.1f} s; peak memory {peak} MiB, {before} before")
 
 # %% [markdown]
-# ## The end
+# ## Final metrics
 #
-# The cross entropy on many pairs; trustworthiness within 3,000 training rows; and, with a network, the accuracy of five nearest neighbors on the test rows.
+# The final metrics are the cross entropy on the larger sample and the trustworthiness among 3,000 training rows. With a network, the accuracy of five
+# nearest neighbors on the test set is added.
 
 # %%
 from pumap.metrics import knn_accuracy, trustworthiness

@@ -17,10 +17,10 @@
 # %% [markdown]
 # # Figure 1: overview
 #
-# > From rows to a graph, and from the graph to an embedding in two ways: by moving points, or by training a network.
+# > UMAP builds a graph of the rows; the embedding of the graph is optimized directly, or a network is trained to compute it.
 #
-# The paper's first figure explains the method with a drawing. Here each part of the drawing is computed: a hundred rows, their graph, both optimizations on that one graph, and the network that was trained. What it shows is small, but
-# nothing in it is made up.
+# The paper explains the method with a drawing. Here every part of the drawing is computed: 100 rows, their graph, both optimizations on this graph,
+# and the trained network.
 
 # %%
 import keras
@@ -46,7 +46,7 @@ from pumap.training import TrainingOptions
 # %% [markdown]
 # ## Parameters
 #
-# The figure is the same in all profiles: it takes some seconds.
+# The figure is the same in all profiles. It takes a few seconds.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper: all the same
@@ -62,7 +62,8 @@ N_ROWS, N_NEIGHBORS, NOISE, SEED = 100, 8, 0.09, 0
 # %% [markdown]
 # ## Rows and graph
 #
-# Two moons of fifty rows each, and fifty new rows for later. A row has two columns, so that the rows can be drawn as they are. `along` is a row's place on its moon, from 0 to 1, for the colors alone.
+# The data are two moons of 50 rows each, and 50 new rows for later. A row has two features, so the rows can be plotted directly. `along` is the
+# position of a row on its moon, from 0 to 1. It is used for the colors only.
 
 # %%
 X, moon = make_moons(N_ROWS, shuffle=False, noise=NOISE, random_state=SEED)
@@ -71,7 +72,8 @@ X, new = X.astype("float32"), new.astype("float32")
 along = np.tile(np.linspace(0, 1, N_ROWS // 2), 2)
 
 # %% [markdown]
-# Each row looks at its nearest rows, and the strengths with which they look at each other become the graph.
+# Each row has directed edges to its nearest neighbors. UMAP combines the two directions of an edge into one weight, the strength of the edge in the
+# fuzzy graph.
 
 # %%
 neighbors, distances = nearest_neighbors(X, N_NEIGHBORS, random_state=SEED)
@@ -89,10 +91,11 @@ looks_at[np.repeat(np.arange(N_ROWS), N_NEIGHBORS - 1), neighbors[:, 1:].ravel()
 assert ((dense > 0) <= (looks_at | looks_at.T)).all()
 
 # %% [markdown]
-# ## Moving the points
+# ## Optimizing the coordinates
 #
-# The non-parametric way, here in the form that shares its loss and its batches with the network's: the loop of UMAP (TF). It moves coordinates, and the way of the points is kept. They start at the principal coordinates of the rows, which shows their way better than umap-learn's
-# spectral layout of the graph, the usual start: with so simple a graph, that one has hardly any way to go.
+# UMAP (TF) is the non-parametric method with the same loss and batches as the network. It optimizes the coordinates of the points directly, and every
+# step is kept for the figure. The points start at the principal coordinates of the rows. umap-learn's usual start is a spectral layout. On so simple
+# a graph the points would hardly move from it.
 
 # %%
 start = centered(PCA(2).fit_transform(X)).astype("float32")
@@ -103,7 +106,7 @@ path = np.stack(steps)[(np.linspace(0, 1, 100) ** 2 * (len(steps) - 1)).astype(i
 print(f"{len(steps) - 1:,} steps")
 
 # %% [markdown]
-# The way leads from the one to the other, and no point stays where it is.
+# Each path starts at the initial coordinates and ends at the result. Every point moves.
 
 # %%
 assert (path[0] == start).all() and (path[-1] == moved).all() and (np.linalg.norm(moved - start, axis=1) > 0).all() and np.isfinite(path).all()
@@ -111,7 +114,7 @@ assert (path[0] == start).all() and (path[-1] == moved).all() and (np.linalg.nor
 # %% [markdown]
 # ## Training a network
 #
-# The parametric way: a network of three hidden layers takes a row and gives its place. It is trained on the same graph.
+# Parametric UMAP trains a network that maps a row to its coordinates. It has three hidden layers and uses the same graph.
 
 # %%
 network = ParametricUMAP(precomputed_graph=graph, encoder="mlp", random_state=SEED).fit(X)
@@ -123,7 +126,8 @@ print(f"{network.encoder_.count_params():,} weights place {N_ROWS} rows, and any
 # %% [markdown]
 # ## One loss
 #
-# Both minimize the UMAP cross entropy, for each edge an attraction and five repulsions. Its expectation can be computed in full with so few rows: the attraction over all edges by their strength, the repulsion over all pairs of rows.
+# Both methods minimize the UMAP cross entropy, with one attraction and five repulsions for each edge. With so few rows its expected value can be
+# computed exactly: the weighted mean of the attraction over all edges, and the mean of the repulsion over all pairs.
 
 # %%
 def expected_loss(z):
@@ -144,7 +148,7 @@ before, by_points, by_network = table.loss
 assert max(by_points, by_network) < before and table.trustworthiness[1:].min() > 0.9
 
 # %% [markdown]
-# Only the network has a place for rows that it has not seen. They come to lie beside rows of their own moon.
+# Only the network can embed new rows. More than 90% of them are nearest to a training row of their own moon.
 
 # %%
 new_places = network.transform(new)
@@ -155,7 +159,8 @@ assert (moon[nearest] == new_moon).mean() > 0.9
 # %% [markdown]
 # ## The figure
 #
-# An embedding may be turned, reflected and scaled without becoming another one. The network's is laid over the other by such a transformation, and its new rows with it.
+# A UMAP embedding can be rotated, reflected and scaled for display. The network's embedding is aligned with the other one by such a transformation,
+# and the new rows are transformed in the same way.
 
 # %%
 turned = plots.procrustes_align(moved, network.embedding_)
@@ -283,7 +288,7 @@ def draw_flow(ax):
 
 
 # %% [markdown]
-# All parts together, each at its place in inches.
+# All parts are placed by coordinates in inches.
 
 # %%
 COLUMNS, BOTTOM, STRIP = (0.08, 1.84, 3.72, 5.46), 0.24, 0.62  # inches: left sides, the lowest panel, and the strip for the loss
@@ -304,9 +309,16 @@ with plots.use_style():
 fig
 
 # %% [markdown]
-# What to look at. A: the rows, and the neighbors that one of them looks at. B: the graph; the wider a line, the surer the two rows are neighbors. C: where the points start (rings), and the way of each under the gradient of the loss to
-# where it ends (D). E: the network, drawn from its layers; F: where it puts the same rows, and new rows (black rings), which C and D have no way to place. Solid arrows are what is computed from what. Dashed ones are the gradient, which moves coordinates
-# in C and weights in E; the loss is the same.
+# | panel | shows |
+# |---|---|
+# | A | the rows, and the nearest neighbors of one of them |
+# | B | the graph; wider lines are stronger edges |
+# | C | paths of the points under the gradient of the loss, from their start (rings) |
+# | D | the result of C |
+# | E | the network, drawn from its layers |
+# | F | the network's embedding of the same rows and of new rows (black rings), which C and D cannot embed |
+#
+# Solid arrows show what is computed from what. Dashed arrows show the gradient of the one loss, which moves coordinates in C and weights in E.
 
 # %%
 # B, D and F have a line for each edge, C has a way for each point.
@@ -316,9 +328,9 @@ ways = [line for ax in fig.axes for line in ax.lines if len(line.get_xdata()) ==
 assert len(ways) == N_ROWS
 
 # %% [markdown]
-# ## Write
+# ## Save
 #
-# `fig01_overview.png` and `.pdf`.
+# The figure is saved as `fig01_overview.png` and `.pdf`.
 
 # %%
 if save_to:

@@ -17,10 +17,10 @@
 # %% [markdown]
 # # Figure 2: variants
 #
-# > Seven ways to join networks and losses, drawn from the networks that exist, with arrows for the gradients that were measured.
+# > Seven combinations of networks and losses, with arrows for measured gradients.
 #
-# UMAP, Parametric UMAP and its relatives differ in what is trained and in which loss moves what. A drawing of that is easily wrong. This one is made from the networks themselves, and an arrow is there if, and only if, one step of the
-# training loop moves those weights.
+# UMAP, Parametric UMAP and related methods differ in what is trained, and in which weights each loss changes. This figure is drawn from the networks
+# themselves. An arrow is drawn if, and only if, one training step changes those weights.
 
 # %%
 from typing import NamedTuple
@@ -50,7 +50,7 @@ from pumap.training import Decoding, in_batch_negatives, paper_step
 # %% [markdown]
 # ## Parameters
 #
-# The figure is the same in all profiles: nothing is trained, one step of each kind is taken.
+# The figure is the same in all profiles. Nothing is trained; each kind of training step is taken once.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper: all the same
@@ -66,7 +66,8 @@ SEED, N_ROWS, N_EDGES, N_LABELED = 0, 300, 100, 40
 # %% [markdown]
 # ## A batch
 #
-# What a step of training takes: edges of the graph, with both their ends as rows (heads on top of tails) and the negatives of each head; and for the classifiers some rows with labels.
+# A batch of the UMAP loss is a number of edges, given by the rows at their ends (first all heads, then all tails). Each head has negatives. The
+# classifiers also get labeled rows.
 
 # %%
 digits = datasets.load("digits")
@@ -85,9 +86,11 @@ assert (graph[head, tail] > 0).all() and set(y[:N_LABELED]) == set(range(10))
 # %% [markdown]
 # ## The variants
 #
-# A variant has *blocks* of weights, and for each of its losses a step of training on it. The steps are those of `05_training`, with plain gradient descent at a rate of 1 in the place of Adam: what a weight then loses in a step is its gradient.
+# A variant has *blocks* of weights, and a training step for each of its losses. The steps are those of `05_training`. Plain gradient descent with a
+# learning rate of 1 replaces Adam, so the change of a weight in a step is its negative gradient.
 #
-# A loop adds its losses up with weights, so one loss alone is the difference between two steps: the reconstruction's gradient is the step with a weight of 1 minus the step with a weight of 0.
+# The training loops sum their weighted losses. The gradient of one loss is the difference between two steps. For the reconstruction it is the step
+# with a weight of 1, minus the step with a weight of 0.
 
 # %%
 class Variant(NamedTuple):
@@ -141,7 +144,8 @@ def chain(title, losses, autoencoder_loss=False, solver="paper"):
 
 
 # %% [markdown]
-# The two classifiers are those of `08_semisupervised`: one that reads the UMAP space, which is the default there, and the paper's Y with two heads. What lies on the way to both outputs is the encoder.
+# The two classifiers are those of `08_semisupervised`. In the first, which is the default, the classifier reads the embedding. The second is the
+# paper's Y with two heads. The encoder consists of the layers that both outputs share.
 
 # %%
 def classifier(title, **network):
@@ -189,9 +193,14 @@ for variant in VARIANTS.values():
 
 
 # %% [markdown]
-# ## Which gradient goes where
+# ## Gradients
 #
-# Measured in two ways. A loss *moves* a block if its gradient there is not zero. It *depends on* a block if its value is another one when the weights of the block are others. Where a loss depends on a block and does not move it, the gradient was cut.
+# Two properties are measured for each loss and block:
+#
+# - The loss *moves* the block if its gradient there is not zero.
+# - The loss *depends on* the block if its value changes when the weights of the block change.
+#
+# If a loss depends on a block but does not move it, the gradient is cut.
 
 # %%
 def outcome(step, blocks):
@@ -244,7 +253,8 @@ said = table.assign(**{verdict: table[verdict].map({True: "yes", False: "no"}) f
 Markdown(figures.to_markdown(said[["variant", "loss", "block", "gradient", "moves", "change", "depends"]]))
 
 # %% [markdown]
-# This is what the figure's arrows are drawn from. It says what the variants were meant to do: a loss moves all that it depends on, with one exception.
+# The arrows of the figure are drawn from this table. The assertions state what each variant is meant to do: a loss moves every block that it depends
+# on, with one exception.
 
 # %%
 moves = {slug: {loss: set(group.block[group.moves]) for loss, group in lines.groupby("loss")} for slug, lines in table.groupby("variant")}
@@ -263,7 +273,8 @@ assert cuts == {("pumap_decoder", "reconstruction", "encoder")}
 assert all(moves[slug][loss] <= depends[slug][loss] for slug in moves for loss in moves[slug])
 
 # %% [markdown]
-# Behind the stop-gradient the encoder gets from the reconstruction not a little, but nothing at all. So its training is that of Parametric UMAP without a decoder.
+# With the stop-gradient, the reconstruction's gradient in the encoder is exactly zero. So the encoder is trained as in Parametric UMAP without a
+# decoder.
 
 # %%
 at = table.set_index(["variant", "loss", "block"]).gradient
@@ -271,8 +282,8 @@ print(f"gradient of the reconstruction in the encoder: joint {at['umap_ae', 'rec
 assert at["pumap_decoder", "reconstruction", "encoder"] == 0 < at["umap_ae", "reconstruction", "encoder"]
 
 # %% [markdown]
-# The steps above are those of `solver="paper"`. The fast loop, which is the default, has steps of its own; the same weights move. A decoder behind a stop-gradient
-# has no part in them: it is trained when the embedding is done.
+# The steps above are those of `solver="paper"`. The default solver, `"fast"`, has its own steps, and they move the same weights. A decoder behind a
+# stop-gradient is not part of them: it is trained after the encoder.
 
 # %%
 for slug, losses in (("pumap", ("UMAP",)), ("umap_ae", BOTH)):
@@ -283,7 +294,7 @@ for slug, losses in (("pumap", ("UMAP",)), ("umap_ae", BOTH)):
 # %% [markdown]
 # ## The figure
 #
-# Each panel has its losses on top or to the right, the network below. First the parts that all panels share.
+# Each panel shows the network below, and the losses at the top or at the right. The shared parts come first.
 
 # %%
 LOSS_LOOKS = {
@@ -321,7 +332,8 @@ def draw_z(ax, bar, y):
 
 
 # %% [markdown]
-# The lanes of the gradients. A loss has one lane, with an arrow into each block that it moves, and a cut where it depends on what it does not move.
+# `draw_lane` draws the gradient of a loss. An arrow leads into each block that the loss moves. A double bar marks a block that the loss depends on
+# but does not move.
 
 # %%
 def draw_lane(ax, slug, loss, start, places, across, tip):
@@ -463,8 +475,18 @@ fig = draw_variants()
 fig
 
 # %% [markdown]
-# What to look at. A has no network: the loss moves the places of the rows, each by itself. In all others the rows go through a network (solid), and the dashed lines lead back from each loss to the weights that it moves. C is D without the UMAP loss, B is D without
-# the decoder. E has the same networks as D, but the reconstruction's gradient ends at the embedding: the decoder learns to read an embedding that it cannot change. F and G share all edges and labels; they differ in whether the classifier reads the UMAP space itself.
+# | panel | variant |
+# |---|---|
+# | A | no network: the loss moves the coordinates of each row |
+# | B | an encoder: D without the decoder |
+# | C | encoder and decoder: D without the UMAP loss |
+# | D | both losses, jointly |
+# | E | the networks of D; the reconstruction's gradient stops at the embedding, so only the decoder learns from it |
+# | F | semi-supervised; the classifier reads the embedding |
+# | G | semi-supervised, with two heads; the classifier does not read the embedding |
+#
+# Rows pass through the networks along the solid lines. The other lines lead from each loss to the weights that it moves. F and G use the same edges
+# and labels.
 
 # %%
 # In the picture are as many colored heads as there are moved blocks, three more in the key, and one cut.
@@ -477,9 +499,9 @@ words = [text.get_text() for text in texts]
 assert words.count("stop-gradient") == len(cuts) and sum(word.endswith(" weights") for word in words) == len(VARIANTS) - 1
 
 # %% [markdown]
-# ## Write
+# ## Save
 #
-# `fig02_variants.png` and `.pdf`.
+# The figure is saved as `fig02_variants.png` and `.pdf`.
 
 # %%
 if save_to:

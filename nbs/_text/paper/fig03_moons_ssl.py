@@ -17,10 +17,14 @@
 # %% [markdown]
 # # Figure 3: two moons, three labels per class
 #
-# > One network learns from six labels and from where a thousand rows without labels lie.
+# > A classifier learns two moons from six labels and the UMAP graph of all rows.
 #
-# The smallest case of semi-supervised learning: two moons that touch, three labeled rows on each. The network has a classification loss for the six rows and the UMAP loss for the edges of all rows (`08_semisupervised`). The paper shows
-# one run; the original's notebook of it is lost. Here it is ten draws of labels, with two controls on the same labels: the same network without the UMAP loss, and scikit-learn's `LabelSpreading`. Two circles, one inside the other, are a second set.
+# This is a small case of semi-supervised learning: two moons with noise, and three labeled rows on each. The network minimizes a classification loss
+# on the six rows and the UMAP loss on the edges of all rows (`08_semisupervised`).
+#
+# The paper shows one run, and its training notebook is not in the original repository. Here ten draws of labels are compared with two baselines on
+# the same labels: the same network without the UMAP loss, and scikit-learn's `LabelSpreading`. A second data set is two circles, one inside the
+# other.
 
 # %%
 import numpy as np
@@ -39,7 +43,7 @@ from pumap.semisupervised import SemiSupervisedClassifier
 # %% [markdown]
 # ## Parameters
 #
-# Nothing is read or kept but the picture and the table. As they stand, the cells show that everything works; ten draws with `profile = "laptop"` take some minutes.
+# The defaults are a quick check with two draws. With `profile = "laptop"`, ten draws take a few minutes. No records are read or written.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke (2 draws, short training); quick (3 draws); laptop, paper (both the same: 10 draws, 1,000 rows)
@@ -60,9 +64,10 @@ if not as_it_is:
     print(f"with {changes}, from draw {first_draw} on: what the figure claims is not checked")
 
 # %% [markdown]
-# ## Ten draws
+# ## Draws
 #
-# The seed of a draw decides the data, which rows have labels, and the network. Three labels per class on the moons, four on the circles. Accuracy is over the rows without a label.
+# The seed of a draw determines the data, the choice of labeled rows, and the network. The moons have three labels per class and the circles have
+# four. Accuracy is measured on the unlabeled rows.
 
 # %%
 SETS = {
@@ -108,7 +113,8 @@ means = draws.groupby(["data", "method"], sort=False).accuracy.agg(["mean", "std
 Markdown(figures.to_markdown(means, digits=3))
 
 # %% [markdown]
-# What the figure claims, as numbers. In the shortest profile the training has not converged, and few draws may be bad ones: there only the direction is asked for.
+# The next cell checks the claim that the figure makes. Thresholds are asserted for ten draws. With fewer draws, only the direction of the difference
+# is asserted, because single draws may be bad. In the profile `smoke` the training has not converged either.
 
 # %%
 print(sc.claims_text([], "C21", tables={"fig03_draws": table.to_dict("records")}))
@@ -126,8 +132,10 @@ assert mean["moons", "joint"] > mean["moons", "labels alone"] or not as_it_is
 # %% [markdown]
 # ## The figure
 #
-# The picture is of the draw in the middle: of all draws on the moons, sorted by the joint network's accuracy, the upper median. It is trained once more, with its accuracy on 1,000 new rows measured after each round. The weights of the best round are used,
-# so what is printed below is the best of these accuracies, and no estimate for other rows. The embedding has 64 dimensions; the panel shows its two principal components.
+# The figure shows the median draw: all draws on the moons are sorted by the accuracy of the joint network, and the upper median is taken. This
+# network is trained once more, and its accuracy on 1,000 new rows is measured after each round. The weights of the best round are used. So the
+# printed accuracy is the maximum over the rounds, not an unbiased estimate for other rows. The embedding has 64 dimensions; panel B shows its first
+# two principal components.
 
 # %%
 moons = table[table.data == "moons"].sort_values("joint", kind="stable")
@@ -165,17 +173,21 @@ with plots.use_style():
 fig
 
 # %% [markdown]
-# A: the rows, the six labels (large), and what the classifier makes of the plane. B: the same rows where the UMAP loss has put them. C: the UMAP loss of the edges, and the classification loss of the six labels, which is learned much sooner. D: the accuracy after each round,
-# which in the short profile has not settled.
+# | panel | shows |
+# |---|---|
+# | A | the rows, the six labeled rows (large), and the predicted probability of class 1 |
+# | B | the embedding of the same rows |
+# | C | the UMAP loss of the edges, and the classification loss of the six labels, which converges much sooner |
+# | D | the accuracy on new rows after each round; it has not converged in the profile `smoke` |
 
 # %%
 assert history["umap"][-1] < history["umap"][0] and np.isfinite(history["umap"]).all()
 assert history["classification"][-1] < 0.2 or changes  # the labels are learned
 
 # %% [markdown]
-# ## Write
+# ## Save
 #
-# `fig03_moons_ssl.png` and `.pdf`, and the accuracies of all draws as `fig03_draws.csv` and `.md`.
+# The figure is saved as `fig03_moons_ssl.png` and `.pdf`. The accuracies of all draws are saved as `fig03_draws.csv` and `.md`.
 
 # %%
 if save_to:

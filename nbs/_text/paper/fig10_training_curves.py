@@ -17,10 +17,13 @@
 # %% [markdown]
 # # Figure 10: training curves
 #
-# > The UMAP loss against the clock, for each way to minimize it.
+# > UMAP loss over time, for each solver.
 #
-# The paper asks how much longer a network takes than the embedding itself. Its figure shows the mean of the loss since the first step, which falls more slowly than the training does, and leaves out the time before the first step. Here the curve is the loss at each moment, measured
-# on the same pairs for every run, and the clock starts with the graph.
+# The figure shows how much longer a network takes to train than the non-parametric layout. It differs from the paper's in two ways:
+#
+# - The paper plots the mean of the loss since the first step, which falls more slowly than the loss itself. Here each point is the current loss,
+#   measured on the same pairs for every run.
+# - The paper leaves out the time before the first step. Here the clock starts with the finished graph.
 
 # %%
 import numpy as np
@@ -35,7 +38,7 @@ from pumap.paper import scorecard as sc
 # %% [markdown]
 # ## Parameters
 #
-# As they stand: two short runs on some hundred digits. In the profile `laptop` every run may take a minute; records that are there are read.
+# The defaults make two short runs on a few hundred digits. In the profile `laptop` a run may take a minute. Saved records are reused.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper
@@ -51,10 +54,18 @@ results = ex.results_folder(results_dir, profile)
 # %% [markdown]
 # ## Runs
 #
-# Five solvers for each data set: umap-learn's non-parametric layout (one point: it does not tell its loss on the way), UMAP (TF), which optimizes the coordinates by the paper's loop, P. UMAP by the paper's loop and by the fast solver, and umap-learn's ParametricUMAP. All
-# networks are the multilayer perceptron, so that the solvers and not the networks are compared. The retina data of the paper stand in as worm neurons where stand-ins are allowed.
+# | solver | what it trains |
+# |---|---|
+# | `layout` | umap-learn's non-parametric layout; one point, because it does not report its loss during training |
+# | `umap_tf` | UMAP (TF): coordinates, with the paper's loop |
+# | `paper` | P. UMAP with the paper's loop |
+# | `fast` | P. UMAP with the fast solver |
+# | `umap-learn` | umap-learn's ParametricUMAP |
 #
-# With `laptop` a run ends after a minute. On 50,000 rows umap-learn's ParametricUMAP takes most of that before its first step, so its curve has only begun; `benchmarks/training_speed` has one to its end.
+# All networks are the multilayer perceptron, so the comparison is between solvers. With `stand_ins`, worm neurons replace the paper's retina data.
+#
+# In the profile `laptop` a run ends after a minute. On 50,000 rows, umap-learn's ParametricUMAP needs most of it before its first step, so its curve
+# is incomplete. `benchmarks/training_speed` has a complete one.
 
 # %%
 SOLVERS = figures.SOLVER_LABELS
@@ -75,9 +86,9 @@ assert records, "No run could be made: see the reasons above."
 
 
 # %% [markdown]
-# ## The picture
+# ## The figure
 #
-# Below two and a half times the lowest loss; all curves come from further up.
+# The vertical axis ends at 2.5 times the lowest final loss. All curves start above it.
 
 # %%
 def draw(records):
@@ -103,9 +114,10 @@ fig
 
 
 # %% [markdown]
-# ## How much longer
+# ## Time to the layout's loss
 #
-# Claim C12 of the paper: the non-parametric algorithm reaches a lower loss sooner, and P. UMAP a similar one within ten times its time. The table has, for each run, the seconds until its loss is within 3% of the layout's, if it gets there.
+# Claim C12 of the paper says that the non-parametric algorithm reaches a lower loss sooner, and that P. UMAP reaches a similar one within ten times
+# its time. The table has the seconds until the loss of a run is within 3% of the layout's, if it gets there.
 
 # %%
 def seconds_within(r, quality):
@@ -126,7 +138,7 @@ print(sc.claims_text([], "C12", tables={"fig10_training_curves": lines}))
 Markdown(figures.to_markdown(table))
 
 # %% [markdown]
-# ## Write
+# ## Save
 
 # %%
 if save_to:

@@ -17,12 +17,14 @@
 # %% [markdown]
 # # Figure 11: speed of embedding new rows
 #
-# > How many seconds a thousand new rows take, for each method that can place them.
+# > Seconds to embed a thousand new rows, for each method that can embed them.
 #
-# A network embeds new rows in one forward pass, and PCA in one multiplication. UMAP and t-SNE must find the neighbors of each row among the training rows, and then optimize its place. The paper finds several orders of magnitude between the two kinds.
+# A network embeds new rows in one forward pass, and PCA in one matrix product. UMAP and t-SNE must find the neighbors of each row in the training
+# set, and then optimize its position. The paper reports that they are several orders of magnitude slower.
 #
-# **Protocol**: the median of several calls after one warm-up call that is kept apart, each timed until its result is there as a numpy array, on the same machine one after the other, and divided by the number of rows in thousands. (The original counted the
-# warm-up call among its ten, and did not wait for the GPU.)
+# **Protocol**: All methods run on the same machine, one after the other. Each call is timed until its result is a NumPy array. The reported
+# time is the median of several calls, divided by the number of rows in thousands. One warm-up call is reported separately. (The original included the
+# warm-up call in its ten calls, and did not wait for the GPU.)
 
 # %%
 import os
@@ -42,8 +44,9 @@ from pumap.training import Rows, encode
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, the cells run within a minute, on a few hundred rows. UMAP and t-SNE are slow, so they get fewer rows (`n_slow`) and fewer repeats (`slow_repeats`), and the
-# figure says how many. Where measurements of an earlier run are kept, they are drawn as they are, whatever numbers of rows and repeats are given here.
+# The defaults run within a minute, on a few hundred rows. UMAP and t-SNE are slow, so they get fewer rows (`n_slow`) and fewer repeats
+# (`slow_repeats`); the figure gives both numbers. Saved measurements are plotted unchanged, and the numbers of rows and repeats given here do not
+# apply to them.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -73,7 +76,7 @@ print(kept)
 # %% [markdown]
 # ## Data
 #
-# New rows are test rows: no method has seen them.
+# The new rows are test rows, which no method was fitted on.
 
 # %%
 reasons = {}
@@ -85,13 +88,15 @@ for told in (*loaded.values(), *(f"left out: {name}: {reason}" for name, reason 
 # %% [markdown]
 # ## Models
 #
-# All embed in two dimensions. Speed does not depend on how good a model is, so none is trained to the end:
+# All embeddings have two dimensions. The speed does not depend on the quality of a model, so no model is trained to the end:
 #
-# * the networks take a few steps on the first 2,000 rows, since their speed depends neither on the number of training rows nor on the weights,
-# * UMAP lays out the graph of all training rows for 10 epochs in place of 200 or more; how it places new rows is left at its defaults,
-# * t-SNE finds the neighbors of all training rows, but its map is UMAP's, stretched to the size that a t-SNE map of as many rows has (about $\sqrt{n}$ to each side, and not above 100): the grid it computes on depends on the size. (openTSNE warns of so wide a start of training; there is no training here.)
+# - The networks take a few steps on the first 2,000 rows. Their speed depends neither on the number of training rows nor on the weights.
+# - UMAP lays out the graph of all training rows for 10 epochs, instead of 200 or more. Its `transform` has the default settings.
+# - t-SNE finds the neighbors of all training rows, but uses UMAP's embedding as its map. Its speed depends on the size of the map. So the embedding
+#   is scaled to the size of a t-SNE map of as many rows: about $\sqrt{n}$ per side, at most 100. openTSNE warns about so wide an initialization; it
+#   does not matter here.
 #
-# No seeds are set for the last two, since umap-learn would then use one core only.
+# UMAP and t-SNE get no seed, because umap-learn uses only one core with a seed.
 
 # %%
 def fitted_network(encoder, data):
@@ -107,7 +112,8 @@ def fitted_tsne(data, embedding):
 
 
 # %% [markdown]
-# A network is timed on the CPU, and on the GPU too where TensorFlow has one. There its weights are copied to the GPU first, and all rows go through in one call, as in the paper.
+# Networks are timed on the CPU, and on the GPU if TensorFlow has one. On the GPU the weights are copied first, and all rows are embedded in one call,
+# as in the paper.
 
 # %%
 def network_calls(model, rows, devices):
@@ -160,7 +166,7 @@ times = pd.DataFrame(lines)
 times[["dataset", "n_train", "method", "encoder", "device", "n_rows", "repeats", "warmup_seconds", "seconds_per_1000"]]
 
 # %% [markdown]
-# Each data set has each method once, and every time is a time.
+# Each data set has all four methods, without duplicates, and all times are positive.
 
 # %%
 assert not times.duplicated(["dataset", "method", "encoder", "device"]).any()
@@ -220,18 +226,20 @@ fig = draw(times)
 fig
 
 # %% [markdown]
-# ## What it says
+# ## Claims
 #
-# The paper says of new rows that Parametric UMAP is several orders of magnitude faster than UMAP and t-SNE (we take: a hundred times at least), and only slightly slower
-# than PCA (we take: ten times at most). A ratio is of medians per 1,000 rows, and is told for each network apart. With few training rows, as in the smoke profile, UMAP and t-SNE have little to search.
+# The paper makes two claims about new rows. Parametric UMAP is several orders of magnitude faster than UMAP and t-SNE; the rule is at least 100
+# times. It is only slightly slower than PCA; the rule is at most 10 times. The ratios compare medians per 1,000 rows, separately for each network.
+# With few training rows, as in the profile `smoke`, UMAP and t-SNE search little and are fast.
 
 # %%
 print(sc.claims_text([], "C13", "C14", tables={"fig11_embedding_speed": lines}))
 
 # %% [markdown]
-# ## Write
+# ## Save
 #
-# The figure as `fig11_embedding_speed.png` and `.pdf`. The measurements were written as `fig11_embedding_speed.csv` beside them. The next run of this notebook reads that file and only draws: delete it to measure anew.
+# The figure is saved as `fig11_embedding_speed.png` and `.pdf`. The measurements were saved as `fig11_embedding_speed.csv` in the same folder. The
+# next run of this notebook reads that file and only draws the figure. Delete it to re-measure.
 
 # %%
 if save_to:

@@ -17,12 +17,14 @@
 # %% [markdown]
 # # Figure 12: speed of embedding and reconstruction
 #
-# > How many seconds it takes to embed a thousand new rows and to lead them back to the data, with a decoder, with PCA and with UMAP.
+# > Seconds to embed and reconstruct a thousand new rows, with a decoder, PCA and UMAP.
 #
-# A decoder is a second network, from the embedding back to the rows. PCA goes back by one multiplication. UMAP has no map back: its `inverse_transform` looks for training rows around each point, and then optimizes a row of the data for it.
+# A decoder is a second network, which maps the embedding to rows. PCA reconstructs with one matrix product. UMAP has no such function: its
+# `inverse_transform` finds training rows near each point, and then optimizes a row of the data for it.
 #
-# **Protocol**: the median of several calls after one warm-up call that is kept apart, embedding and reconstruction timed separately, each until its result is there as a numpy array, and divided by the number of rows in thousands; the figure shows both and their sum. (The original
-# did not wait for the GPU, so that one half paid for the other, and it showed the sum alone.)
+# **Protocol**: Embedding and reconstruction are timed separately, until the result is a NumPy array. The reported time is the median of several
+# calls, divided by the number of rows in thousands. One warm-up call is reported separately. The figure shows both parts and their sum. (The original
+# did not wait for the GPU, so time of one part could count for the other. It showed the sum only.)
 
 # %%
 import os
@@ -41,7 +43,9 @@ from pumap.baselines import make_method
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, the cells run within a minute, on a few hundred rows. UMAP's way back takes seconds for each point, so few points go it (`n_inverse`), and their time is extrapolated to 1,000: the figure says so. Where measurements of an earlier run are kept, they are drawn as they are, whatever numbers of rows and repeats are given here.
+# The defaults run within a minute, on a few hundred rows. UMAP's `inverse_transform` takes seconds for each point, so it gets few points
+# (`n_inverse`). Its time is extrapolated to 1,000; the figure says so. Saved measurements are plotted unchanged, and the numbers of rows and repeats
+# given here do not apply to them.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -72,7 +76,7 @@ print(kept)
 # %% [markdown]
 # ## Data
 #
-# New rows are test rows: no method has seen them.
+# The new rows are test rows, which no method was fitted on.
 
 # %%
 reasons = {}
@@ -84,8 +88,11 @@ for told in (*loaded.values(), *(f"left out: {name}: {reason}" for name, reason 
 # %% [markdown]
 # ## Models
 #
-# All embed in two dimensions. Speed does not depend on how good a model is, so none is trained to the end. The networks, an encoder and the decoder that mirrors it, take a few steps on the first 2,000 rows. UMAP lays out the graph
-# of all training rows for 10 epochs in place of 200 or more; how it places and leads back is left at its defaults.
+# All embeddings have two dimensions. The speed does not depend on the quality of a model, so no model is trained to the end:
+#
+# - The networks are an encoder and the decoder that mirrors it. They take a few steps on the first 2,000 rows.
+# - UMAP lays out the graph of all training rows for 10 epochs, instead of 200 or more. Its `transform` and `inverse_transform` have the default
+#   settings.
 
 # %%
 def fitted_networks(network, data):
@@ -94,7 +101,7 @@ def fitted_networks(network, data):
 
 
 # %% [markdown]
-# Networks are timed on the CPU, batch by batch as `transform` does, and on the GPU too where TensorFlow has one: there all rows go through in one call.
+# Networks are timed on the CPU, in batches as in `transform`, and on the GPU if TensorFlow has one. On the GPU all rows are passed in one call.
 
 # %%
 def there_and_back(model, rows, device):
@@ -153,7 +160,7 @@ times = pd.DataFrame(lines)
 times[["dataset", "n_train", "method", "encoder", "device", "embed_rows", "reconstruct_rows", "embed_per_1000", "reconstruct_per_1000", "both_per_1000"]]
 
 # %% [markdown]
-# Each data set has each method once, and every time is a time.
+# Each data set has all three methods, without duplicates, and all times are positive.
 
 # %%
 steps = ("embed_per_1000", "reconstruct_per_1000", "both_per_1000")
@@ -217,10 +224,11 @@ fig = draw(times)
 fig
 
 # %% [markdown]
-# ## What it says
+# ## Claims
 #
-# The paper says that reconstruction is orders of magnitude faster than UMAP's (we take: a hundred times at least), and within an order of magnitude of PCA's. A ratio is of medians per 1,000 rows, for each network apart,
-# of reconstruction alone, and of embedding and reconstruction together as in the paper.
+# The paper makes two claims. Reconstruction is orders of magnitude faster than UMAP's; the rule is at least 100 times. It is within an order of
+# magnitude of PCA's. The ratios compare medians per 1,000 rows, separately for each network. They are computed for reconstruction alone, and for
+# embedding and reconstruction together, as in the paper.
 
 # %%
 print(sc.claims_text([], "C15", "C16", tables={"fig12_reconstruction_speed": lines}))
@@ -230,9 +238,10 @@ for others, limit in (({"umap": "UMAP"}, {"least": 100}), ({"pca": "PCA"}, {"mos
     print(f"  {'holds' if holds else 'does not hold'} here: {evidence}")
 
 # %% [markdown]
-# ## Write
+# ## Save
 #
-# The figure as `fig12_reconstruction_speed.png` and `.pdf`. The measurements were written as `fig12_reconstruction_speed.csv` beside them. The next run of this notebook reads that file and only draws: delete it to measure anew.
+# The figure is saved as `fig12_reconstruction_speed.png` and `.pdf`. The measurements were saved as `fig12_reconstruction_speed.csv` in the same
+# folder. The next run of this notebook reads that file and only draws the figure. Delete it to re-measure.
 
 # %%
 if save_to:

@@ -17,14 +17,20 @@
 # %% [markdown]
 # # Figure 14: algebra in the embedding
 #
-# > Is there a direction in the embedding for a smile? Faces are led back from it with an attribute added and taken away, and a judge who never saw them says what changed.
+# > Add an attribute vector, such as "smiling", to the embedding of a face, decode it, and measure whether the attribute changes.
 #
-# The paper trains a convolutional autoencoder on faces twice: by the UMAP loss together with the reconstruction (UMAP/AE), and by the UMAP loss alone, with a decoder that reads the embedding without changing it (P. UMAP + dec.). A linear regression
-# of the embedding on forty annotated attributes gives a vector for each attribute. The vectors are added to the embedding of a face that was held out, and the decoder shows what comes of it.
+# The paper trains a convolutional autoencoder on faces twice:
 #
-# The paper judges the pictures by eye. Here numbers stand beside them. A classifier learned the attributes from real images. It is asked about the moved reconstructions: does its answer go where the vector points, and is it still the same face?
+# - UMAP/AE minimizes the UMAP loss and the reconstruction loss jointly.
+# - P. UMAP + dec. minimizes the UMAP loss, and a decoder learns from the embedding without changing it.
 #
-# The faces may not be passed on. So this notebook shows what decoders make of them, and no photograph.
+# A linear regression of the embedding on forty annotated attributes gives a vector for each attribute. A vector is added to the embedding of a
+# held-out face, and the decoder shows the result.
+#
+# The paper evaluates the images by eye. This notebook also measures them. A classifier is trained to predict the attributes of real images, and is
+# applied to the decoded ones. Two questions are measured: does its prediction change in the direction of the vector, and is it still the same face?
+#
+# The photographs must not be redistributed. So this notebook shows decoded images only.
 
 # %%
 import io
@@ -55,7 +61,8 @@ from pumap.networks import munit_decoder, munit_encoder
 # %% [markdown]
 # ## Parameters
 #
-# As they stand: small networks and some hundred digits, with attributes that follow from the digit, since faces are not at hand everywhere. Where measurements and reconstructions of an earlier run are kept, they are drawn as they are.
+# The defaults use small networks and a few hundred digits, with attributes derived from the digit, because the faces are not available everywhere.
+# Saved measurements and reconstructions of an earlier run are reused.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick (both digits), laptop (faces, small), paper (faces of 128 x 128)
@@ -68,7 +75,7 @@ n_new = 0  # held-out rows to move; 0: as the profile says
 n_steps = 0  # training steps of each network; 0: as the profile says
 
 # %% [markdown]
-# The paper does not tell the dimensions of its embedding, nor how long it trained, nor the size of its batches. Those of the profile `paper` are ours.
+# The paper does not report the number of dimensions, the length of training or the batch size. The values of the profile `paper` are our choice.
 
 # %%
 SIZES = {
@@ -85,9 +92,10 @@ known = all(kept.with_suffix(suffix).is_file() for suffix in (".csv", ".json", "
 print(f"read from {ex.portable(kept)} and its .json and .npz; delete them to measure anew" if known else "nothing measured yet, so it will be now")
 
 # %% [markdown]
-# ## Images and their attributes
+# ## Images and attributes
 #
-# Faces have forty attributes, annotated by people. For digits we make some up: being even, having a loop, a long straight line, or a value above four.
+# Faces have forty attributes, annotated by people. Digits get four synthetic attributes: even, with a loop, with a long straight line, or greater
+# than four.
 
 # %%
 OF_DIGITS = {"Even": "02468", "Loop": "0689", "Straight_line": "147", "Above_four": "56789"}
@@ -112,7 +120,7 @@ def smaller(images, side):
 assert smaller(np.arange(16.0).reshape(1, 4, 4, 1), 2).ravel().tolist() == [2.5, 4.5, 10.5, 12.5]
 
 # %% [markdown]
-# A regression cannot learn what fewer than ten training rows have, or lack. Such attributes are left out, and named.
+# An attribute is left out if fewer than ten training rows have it, or if fewer than ten lack it.
 
 # %%
 data, reason = None, ""
@@ -136,7 +144,7 @@ if data:
 # %% [markdown]
 # ## Two networks
 #
-# One architecture, after MUNIT's (`03_networks`), and one graph. Both learn from the training rows.
+# Both methods use the same architecture, after MUNIT's (`03_networks`), the same graph and the same training rows.
 
 # %%
 def train_networks(rows):
@@ -156,9 +164,11 @@ def train_networks(rows):
 
 
 # %% [markdown]
-# ## A vector for each attribute
+# ## Attribute vectors
 #
-# Ordinary least squares of the embedding on the attributes: $z \approx b_0 + \sum_k a_k b_k$, where $a_k$ is 1 for a row that has attribute $k$. The vector $b_k$ says where a row goes that gets attribute $k$ while all its others stay.
+# The vectors come from an ordinary least-squares regression of the embedding on the attributes, $z \approx b_0 + \sum_k a_k b_k$. Here $a_k$ is 1 for
+# a row that has attribute $k$ and 0 otherwise. The vector $b_k$ is the expected change of the embedding if a row gets attribute $k$ and keeps all
+# others.
 
 # %%
 def attribute_vectors(z, table):
@@ -175,7 +185,8 @@ np.testing.assert_allclose(explained, 1)
 
 
 # %% [markdown]
-# Would any vector of that length do? The control is the same regression with the annotations in random order, so that each row has those of another. Its vectors are given the lengths of the true ones.
+# The control uses the same regression with shuffled annotations, so each row has the attributes of another row. Its vectors are scaled to the lengths
+# of the true ones. It shows the effect of an arbitrary vector of the same length.
 
 # %%
 def shuffled_vectors(z, table, vectors, random_state):
@@ -185,10 +196,13 @@ def shuffled_vectors(z, table, vectors, random_state):
 
 
 # %% [markdown]
-# ## The judge
+# ## The attribute classifier
 #
-# A logistic regression for each attribute, on 150 principal components of real training images (on half as many as there are pixels, for digits). It is tested on real images that neither it nor the networks have seen. Some attributes are so rare that always saying no is right
-# nearly always. So its accuracy stands beside that of the commoner answer, and beside the area under the ROC curve: how often it ranks an image with the attribute above one without.
+# The attribute classifier (`judge` in the code) is one logistic regression for each attribute. It is fitted on 150 principal components of the real
+# training images; for digits, on half as many components as pixels. It is tested on real images that neither it nor the networks have seen.
+#
+# For rare attributes, always predicting "no" is nearly always right. So the accuracy is compared with that of the majority class. The area under the
+# ROC curve is reported too: the probability that an image with the attribute gets a higher score than one without it.
 
 # %%
 def train_judge(rows, table):
@@ -212,13 +226,14 @@ def judge_of_judges(judge, images, table):
 
 
 # %% [markdown]
-# ## Moving
+# ## Moving the embedding
 #
-# Each held-out row is moved by a vector times a *strength*: at 1 the attribute is added, at -1 it is taken away. For each attribute and strength we note
+# Each held-out row is moved by a vector times a *strength*: 1 adds the attribute and -1 removes it. For each attribute and strength, three things are
+# measured on the reconstructions of the moved rows:
 #
-# * the judge's mean probability that the moved reconstructions have the attribute, and the share of them of which it says yes,
-# * the mean squared distance to the reconstruction that was not moved,
-# * the share whose own unmoved reconstruction is still the nearest among those of all held-out rows: the identity that is kept.
+# - the classifier's mean probability of the attribute, and the share of positive predictions,
+# - the mean squared distance to the reconstructions that were not moved,
+# - the share whose own unmoved reconstruction is the nearest one among those of all held-out rows. This share is called "identity kept".
 
 # %%
 STRENGTHS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
@@ -239,7 +254,8 @@ def moved_by(model, judge, z, vectors, kind, strengths):
 
 
 # %% [markdown]
-# For the picture: the reconstructions of ten held-out rows, and the first of them with a few attributes added and taken away, as bytes.
+# The figure shows the reconstructions of ten held-out rows. For the first of them, a few attributes are added and removed. The images are stored as
+# bytes.
 
 # %%
 SHOWN = ("Smiling", "Male", "Young", "Eyeglasses", "Blond_Hair", "Bangs", "Pale_Skin", "Heavy_Makeup")
@@ -297,10 +313,15 @@ elif data:
         write_atomic(kept, moves.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode())
 
 # %% [markdown]
-# ## How good are the judge and the networks?
+# ## Quality of the classifier and the networks
 #
-# The judge on real images it has not seen; then, for each network, the squared error of the reconstructions of held-out rows beside that of the mean training image, the part of the embedding's variance that the attributes explain, and how often the judge is right about
-# unmoved reconstructions of held-out rows. What a reconstruction does not keep cannot be moved either.
+# The classifier is tested on real images that it has not seen. For each network the cell prints
+#
+# - the mean squared error of reconstructed held-out rows, and that of the mean training image,
+# - the share of the embedding's variance that the attributes explain,
+# - the accuracy of the classifier on unmoved reconstructions of held-out rows.
+#
+# An attribute that the reconstruction does not preserve cannot be changed by moving the embedding.
 
 # %%
 if moves is not None:
@@ -312,11 +333,14 @@ if moves is not None:
 
 
 # %% [markdown]
-# ## Does the answer follow?
+# ## Does the prediction follow the vector?
 #
-# For each attribute: the change of the mean probability when its vector is added, and when it is taken away. The answer follows if the first is above zero and the second below. A direction that has nothing to do with an attribute does that for one attribute in two, as long as the answer changes in proportion to the strength: the vectors from shuffled annotations show how often it does.
+# `change_table` has the change of the mean probability for each attribute, when its vector is added and when it is subtracted. The prediction
+# *follows* if the first change is positive and the second is negative. If the probability changes linearly, a random direction follows for half of
+# the attributes. The shuffled annotations show how often it does.
 #
-# The *accuracy of the target* counts a moved reconstruction as right if the judge says yes after the attribute was added, or no after it was taken away. Without a move it is one half, whatever the attribute, since each row is asked about both ways.
+# The *accuracy of the target* is the share of moved reconstructions with the intended prediction: yes after the attribute was added, no after it was
+# removed. Without a move it is one half for every attribute, because both directions are counted.
 
 # %%
 def change_table(moves, strength=1.0):
@@ -475,9 +499,10 @@ fig = draw_why_not() if moves is None else draw()
 fig
 
 # %% [markdown]
-# ## What it says
+# ## Claims
 #
-# Claim C20 of the paper says that features of faces are linear in the embedding, with the UMAP loss alone and with the autoencoder's loss. The direction of a change is weak evidence, so the rule requires an effect size in both directions.
+# Claim C20 of the paper says that features of faces are linear in the embedding, with the UMAP loss alone and with the autoencoder's loss. The
+# direction of a change is weak evidence, so the rule requires an effect size in both directions.
 
 # %%
 if moves is not None:
@@ -489,9 +514,16 @@ if moves is not None:
         print(f"{figures.METHOD_LABELS[method]}: at strength 1 the accuracy of the target is {mine.target_accuracy:.1%}, and {mine.own_nearest:.1%} keep their identity")
 
 # %% [markdown]
-# ## Write
+# ## Save
 #
-# The figure as `fig14_latent_algebra.png` and `.pdf`. Beside them are the measurements (`.csv`), what else was noted (`.json`) and the reconstructions that are shown (`.npz`; no photographs). The next run of this notebook reads these three and only draws.
+# | file | content |
+# |---|---|
+# | `fig14_latent_algebra.png`, `.pdf` | the figure |
+# | `fig14_latent_algebra.csv` | the measurements |
+# | `fig14_latent_algebra.json` | settings, quality of the classifier and the networks, versions |
+# | `fig14_latent_algebra.npz` | the decoded images of the figure; no photographs |
+#
+# The next run of this notebook reads the last three files and only draws the figure. Delete them to re-measure.
 
 # %%
 if save_to:

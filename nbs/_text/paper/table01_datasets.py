@@ -17,10 +17,18 @@
 # %% [markdown]
 # # Table 1: the data sets
 #
-# > How many rows each data set has for training, validation and testing, and what a row looks like.
+# > Number of training, validation and test rows of each data set, and an example of each.
 #
-# All experiments of the paper use these eight data sets. Moons are drawn from a formula, Bison is the surface of an animal in three dimensions, MNIST, Fashion-MNIST and CIFAR10 are small pictures, Cassin's vireo is birdsong cut into syllables,
-# Retina is the activity of genes in single cells, and CelebAMask-HQ is faces. The last is for Figure 14 only.
+# The paper's experiments use these eight data sets. CelebAMask-HQ is used for Figure 14 only.
+#
+# | data set | rows are |
+# |---|---|
+# | Moons | points in the plane, from a formula with noise |
+# | Bison | points on the surface of an animal, in three dimensions |
+# | MNIST, Fashion-MNIST, CIFAR10 | small images |
+# | Cassin's vireo | spectrograms of syllables of birdsong |
+# | Retina | gene expression of single cells |
+# | CelebAMask-HQ | images of faces |
 
 # %%
 import pandas as pd
@@ -34,12 +42,12 @@ from pumap.paper import scorecard as sc
 # %% [markdown]
 # ## Parameters
 #
-# The smaller profiles show the data sets that come with scikit-learn; `laptop` and `paper` those of the paper. Some of them cannot be passed on, or were never published. With `stand_ins` other data of
-# the same kind take their place, under their own names.
+# The smaller profiles use data sets that come with scikit-learn; `laptop` and `paper` use the paper's. Some of those were never published or must not
+# be redistributed. With `stand_ins`, other data of the same kind replace them, under their own names.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick: digits and moons; laptop, paper: the data sets of the paper
-results_dir = ""  # not used, since no record is needed; each notebook of a figure has it
+results_dir = ""  # not used, because no record is needed; all figure notebooks have it
 data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the system, the internet
 stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
 save_to = ""  # folder for the picture and the table; "" draws without writing
@@ -52,18 +60,18 @@ print(f"profile {profile}: {', '.join(names.values())}")
 
 
 # %% [markdown]
-# ## Loading
+# ## Load the data
 #
-# One data set after the other: what is kept of each is its numbers of rows and, for the picture, a few rows. The whole of CelebAMask-HQ would fill 6 GB. Where a license says that copies may not be passed on, no
-# row is kept at all: this figure will be passed on.
+# The data sets are loaded one at a time, because the whole of CelebAMask-HQ takes 6 GB. Only the numbers of rows are kept, and some rows for the
+# picture. If a license forbids redistribution, no row is kept, because this figure is published.
 
 # %%
 def looked_at(name):
-    "A data set's numbers of rows, shape and title, and up to 3,000 training rows or a sentence in their place."
+    "Return title, shape and numbers of rows of a data set, and up to 3,000 training rows, or a sentence that says why none is shown."
     data = datasets.load(name, data_dir or None)
     told = {"data": ex.title_of(data.title, data.stand_in_for), "shape": "x".join(map(str, data.shape)), "n_train": len(data.y_train), "n_valid": len(data.y_valid), "n_test": len(data.y_test)}
     if "may not be passed on" in data.license:
-        return told, "Photographs of people, which may not be passed on, so none is shown."
+        return told, "Photographs of people; the license forbids redistribution."
     return told, data.X_train[:: max(1, len(data.X_train) // 3000)].copy()
 
 
@@ -79,7 +87,8 @@ for dataset, name in names.items():
 # %% [markdown]
 # ## Table 1
 #
-# The paper's numbers are in thousands, as printed, and its dimensions those of a row. In our shapes a picture has its channels at the end, and a spectrogram the column of zeros that the paper's networks had in front.
+# The columns `paper_...` have the numbers as printed, in thousands. `paper_dim` is the shape of a row in the paper. In `shape`, images have
+# their channels last, and spectrograms have the column of zeros that was prepended for the paper's networks.
 
 # %%
 printed = paper.reindex(asked).rename(columns=lambda column: f"paper_{column}")
@@ -90,8 +99,8 @@ table = printed.join(table).rename_axis("dataset").reset_index()
 Markdown(figures.to_markdown(table))
 
 # %% [markdown]
-# Where it is the paper's own data set, each number is the paper's when rounded as there. Retina is the exception: the paper has exchanged two of its numbers and mistyped one of them (4.81K for 4,481 rows). Our
-# moons also have parts for validation and testing, for which the paper prints "NA".
+# For the paper's own data sets, each number equals the printed one after rounding. Retina is an exception: the paper exchanges its test and
+# validation rows, and prints 4.81K for 4,481. For moons the paper prints "NA" for the test and validation rows; here both parts exist.
 
 # %%
 for row in table.dropna(subset="n_train").itertuples():
@@ -101,15 +110,16 @@ for row in table.dropna(subset="n_train").itertuples():
             assert pd.isna(theirs) or theirs == f"{ours / 1000:.4g}K", f"{row.dataset}, {part}: {theirs} and {ours}"
 
 # %% [markdown]
-# ## One row of each
+# ## One example of each
 #
-# Below the name stand the shape of a row and the number of training rows. Points of the plane or of space are shown among the others. A cell of the retina is 50 numbers, its principal components: the bars. A syllable of song is a picture with time from left to right; it is
-# turned upside down here, so that high tones are above.
+# The title of each panel has the shape of a row and the number of training rows. A point is shown in color, among other points of its data set. A
+# cell of the retina is a bar chart of its 50 principal components. In a spectrogram, time runs from left to right. It is flipped here, so high
+# frequencies are at the top.
 
 # %%
 shown = dict(examples)
 if "cassins" in shown and not isinstance(shown["cassins"], str):
-    shown["cassins"] = shown["cassins"][:, ::-1]  # a spectrogram begins with the low tones
+    shown["cassins"] = shown["cassins"][:, ::-1]  # low frequencies come first in a spectrogram
 
 captions = {dataset: titles[dataset] for dataset in shown}
 for dataset in captions:
@@ -124,9 +134,9 @@ drawn = [ax for ax in fig.axes if ax.has_data()]
 assert len(fig.axes) == len(asked) and len(drawn) == sum(not isinstance(example, str) for example in examples.values())
 
 # %% [markdown]
-# ## Write
+# ## Save
 #
-# The figure as `table01_datasets.png` and `.pdf`, the table as `table01.csv` and `table01.md`.
+# The figure is saved as `table01_datasets.png` and `.pdf`, the table as `table01.csv` and `table01.md`.
 
 # %%
 if save_to:
