@@ -27,7 +27,7 @@ def digits():
 @pytest.fixture(scope="module")
 def fitted(digits):
     X, y = digits
-    return ParametricUMAP(**SHORT | dict(n_training_epochs=4)).fit(X[y != 9])
+    return ParametricUMAP(**SHORT | dict(n_training_epochs=2.5)).fit(X[y != 9])
 
 
 def moved(z, before):
@@ -229,7 +229,7 @@ def test_global_distances_are_kept(solver):
     X = (centers[y] + 0.05 * rng.normal(size=(240, 5))).astype("float32")
 
     def correlation(weight):
-        model = ParametricUMAP(global_correlation_loss_weight=weight, **SHORT | dict(solver=solver, n_training_epochs=5)).fit(X)
+        model = ParametricUMAP(global_correlation_loss_weight=weight, **SHORT | dict(solver=solver, n_training_epochs=3)).fit(X)
         middle = np.array([model.embedding_[y == i].mean(axis=0) for i in range(6)])
         return np.corrcoef(pdist(centers), pdist(middle))[0, 1]
 
