@@ -41,7 +41,7 @@ def test_landmarks_are_where_they_should_be(digits, solver):
     X, y = digits
     positions = np.full((300, 2), np.nan)
     positions[y == 0], positions[y == 1] = (30, 0), (-30, 0)
-    epochs = {"fast": 4, "paper": 20}[solver]
+    epochs = {"fast": 2.5, "paper": 8}[solver]
     model = ParametricUMAP(**SHORT | dict(solver=solver, n_training_epochs=epochs, learning_rate=5e-3)).fit(X, landmark_positions=positions)
     for label, x in ((0, 30), (1, -30)):
         assert np.linalg.norm(np.median(model.embedding_[y == label], axis=0) - (x, 0)) < 3
@@ -228,8 +228,10 @@ def test_global_distances_are_kept(solver):
     y = np.repeat(np.arange(6), 40)
     X = (centers[y] + 0.05 * rng.normal(size=(240, 5))).astype("float32")
 
+    epochs = {"fast": 3, "paper": 5}[solver]
+
     def correlation(weight):
-        model = ParametricUMAP(global_correlation_loss_weight=weight, **SHORT | dict(solver=solver, n_training_epochs=3)).fit(X)
+        model = ParametricUMAP(global_correlation_loss_weight=weight, **SHORT | dict(solver=solver, n_training_epochs=epochs)).fit(X)
         middle = np.array([model.embedding_[y == i].mean(axis=0) for i in range(6)])
         return np.corrcoef(pdist(centers), pdist(middle))[0, 1]
 
