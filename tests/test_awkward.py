@@ -310,7 +310,7 @@ D = load_digits().data[:150].astype("f4") / 16
 def own(shape, n):
     return keras.Sequential([keras.Input(shape), keras.layers.Dense(50, "relu"), keras.layers.Dense(n)])
 quick = dict(n_neighbors=10, n_training_epochs=1, random_state=0)
-dense = dict(decoder="mlp", n_decoder_epochs=30), dict(solver="paper"), dict(encoder=own, decoder="mlp", autoencoder_loss=True)
+dense = dict(decoder="mlp", n_decoder_epochs=30), dict(solver="paper"), dict(encoder=own, decoder="mlp", autoencoder_loss=True, n_decoder_epochs=1)
 def tried(several):
     for settings in several:
         model = ParametricUMAP(**quick | settings).fit(D)

@@ -100,7 +100,7 @@ def test_twine_accepts_both(dist):
 
 def test_digits_with_the_wheel(dist, installed):
     "In another folder, and from the wheel: fit, embed new rows, save, load."
-    told = run(sys.executable, DIGITS, "--epochs", "3", cwd=dist / "elsewhere", env=installed)
+    told = run(sys.executable, DIGITS, "--epochs", "1", cwd=dist / "elsewhere", env=installed)
     assert f"pumap {SETTINGS['version']} in {dist / 'installed' / 'pumap'}," in told
 
 

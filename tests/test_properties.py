@@ -145,7 +145,7 @@ def test_any_table_with_training(table, container, metric, n_neighbors, n_compon
 @examples(4)
 @given(st.integers(0, 2**32 - 1), st.sampled_from((2, 5, 20)), st.sampled_from((1e-6, 1.0, 1e5)), st.sampled_from((0.0, 100.0)), st.sampled_from(("float32", "float64")), st.booleans())
 def test_well_posed_tables_keep_their_neighbors(seed, n_columns, scale, shift, dtype, copies):
-    "As in umap-learn's UMAP, which gets the rows without the shift and the scale."
+    "As in umap-learn's UMAP, which gets the rows without the shift and the scale, and trains longer."
     import umap
 
     rng = np.random.default_rng(seed)
@@ -155,5 +155,5 @@ def test_well_posed_tables_keep_their_neighbors(seed, n_columns, scale, shift, d
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = umap.UMAP(random_state=0).fit_transform(X)
-        ours = ParametricUMAP(random_state=0).fit(((X + shift) * scale).astype(dtype)).embedding_
+        ours = ParametricUMAP(n_training_epochs=2, random_state=0).fit(((X + shift) * scale).astype(dtype)).embedding_
     assert trustworthiness(X, ours, n_neighbors=5) > trustworthiness(X, theirs, n_neighbors=5) - 0.03

@@ -1377,10 +1377,10 @@ def fit_encoder(
 
 
 # %% [markdown]
-# Two epochs on the digits: the terms of the loss (left), and the embedding colored by digit (right).
+# One epoch on the digits: the terms of the loss (left), and the embedding colored by digit (right).
 
 # %%
-short = TrainingOptions(n_training_epochs=2, batch_size=300)
+short = TrainingOptions(n_training_epochs=1, batch_size=300)
 
 
 def fit_digits(loss=loss, options=short, random_state=0):
@@ -1413,7 +1413,7 @@ assert abs(encode(fit_digits(random_state=1)[0], rows) - embedding).max() > 0.1
 # Training also works with edges drawn by their strength.
 
 # %%
-by_strength = encode(fit_digits(options=short._replace(edge_sampling="weighted"))[0], rows)
+by_strength = encode(fit_digits(options=short._replace(edge_sampling="weighted", n_training_epochs=2))[0], rows)
 assert trustworthiness(X, by_strength) > 0.93
 
 # %% [markdown]

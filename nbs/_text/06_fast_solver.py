@@ -1047,8 +1047,10 @@ assert_array_equal(encode(again, rows), encode(fast, rows))
 # The notes of the history record a layout and early stopping.
 
 # %%
-_, history = fit_digits_fast(stages=Stages(layout_passes=5))
-assert history["notes"] == ["6 steps of regression onto a layout came first"] and fit_digits_fast(stages=Stages(n_coordinates=0))[1]["notes"] == []
+brief = TrainingOptions(0.1, 300)
+_, history = fit_digits_fast(brief, stages=Stages(layout_passes=5))
+assert history["notes"] == ["6 steps of regression onto a layout came first"]
+assert fit_digits_fast(brief, stages=Stages(n_coordinates=0))[1]["notes"] == []
 _, history = fit_digits_fast(TrainingOptions(20, 300, early_stopping=StoppingRule(0.1, 2)))
 assert "stopped early" in history["notes"][-1] and len(history["held_out"]) > 2
 
@@ -1057,7 +1059,7 @@ assert "stopped early" in history["notes"][-1] and len(history["held_out"]) > 2
 
 # %%
 encoder, decoder = build_encoder("mlp", (64,), 2, random_state=0), build_decoder("mlp", (64,), 2, random_state=0)
-history = fit_encoder_fast(rows, edges, encoder, loss, Decoding(decoder), TrainingOptions(5, 300), random_state=0)
+history = fit_encoder_fast(rows, edges, encoder, loss, Decoding(decoder), TrainingOptions(2, 300), random_state=0)
 reconstructed = encode(decoder, Rows(encode(encoder, rows)))
 assert ((reconstructed - X) ** 2).mean() < ((X.mean(axis=0) - X) ** 2).mean()
 assert history["reconstruction"][-1] < history["reconstruction"][0]
