@@ -51,7 +51,8 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # neighbors, Euclidean distance, the first 10,000 rows of the training data.
 
 # %%
-found = ex.gather("fig05", profile, results_dir, data_dir, stand_ins, run_missing)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig05", run, run_missing)
 print(found)
 
 # %% [markdown]
@@ -62,18 +63,17 @@ print(found)
 # fast form works in two. Where `stand_in` names other data than the paper's, a difference says as much about the data as about the method.
 
 # %%
-paper = figures.published_table(2)
-table = figures.comparison_table(found.records, "trustworthiness", paper)
+table = found.table("trustworthiness")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
 # Every cell is in the table or has a reason, and every number of the paper stands in the row of its own data set, dimension and method. An embedding that is hardly better than chance is named: its training failed, or two dimensions are too few for what the method keeps.
 
 # %%
-figures.check_table(table, found, "table2")
+figures.check_table(table, found)
 assert table.ours.between(0, 1).all()
 for row in table[table.ours < 0.6].itertuples():
-    print(f"near chance: {row.dataset}, {figures.METHOD_LABELS[row.method]}, {row.dim}-D, {row.ours:.4f}")
+    print(f"near chance: {row.dataset}, {ex.ALL_METHODS[row.method].label}, {row.dim}-D, {row.ours:.4f}")
 
 # %% [markdown]
 # PCA checks the metric. It draws nothing at random, so seeds agree. And with as many components as the data have columns it only
@@ -90,7 +90,7 @@ assert pca.ours[pca.dim == pca.dataset.map(ex.N_COLUMNS)].gt(0.9999).all()
 # How to read it: a dot is ours, a ring the paper's, and a ring around its dot is agreement.
 
 # %%
-fig = figures.metric_dots(found.records, "trustworthiness", paper, missing=found.missing)
+fig = figures.metric_dots(table, found.titles, found.missing)
 fig
 
 # %% [markdown]
@@ -98,8 +98,7 @@ fig
 # trustworthy and t-SNE is slightly above them, and that in 64-D PCA, AE, VAE and P. t-SNE are above UMAP. In this profile:
 
 # %%
-print(figures.agreement_text(table, sc.TOLERANCE["trustworthiness"]))
-print(figures.families_text(table))
+print(figures.metric_text(found, "trustworthiness"))
 print(sc.claims_text(found.records, "C01", "C02", "C03"))
 
 # %% [markdown]
@@ -108,6 +107,4 @@ print(sc.claims_text(found.records, "C01", "C02", "C03"))
 # The figure as `fig05_trustworthiness.png` and `.pdf`, the table as `table02.csv` and `table02.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig05_trustworthiness"), *figures.save_table(table, f"{save_to}/table02")):
-        print(path)
+figures.write(save_to, fig05_trustworthiness=fig, table02=table)

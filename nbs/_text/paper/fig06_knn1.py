@@ -55,7 +55,8 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # itself.)
 
 # %%
-found = ex.gather("fig06", profile, results_dir, data_dir, stand_ins, run_missing).having("knn1_accuracy")
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig06", run, run_missing).having("knn1_accuracy")
 print(found)
 
 # %% [markdown]
@@ -64,8 +65,7 @@ print(found)
 # The mean over seeds beside the paper's one run. The test rows are the paper's 10,000 for MNIST and Fashion-MNIST in the larger profiles, so chance alone moves an accuracy near 0.7 by about 0.005.
 
 # %%
-paper = figures.published_table(3)
-table = figures.comparison_table(found.records, "knn1_accuracy", paper)
+table = found.table("knn1_accuracy")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
@@ -73,11 +73,11 @@ Markdown(figures.to_markdown(table.drop(columns="metric")))
 # the data, the nearest neighbor stays the nearest, so the accuracy is that of the data without any embedding.
 
 # %%
-figures.check_table(table, found, "table3")
+figures.check_table(table, found)
 counts = np.array([record["metrics"]["knn1_accuracy"] * record["n_test"] for record in found.records])
 np.testing.assert_allclose(counts, counts.round(), atol=1e-6)
 
-for cell, ours, of_the_data in ex.turned_only(found.records, "knn1_accuracy", data_dir):
+for cell, ours, of_the_data in ex.rotated_only(found.records, "knn1_accuracy", run):
     print(f"{cell.id}: {ours:.4f}; the data themselves: {of_the_data:.4f}")
     assert abs(ours - of_the_data) < 0.005  # rounding may turn a tie
 
@@ -87,7 +87,7 @@ for cell, ours, of_the_data in ex.turned_only(found.records, "knn1_accuracy", da
 # Dots are ours, rings the paper's. With two dimensions a low dot means that classes lie over each other.
 
 # %%
-fig = figures.metric_dots(found.records, "knn1_accuracy", paper, missing=found.missing)
+fig = figures.metric_dots(table, found.titles, found.missing)
 fig
 
 # %% [markdown]
@@ -95,8 +95,7 @@ fig
 # alike, with UMAP slightly below the others on Fashion-MNIST and CIFAR10 (by its own Table 3 not slightly: 0.22 against 0.37 on CIFAR10). On the whole the accuracy follows the trustworthiness of Figure 5. Here:
 
 # %%
-print(figures.agreement_text(table, sc.TOLERANCE["knn1_accuracy"]))
-print(figures.families_text(table))
+print(figures.metric_text(found, "knn1_accuracy"))
 print(sc.claims_text(found.records, "C04", "C05", "C06"))
 
 # %% [markdown]
@@ -133,13 +132,13 @@ Markdown(figures.to_markdown(pd.DataFrame(lines)))
 # %%
 gaps = []
 for record in found.records:
-    points, y = ex.read_embedding(record, found.results) or ((), ())
+    points, y = ex.read_embedding(record, run) or ((), ())
     if len(points):
         nearest = cKDTree(points).query(points, k=2)[1]
         others = np.where(nearest[:, 0] == np.arange(len(points)), nearest[:, 1], nearest[:, 0])  # of equal points either may come first
         gaps.append({**record["cell"], "gap": np.mean(y[others] == y) - record["metrics"]["knn1_accuracy"]})
 wide = pd.DataFrame(gaps).pivot_table(index="dataset", columns="method", values="gap", sort=False)
-Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns=figures.METHOD_LABELS).reset_index(), digits=3))
+Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns={m: ex.METHODS[m].label for m in wide}).reset_index(), digits=3))
 
 # %% [markdown]
 # ## Write
@@ -147,6 +146,4 @@ Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns=figures
 # The figure as `fig06_knn1.png` and `.pdf`, the table as `table03.csv` and `table03.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig06_knn1"), *figures.save_table(table, f"{save_to}/table03")):
-        print(path)
+figures.write(save_to, fig06_knn1=fig, table03=table)

@@ -50,7 +50,8 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # As in Figure 6, the classifier learns from the embedded training rows and is tested on embedded test rows.
 
 # %%
-found = ex.gather("fig07", profile, results_dir, data_dir, stand_ins, run_missing).having("knn5_accuracy")
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig07", run, run_missing).having("knn5_accuracy")
 print(found)
 
 # %% [markdown]
@@ -59,19 +60,18 @@ print(found)
 # Our mean over seeds, and the paper's one run. (The paper's caption refers to Figure 6; the numbers are those of Figure 7.)
 
 # %%
-paper = figures.published_table(4)
-table = figures.comparison_table(found.records, "knn5_accuracy", paper)
+table = found.table("knn5_accuracy")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
 # The accuracy is a count of test rows, as in Figure 6, and where PCA only turns the data it is that of the data themselves.
 
 # %%
-figures.check_table(table, found, "table4")
+figures.check_table(table, found)
 counts = np.array([record["metrics"]["knn5_accuracy"] * record["n_test"] for record in found.records])
 np.testing.assert_allclose(counts, counts.round(), atol=1e-6)
 
-for cell, ours, of_the_data in ex.turned_only(found.records, "knn5_accuracy", data_dir):
+for cell, ours, of_the_data in ex.rotated_only(found.records, "knn5_accuracy", run):
     print(f"{cell.id}: {ours:.4f}; the data themselves: {of_the_data:.4f}")
     assert abs(ours - of_the_data) < 0.005  # rounding may turn a tie
 
@@ -81,11 +81,11 @@ for cell, ours, of_the_data in ex.turned_only(found.records, "knn5_accuracy", da
 # The difference to one neighbor, ours and the paper's. Both accuracies come from the same embedding, so that this difference is not blurred by the chance of the training.
 
 # %%
-one = figures.comparison_table(found.records, "knn1_accuracy", figures.published_table(3))
+one = found.table("knn1_accuracy")
 gain = table[["dataset", "dim", "method"]].assign(ours=table.ours - one.ours, paper=table.paper - one.paper)
 assert (one[["dataset", "dim", "method"]] == table[["dataset", "dim", "method"]]).all(axis=None)
 wide = gain.melt(["dataset", "dim", "method"], ["ours", "paper"], "of").pivot_table(index=["dataset", "dim", "of"], columns="method", values="value", sort=False)
-Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns=figures.METHOD_LABELS).reset_index(), digits=3))
+Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns={m: ex.METHODS[m].label for m in wide}).reset_index(), digits=3))
 
 # %% [markdown]
 # ## Figure 7
@@ -93,7 +93,7 @@ Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns=figures
 # Dots are ours, rings the paper's.
 
 # %%
-fig = figures.metric_dots(found.records, "knn5_accuracy", paper, missing=found.missing)
+fig = figures.metric_dots(table, found.titles, found.missing)
 fig
 
 # %% [markdown]
@@ -101,8 +101,7 @@ fig
 # Fashion-MNIST and 0.01 to 0.03 on MNIST. Here:
 
 # %%
-print(figures.agreement_text(table, sc.TOLERANCE["knn5_accuracy"]))
-print(figures.families_text(table))
+print(figures.metric_text(found, "knn5_accuracy"))
 print(f"the vote gains {gain.ours.mean():+.4f} on the average of all rows, in {int(gain.ours.gt(0).sum())} of {len(gain)} of them")
 print(sc.claims_text(found.records, "C04", "C05", "C06"))
 
@@ -112,6 +111,4 @@ print(sc.claims_text(found.records, "C04", "C05", "C06"))
 # The figure as `fig07_knn5.png` and `.pdf`, the table as `table04.csv` and `table04.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig07_knn5"), *figures.save_table(table, f"{save_to}/table04")):
-        print(path)
+figures.write(save_to, fig07_knn5=fig, table04=table)

@@ -52,7 +52,8 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # The score is over all training rows, exact, as in the paper: no sample of the points, no sample of the pairs.
 
 # %%
-found = ex.gather("fig08", profile, results_dir, data_dir, stand_ins, run_missing).having("silhouette")
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig08", run, run_missing).having("silhouette")
 print(found)
 
 # %% [markdown]
@@ -61,8 +62,7 @@ print(found)
 # The mean over seeds beside the paper's one run. The paper does not tell how far apart two of its runs are, and a group that is placed elsewhere changes all distances to it.
 
 # %%
-paper = figures.published_table(5)
-table = figures.comparison_table(found.records, "silhouette", paper)
+table = found.table("silhouette")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
@@ -70,12 +70,12 @@ Markdown(figures.to_markdown(table.drop(columns="metric")))
 # silhouette has no unit.
 
 # %%
-figures.check_table(table, found, "table5")
+figures.check_table(table, found)
 assert table.ours.between(-1, 1).all()
 
 again = 0
 for record in found.records:
-    points, y = ex.read_embedding(record, found.results) or ((), ())
+    points, y = ex.read_embedding(record, run) or ((), ())
     if len(points) == record["n_train"]:
         np.testing.assert_allclose(silhouette(10 * points - 3, y), record["metrics"]["silhouette"], atol=1e-4)
         again += 1
@@ -87,7 +87,7 @@ print(f"{again} of {len(found.records)} silhouettes computed again")
 # Dots are ours, rings the paper's. Below the line at zero, the points of a class are on the whole nearer to another class than to their own.
 
 # %%
-fig = figures.metric_dots(found.records, "silhouette", paper, missing=found.missing)
+fig = figures.metric_dots(table, found.titles, found.missing)
 fig
 
 # %% [markdown]
@@ -95,8 +95,7 @@ fig
 # shows: t-SNE spreads a class until it meets the next, UMAP leaves gaps. In 64-D, P. t-SNE is near PCA or below it, and below each UMAP method. Here:
 
 # %%
-print(figures.agreement_text(table, sc.TOLERANCE["silhouette"]))
-print(figures.families_text(table))
+print(figures.metric_text(found, "silhouette"))
 print(sc.claims_text(found.records, "C07", "C08"))
 
 # %% [markdown]
@@ -105,6 +104,4 @@ print(sc.claims_text(found.records, "C07", "C08"))
 # The figure as `fig08_silhouette.png` and `.pdf`, the table as `table05.csv` and `table05.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig08_silhouette"), *figures.save_table(table, f"{save_to}/table05")):
-        print(path)
+figures.write(save_to, fig08_silhouette=fig, table05=table)

@@ -51,7 +51,8 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # Clusters are sought among the training rows: all of them as in the paper, but the first 10,000 in profile `laptop`. The bison has no classes, and so no place here.
 
 # %%
-found = ex.gather("fig09", profile, results_dir, data_dir, stand_ins, run_missing).having("clustering_nmi")
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig09", run, run_missing).having("clustering_nmi")
 print(found)
 print(f"ten classes: k from {cluster_numbers(10)[0]} to {cluster_numbers(10)[-1]}")
 
@@ -61,18 +62,17 @@ print(f"ten classes: k from {cluster_numbers(10)[0]} to {cluster_numbers(10)[-1]
 # The mean over seeds beside the paper's one run. Which $k$ wins is decided by small differences of the silhouette, and another $k$ is another NMI. So a value may jump from one run to the next.
 
 # %%
-paper = figures.published_table(6)
-table = figures.comparison_table(found.records, "clustering_nmi", paper)
+table = found.table("clustering_nmi")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
 # Besides what holds for each table (no cell is lost, no number of the paper is in another's row), an NMI lies between 0 and 1. Where PCA only turns the data, k-means should find much the same clusters as in the data themselves.
 
 # %%
-figures.check_table(table, found, "table6")
+figures.check_table(table, found)
 assert table.ours.between(0, 1).all() and table.paper.dropna().between(0, 1).all()
 
-for cell, ours, of_the_data in ex.turned_only(found.records, "clustering_nmi", data_dir):
+for cell, ours, of_the_data in ex.rotated_only(found.records, "clustering_nmi", run):
     print(f"{cell.id}: {ours:.4f}; the data themselves: {of_the_data:.4f}")
     assert abs(ours - of_the_data) < 0.05  # rounding may lead k-means elsewhere
 
@@ -82,15 +82,14 @@ for cell, ours, of_the_data in ex.turned_only(found.records, "clustering_nmi", d
 # Dots are ours, rings the paper's.
 
 # %%
-fig = figures.metric_dots(found.records, "clustering_nmi", paper, missing=found.missing)
+fig = figures.metric_dots(table, found.titles, found.missing)
 fig
 
 # %% [markdown]
 # The paper finds that the NMI "corresponds closely to the silhouette score", that in 2-D UMAP and t-SNE are alike and well above PCA on most data sets, and that in 64-D each UMAP approach is above parametric t-SNE. Here:
 
 # %%
-print(figures.agreement_text(table, sc.TOLERANCE["clustering_nmi"]))
-print(figures.families_text(table))
+print(figures.metric_text(found, "clustering_nmi"))
 print(sc.claims_text(found.records, "C09", "C10", "C11"))
 
 
@@ -129,6 +128,4 @@ assert correlations["the paper", "mnist", 2] > 0.8 and correlations["the paper",
 # The figure as `fig09_clustering.png` and `.pdf`, the table as `table06.csv` and `table06.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig09_clustering"), *figures.save_table(table, f"{save_to}/table06")):
-        print(path)
+figures.write(save_to, fig09_clustering=fig, table06=table)

@@ -64,22 +64,12 @@ SIZES = {  # data sets; rows for training, new rows, new rows for slow methods; 
     "laptop": (("mnist", "fmnist", "retina"), 50_000, 10_000, 1_000, 3),
     "paper": (("mnist", "fmnist", "retina"), 50_000, 10_000, 10_000, 10),
 }
-wanted, *sizes = SIZES[ex.profile(profile).name]
-wanted = tuple(ex.STAND_INS.get(name, name) if stand_ins else name for name in wanted)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+wanted, *sizes = SIZES[run.profile.name]
+wanted = tuple(map(run.actual, wanted))
 n_train, n_new, n_slow, slow_repeats = (given or size for given, size in zip((n_train, n_new, n_slow, slow_repeats), sizes))
-kept = ex.measurements("fig11_embedding_speed", wanted, profile, results_dir, save_to)
+kept = ex.measurements("fig11_embedding_speed", wanted, run, save_to)
 print(kept)
-
-# %% [markdown]
-# ## Data
-#
-# New rows are test rows: no method has seen them.
-
-# %%
-reasons = {}
-loaded = ex.first_rows(kept.to_measure, n_train, n_new, data_dir, reasons)
-for told in (*loaded.values(), *(f"left out: {name}: {reason}" for name, reason in reasons.items())):
-    print(told)
 
 
 # %% [markdown]
@@ -125,6 +115,8 @@ def network_calls(model, rows, devices):
 
 # %% [markdown]
 # ## Measure
+#
+# New rows are test rows: no method has seen them. What an earlier run measured is reused.
 
 # %%
 def measured(data, method, encoder, device, n_rows, timing):
@@ -152,10 +144,7 @@ def measure(data):
 
 
 # %%
-lines = (kept.lines or []) + [line for data in loaded.values() for line in measure(data)]
-assert lines, "Nothing could be measured: see the reasons above."
-if save_to and loaded:
-    ex.write_measurements(lines, kept.path)
+lines = ex.measured_lines(kept, ex.first_rows(kept.to_measure, n_train, n_new, run), measure, bool(save_to))
 times = pd.DataFrame(lines)
 times[["dataset", "n_train", "method", "encoder", "device", "n_rows", "repeats", "warmup_seconds", "seconds_per_1000"]]
 
@@ -174,8 +163,8 @@ assert (times.seconds_per_1000 > 0).all() and (times.lowest <= times.median_seco
 # %%
 def series_of(line):
     "Label and looks of a line of the table: color for the method, filled for the MLP, open for convolutions, larger on the GPU."
-    label, color = figures.METHOD_LABELS[line.method], figures.METHOD_COLORS[line.method]
-    marker = figures.METHOD_MARKERS[line.method]
+    label, color = ex.ALL_METHODS[line.method].label, ex.ALL_METHODS[line.method].color
+    marker = ex.ALL_METHODS[line.method].marker
     if line.encoder:
         label += f" ({line.encoder}, {line.device})"
     looks = {"ls": "none", "marker": marker, "color": color, "ms": 8 if line.device == "GPU" else 5, "mew": 1.1}
@@ -234,6 +223,4 @@ print(sc.claims_text([], "C13", "C14", tables={"fig11_embedding_speed": lines}))
 # The figure as `fig11_embedding_speed.png` and `.pdf`. The measurements were written as `fig11_embedding_speed.csv` beside them. The next run of this notebook reads that file and only draws: delete it to measure anew.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig11_embedding_speed"):
-        print(path)
+figures.write(save_to, fig11_embedding_speed=fig)

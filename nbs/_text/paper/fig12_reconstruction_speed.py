@@ -63,22 +63,12 @@ SIZES = {  # data sets; rows for training, new rows, new rows for UMAP, points f
     "laptop": (("mnist", "fmnist", "retina"), 50_000, 10_000, 1_000, 2, 1),
     "paper": (("mnist", "fmnist", "retina"), 50_000, 10_000, 10_000, 10, 10),
 }
-wanted, *sizes = SIZES[ex.profile(profile).name]
-wanted = tuple(ex.STAND_INS.get(name, name) if stand_ins else name for name in wanted)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+wanted, *sizes = SIZES[run.profile.name]
+wanted = tuple(map(run.actual, wanted))
 n_train, n_new, n_slow, n_inverse, slow_repeats = (given or size for given, size in zip((n_train, n_new, n_slow, n_inverse, slow_repeats), sizes))
-kept = ex.measurements("fig12_reconstruction_speed", wanted, profile, results_dir, save_to)
+kept = ex.measurements("fig12_reconstruction_speed", wanted, run, save_to)
 print(kept)
-
-# %% [markdown]
-# ## Data
-#
-# New rows are test rows: no method has seen them.
-
-# %%
-reasons = {}
-loaded = ex.first_rows(kept.to_measure, n_train, n_new, data_dir, reasons)
-for told in (*loaded.values(), *(f"left out: {name}: {reason}" for name, reason in reasons.items())):
-    print(told)
 
 
 # %% [markdown]
@@ -113,6 +103,8 @@ def there_and_back(model, rows, device):
 
 # %% [markdown]
 # ## Measure
+#
+# New rows are test rows: no method has seen them. What an earlier run measured is reused.
 
 # %%
 def measured(data, method, encoder, device, sizes, timings):
@@ -145,10 +137,7 @@ def measure(data):
 
 
 # %%
-lines = (kept.lines or []) + [line for data in loaded.values() for line in measure(data)]
-assert lines, "Nothing could be measured: see the reasons above."
-if save_to and loaded:
-    ex.write_measurements(lines, kept.path)
+lines = ex.measured_lines(kept, ex.first_rows(kept.to_measure, n_train, n_new, run), measure, bool(save_to))
 times = pd.DataFrame(lines)
 times[["dataset", "n_train", "method", "encoder", "device", "embed_rows", "reconstruct_rows", "embed_per_1000", "reconstruct_per_1000", "both_per_1000"]]
 
@@ -169,7 +158,7 @@ np.testing.assert_allclose(times.embed_per_1000 + times.reconstruct_per_1000, ti
 # %%
 def label_of(line):
     "The name of a series."
-    words = figures.METHOD_LABELS[line.method].replace(" +", "\n+")
+    words = ex.ALL_METHODS[line.method].label.replace(" +", "\n+")
     return words + (f"\n{line.encoder}\n{line.device}" if line.encoder else "")
 
 
@@ -185,7 +174,7 @@ def draw(times):
         for ax, name in zip(axes, names):
             group = times[times.dataset == name]
             for x, line in enumerate(group.itertuples()):
-                values, color = [getattr(line, step) for step in steps], figures.METHOD_COLORS[line.method]
+                values, color = [getattr(line, step) for step in steps], ex.ALL_METHODS[line.method].color
                 ax.plot([x, x], [min(values), max(values)], color=color, lw=0.8, zorder=2)
                 for step, value, aside in zip(steps, values, (-0.18, 0.18, 0)):  # side by side, since the sum often lies on one of its parts
                     both = step == "both_per_1000"
@@ -235,6 +224,4 @@ for others, limit in (({"umap": "UMAP"}, {"least": 100}), ({"pca": "PCA"}, {"mos
 # The figure as `fig12_reconstruction_speed.png` and `.pdf`. The measurements were written as `fig12_reconstruction_speed.csv` beside them. The next run of this notebook reads that file and only draws: delete it to measure anew.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig12_reconstruction_speed"):
-        print(path)
+figures.write(save_to, fig12_reconstruction_speed=fig)

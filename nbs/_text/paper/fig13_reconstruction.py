@@ -55,7 +55,8 @@ save_to = ""  # folder for the pictures and the table; "" draws without writing
 # methods on all test rows. Our UMAP of songs finds neighbors by dynamic time warping and has no way back; the paper's number is of a Euclidean one.
 
 # %%
-found = ex.gather("fig13", profile, results_dir, data_dir, stand_ins, run_missing).having("reconstruction_mse")
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig13", run, run_missing).having("reconstruction_mse")
 print(found)
 
 # %% [markdown]
@@ -64,15 +65,14 @@ print(found)
 # The mean over seeds beside the paper's one run. (Two numbers of the paper's VAE are wrong: the scorecard's errata say which.)
 
 # %%
-paper = figures.published_table(7)
-table = figures.comparison_table(found.records, "reconstruction_mse", paper)
+table = found.table("reconstruction_mse")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
 # No error is negative. With more components PCA cannot do worse, and with as many as there are columns it only turns the data: then nothing is lost.
 
 # %%
-figures.check_table(table, found, "table7")
+figures.check_table(table, found)
 assert (table.ours >= 0).all()
 pca = table[table.method == "pca"].pivot(index="dataset", columns="dim", values="ours")
 assert {2, 64} - set(pca) or (pca[64] <= pca[2]).where(pca.notna().all(axis=1), True).all()
@@ -87,8 +87,7 @@ for row in table[table.method == "pca"].itertuples():
 # Dots are ours, rings the paper's. The axis is logarithmic: a step of the same length is the same ratio. What was only turned has no dot.
 
 # %%
-seen = [record for record in found.records if record["metrics"]["reconstruction_mse"] > 1e-8]
-fig = figures.metric_dots(seen, "reconstruction_mse", paper, missing=found.missing)
+fig = figures.metric_dots(table[table.ours > 1e-8], found.titles, found.missing)
 fig
 
 # %% [markdown]
@@ -96,8 +95,7 @@ fig
 # parametric UMAP with its decoder apart. (By its own Table 7, UMAP is above PCA on Cassin's vireo and CIFAR10, and UMAP/AE has more than twice the AE's error on Cassin's vireo and Retina.) Here:
 
 # %%
-print(figures.agreement_text(table, sc.RELATIVE_TOLERANCE["reconstruction_mse"], relative=True))
-print(figures.families_text(table))
+print(figures.metric_text(found, "reconstruction_mse"))
 print(sc.claims_text(found.records, "C17", "C18", "C19"))
 
 # %% [markdown]
@@ -108,7 +106,7 @@ print(sc.claims_text(found.records, "C17", "C18", "C19"))
 # %%
 shown, originals, records = {}, None, []
 for record in found.records:
-    cell, pair = ex.Cell(**record["cell"]), ex.read_reconstructions(record, found.results)
+    cell, pair = ex.Cell(**record["cell"]), ex.read_reconstructions(record, run)
     first = not records or cell.dataset == records[0]["cell"]["dataset"] and cell.method not in shown.get(cell.n_components, ())
     if pair and pair[0].ndim == 4 and first:
         originals = pair[0] if originals is None else originals
@@ -135,8 +133,4 @@ for record in records:
 # The figure as `fig13_reconstruction.png` and `.pdf`, the examples as `fig13_reconstruction_examples.png` and `.pdf`, the table as `table07.csv` and `table07.md`.
 
 # %%
-if save_to:
-    pictures = {f"{save_to}/fig13_reconstruction": fig} | ({f"{save_to}/fig13_reconstruction_examples": panel} if panel else {})
-    written = [path for place, picture in pictures.items() for path in plots.save_figure(picture, place)]
-    for path in (*written, *figures.save_table(table, f"{save_to}/table07")):
-        print(path)
+figures.write(save_to, fig13_reconstruction=fig, fig13_reconstruction_examples=panel, table07=table)

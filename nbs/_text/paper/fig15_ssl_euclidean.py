@@ -23,8 +23,6 @@
 # between rows with different labels are cut, as in the original.
 
 # %%
-from dataclasses import replace
-
 from pumap.paper import experiments as ex
 from pumap import plots
 from pumap.paper import figures
@@ -49,14 +47,14 @@ save_to = ""  # folder for the picture; "" draws without writing
 # A cell is one method, on one data set, with so many labels per class, and a seed that decides which rows these are. `cell_ssl` is what happens in one cell. Beside them, the UMAP of the pixels is a cell of the other grid, where the profile has it.
 
 # %%
-found = ex.gather("fig15", profile, results_dir, data_dir, stand_ins, run_missing)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig15", run, run_missing)
 print(found)
 
 # %%
-curves = replace(found, cells=tuple(c for c in found.cells if c.kind == "ssl"), records=[r for r in found.records if ex.cell_of(r).kind == "ssl"])
-pictures = {r["cell"]["dataset"]: ex.read_embedding(r, found.results) for r in found.records if ex.cell_of(r).kind == "embedding"}
-table = figures.ssl_table(curves.records, sc.published_accuracies())
-figures.check_ssl_table(table, curves)
+curves = found.of(ex.SSLCell)
+pictures = {record["cell"]["dataset"]: ex.read_embedding(record, run) for record in found.of(ex.Cell).records}
+figures.check_ssl_table(curves.accuracies, curves)
 
 # %% [markdown]
 # ## Figure 15
@@ -65,7 +63,7 @@ figures.check_ssl_table(table, curves)
 # distance between the two curves with that of the paper's two, not their heights. In the corner of a panel is, as in the paper, the 2-D UMAP of the pixels, here in the colors of the true classes: a graph helps as far as neighbors are of one class.
 
 # %%
-fig = figures.label_curves(curves.records, sc.published_accuracies(), curves.missing, pictures)
+fig = figures.label_curves(curves.accuracies, curves.titles, curves.missing, pictures)
 fig
 
 # %% [markdown]
@@ -81,6 +79,4 @@ print(sc.claims_text(curves.records, "C22", "C23"))
 # The figure as `fig15_ssl_euclidean.png` and `.pdf`. The numbers are in Table 8, which the notebook of Figure 18 makes.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig15_ssl_euclidean"):
-        print(path)
+figures.write(save_to, fig15_ssl_euclidean=fig)

@@ -45,12 +45,12 @@ save_to = ""  # folder for the picture; "" draws without writing
 # ## Records
 
 # %%
-found = ex.gather("fig16", profile, results_dir, data_dir, stand_ins, run_missing)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig16", run, run_missing)
 print(found)
 
 # %%
-table = figures.ssl_table(found.records, sc.published_accuracies())
-figures.check_ssl_table(table, found)
+figures.check_ssl_table(found.accuracies, found)
 
 # %% [markdown]
 # ## Figure 16
@@ -58,7 +58,7 @@ figures.check_ssl_table(table, found)
 # Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. Labels are per class.
 
 # %%
-fig = figures.label_curves(found.records, sc.published_accuracies(), found.missing)
+fig = figures.label_curves(found.accuracies, found.titles, found.missing)
 fig
 
 # %% [markdown]
@@ -75,6 +75,4 @@ print(sc.claims_text(found.records, "C24", "C25"))
 # The figure as `fig16_ssl_augmented.png` and `.pdf`. The numbers are in Table 8, which the notebook of Figure 18 makes.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig16_ssl_augmented"):
-        print(path)
+figures.write(save_to, fig16_ssl_augmented=fig)

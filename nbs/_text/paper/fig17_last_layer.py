@@ -49,19 +49,18 @@ save_to = ""  # folder for the picture; "" draws without writing
 # The points are kept beside the records of the baseline, for the first 10,000 training rows. The UMAP of the pixels is a cell of the other grid, where the profile has it.
 
 # %%
-found = ex.gather("fig17", profile, results_dir, data_dir, stand_ins, run_missing)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig17", run, run_missing)
 print(found)
 
 # %%
-panels, titles = {}, {}
-for cell in found.cells:
-    if cell in found.reasons:
-        panels.setdefault(cell.dataset, {})[cell.n_labels if cell.kind == "ssl" else "pixels"] = found.reasons[cell]
-for record in found.records:
-    cell = record["cell"]
-    read = ex.read_last_layer if "n_labels" in cell else ex.read_embedding
-    panels.setdefault(cell["dataset"], {})[cell.get("n_labels", "pixels")] = read(record, found.results)
-    titles[cell["dataset"]] = figures.record_title(record)
+panels = {}
+for cell, reason in found.reasons.items():
+    panels.setdefault(cell.dataset, {})[getattr(cell, "n_labels", "pixels")] = reason
+for record in found.of(ex.SSLCell).records:
+    panels.setdefault(record["cell"]["dataset"], {})[record["cell"]["n_labels"]] = ex.read_last_layer(record, run)
+for record in found.of(ex.Cell).records:
+    panels.setdefault(record["cell"]["dataset"], {})["pixels"] = ex.read_embedding(record, run)
 
 # %% [markdown]
 # The pixels' UMAP may be of more rows than the classifier was trained on; the first of both are the same rows. So it is cut to them, and the labels must agree.
@@ -80,7 +79,7 @@ for row in panels.values():
 # Upper row: true classes; lower row: predicted ones. Points with a black edge had a label; where a quarter of all or more had one, none is marked. Each panel is turned, mirrored and scaled to lie over the UMAP of the pixels as well as it can.
 
 # %%
-fig = figures.last_layer_grid(panels, titles)
+fig = figures.last_layer_grid(panels, found.titles)
 fig
 
 # %% [markdown]
@@ -104,6 +103,4 @@ for dataset, row in panels.items():
 # The figure as `fig17_last_layer.png` and `.pdf`.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig17_last_layer"):
-        print(path)
+figures.write(save_to, fig17_last_layer=fig)

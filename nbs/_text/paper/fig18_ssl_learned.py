@@ -49,7 +49,8 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # Table 8 has all six methods, Figure 18 four of them.
 
 # %%
-found = ex.gather("table8", profile, results_dir, data_dir, stand_ins, run_missing)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("table8", run, run_missing)
 print(found)
 
 # %% [markdown]
@@ -59,8 +60,7 @@ print(found)
 # more labels than ours in the smaller profiles. Where `stand_in` names other data than the paper's, compare the methods with each other only.
 
 # %%
-table = figures.ssl_table(found.records, sc.published_accuracies())
-table = table[table.ours.notna()]
+table = found.accuracies[found.accuracies.ours.notna()]
 Markdown(figures.to_markdown(table))
 
 # %% [markdown]
@@ -79,8 +79,8 @@ for row in table.itertuples():
 # Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. Labels are per class.
 
 # %%
-shown = [record for record in found.records if record["cell"]["method"] in ex.figure("fig18").ssl_methods]
-fig = figures.label_curves(shown, sc.published_accuracies(), found.missing)
+shown = found.accuracies[found.accuracies.method.isin(ex.figure("fig18").ssl_methods)]
+fig = figures.label_curves(shown, found.titles, found.missing)
 fig
 
 # %% [markdown]
@@ -97,6 +97,4 @@ print(sc.claims_text(found.records, "C26", "C27"))
 # The figure as `fig18_ssl_learned.png` and `.pdf`, the table as `table08.csv` and `table08.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig18_ssl_learned"), *figures.save_table(table, f"{save_to}/table08")):
-        print(path)
+figures.write(save_to, fig18_ssl_learned=fig, table08=table)
