@@ -880,7 +880,7 @@ def main(
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted", error=True)
         code = 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # `pumap list | head`: without the next line Python's last flush at exit prints a second error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except (ValueError, OSError, RuntimeError, ImportError) as error:

@@ -7,19 +7,19 @@ __all__ = ['METHODS', 'SSL_METHODS', 'ALL_METHODS', 'PROTOCOL', 'PROTOCOL_VERSIO
            'SCALE_SETTINGS', 'P_UMAP', 'WITH_DECODER', 'IN_64', 'TOYS', 'IMAGES', 'PAPER_DATA', 'SMALL_STEPS',
            'LAPTOP_SETTINGS', 'PROFILES', 'FIGURES', 'CLONE', 'STAND_INS', 'RECORD_KEYS', 'TRACE_KEYS', 'METRICS',
            'NOT_RUN', 'LAYER', 'READ_VARIABLE', 'UMAP_RECONSTRUCTED', 'TRUSTWORTHINESS_ROWS', 'N_SHOWN', 'N_COLUMNS',
-           'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'unknown', 'Method', 'methods', 'Cell', 'Block', 'Profile',
-           'profile', 'Figure', 'figure', 'cells_for', 'cells_of_notebook', 'root', 'figures_dir', 'notebook_path',
-           'results_folder', 'portable', 'inputs_hash', 'RecordDamaged', 'write_record', 'read_record', 'set_aside',
-           'Kept', 'Run', 'open_run', 'read_arrays', 'read_embedding', 'read_reconstructions', 'read_last_layer',
-           'note_what_was_read', 'what_was_read', 'settings_used', 'effort_by_itself', 'method_of', 'fit_cell',
-           'reconstruct', 'measure', 'has_classes', 'versions', 'device', 'peak_memory_mb', 'commit', 'processor',
-           'n_threads', 'training_of', 'make_record', 'save_cell', 'rotated_only', 'NotebookFailed', 'import_papermill',
-           'check_parameters', 'clean_copy', 'made_from', 'left_out', 'is_drawn', 'signed', 'kernel_environment',
-           'run_notebook', 'SSLCell', 'cell_of', 'ssl_count', 'label_order', 'ssl_method', 'SSLGrid', 'ssl_grid',
-           'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer', 'save_ssl_cell',
-           'training_name', 'training_records', 'Timing', 'time_call', 'Measurements', 'write_measurements',
-           'read_measurements', 'measurements', 'title_of', 'first_rows', 'measured_lines', 'speed_line',
-           'timed_encoders', 'timed_devices', 'placed', 'timed_umap']
+           'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'SPEED_SIZES', 'unknown', 'Method', 'methods', 'Cell', 'Block',
+           'Profile', 'profile', 'Figure', 'figure', 'cells_for', 'cells_of_notebook', 'root', 'figures_dir',
+           'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'RecordDamaged', 'write_record', 'read_record',
+           'set_aside', 'Kept', 'Run', 'open_run', 'read_arrays', 'read_embedding', 'read_reconstructions',
+           'read_last_layer', 'note_what_was_read', 'what_was_read', 'settings_used', 'effort_by_itself', 'method_of',
+           'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device', 'peak_memory_mb', 'commit',
+           'processor', 'n_threads', 'training_of', 'make_record', 'save_cell', 'rotated_only', 'NotebookFailed',
+           'import_papermill', 'check_parameters', 'clean_copy', 'made_from', 'left_out', 'is_drawn', 'signed',
+           'kernel_environment', 'run_notebook', 'SSLCell', 'cell_of', 'ssl_count', 'label_order', 'ssl_method',
+           'SSLGrid', 'ssl_grid', 'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer',
+           'save_ssl_cell', 'training_name', 'training_records', 'Timing', 'time_call', 'Measurements',
+           'write_measurements', 'read_measurements', 'measurements', 'speed_sizes', 'title_of', 'first_rows',
+           'measured_lines', 'check_times', 'speed_line', 'timed_encoders', 'timed_devices', 'placed', 'timed_umap']
 
 # %% ../../nbs/paper/02_experiments.ipynb #d9f8aafc
 import csv
@@ -2150,6 +2150,33 @@ def measurements(name: str, wanted: tuple, run: Run, save_to="") -> Measurements
     return Measurements(path, tuple(wanted), read_measurements(path))
 
 # %% ../../nbs/paper/02_experiments.ipynb #9e959441
+SPEED_SIZES = {  # data sets; training rows, new rows, and new rows for slow methods at most
+    "smoke": (("digits",), 300, 200, 30),
+    "quick": (("digits",), 1_197, 300, 300),
+    "laptop": (("mnist", "fmnist", "retina"), 50_000, 10_000, 1_000),
+    "paper": (("mnist", "fmnist", "retina"), 50_000, 10_000, 10_000),
+}
+
+
+def speed_sizes(run: Run, n_train: int = 0, n_new: int = 0, n_slow: int = 0) -> tuple:
+    """Return which data sets are timed, and on how many rows.
+
+    Parameters
+    ----------
+    run : Run
+        Profile, and whether stand-in data are used.
+    n_train, n_new, n_slow : int
+        Training rows, new rows, and new rows for slow methods; 0: as the profile says.
+
+    Returns
+    -------
+    tuple
+        Names of the data sets, and the three numbers.
+    """
+    names, *sizes = SPEED_SIZES[run.profile.name]
+    return tuple(map(run.actual, names)), *(given or size for given, size in zip((n_train, n_new, n_slow), sizes))
+
+# %% ../../nbs/paper/02_experiments.ipynb #186cfdb2
 def title_of(title: str, stand_in_for: str | None) -> str:
     """Return the name of a data set, and what it stands in for.
 
@@ -2225,6 +2252,24 @@ def measured_lines(kept: Measurements, loaded: dict, measure, save: bool) -> lis
     if save and loaded:
         write_measurements(lines, kept.path)
     return lines
+
+
+def check_times(lines: list, methods: tuple, columns: tuple):
+    """Check that each data set has each method once for each network and device, with times above 0.
+
+    Parameters
+    ----------
+    lines : list of dict
+        From `measured_lines`.
+    methods : tuple of str
+        Slugs that each data set must have.
+    columns : tuple of str
+        Columns with seconds.
+    """
+    keys = [tuple(line[key] for key in ("dataset", "method", "encoder", "device")) for line in lines]
+    assert len(set(keys)) == len(keys), "a line is repeated"
+    assert all({method for name, method, *_ in keys if name == dataset} == set(methods) for dataset, *_ in keys), f"not each data set has {methods}"
+    assert all(line[column] > 0 for line in lines for column in columns), "a time is not above 0"
 
 
 def speed_line(data, method: str, encoder: str, device: str) -> dict:

@@ -290,6 +290,17 @@ def test_the_plan_is_written_once_and_holds_what_is_to_do(tmp_path):
     assert without.todo == [] and without.draw == plan.draw and [job["needs"] for job in without.jobs()] == [[], []]
 
 
+def test_snakemakes_own_dry_run_shows_its_jobs_and_runs_none(pumap, tmp_path):
+    "Damaged records stay where they are, and no data are looked for."
+    cell = ex.Cell("digits", "pca", 2)
+    place = run_at(tmp_path).path(cell)
+    place.parent.mkdir()
+    place.write_text("{")
+    code, out, err = pumap("run", "fig04", "-p", "smoke", "--results", tmp_path, "--", "--dry-run")
+    assert code == 0 and not err and "makes=records/digits-pca-2d-seed0.json" in out and "makes=fig04_projections.ipynb" in out
+    assert place.read_text() == "{" and list(place.parent.iterdir()) == [place]
+
+
 # errors
 
 

@@ -2661,9 +2661,37 @@ with tempfile.TemporaryDirectory() as folder:
     except ValueError as error: assert "delete the file" in str(error)
     else: assert False
 
-
 # %% [markdown]
-# Figures 11 and 12 time the same kinds of model on the same rows. New rows are test rows, which no method has seen. Speed does not depend on how good a model is, so none is trained to the end.
+# Figures 11 and 12 time the same kinds of model on the same rows. New rows are test rows, which no method has seen. Speed does not depend on the quality of a model, so none is trained to the end.
+
+# %%
+#| export
+SPEED_SIZES = {  # data sets; training rows, new rows, and new rows for slow methods at most
+    "smoke": (("digits",), 300, 200, 30),
+    "quick": (("digits",), 1_197, 300, 300),
+    "laptop": (("mnist", "fmnist", "retina"), 50_000, 10_000, 1_000),
+    "paper": (("mnist", "fmnist", "retina"), 50_000, 10_000, 10_000),
+}
+
+
+def speed_sizes(run: Run, n_train: int = 0, n_new: int = 0, n_slow: int = 0) -> tuple:
+    """Return which data sets are timed, and on how many rows.
+
+    Parameters
+    ----------
+    run : Run
+        Profile, and whether stand-in data are used.
+    n_train, n_new, n_slow : int
+        Training rows, new rows, and new rows for slow methods; 0: as the profile says.
+
+    Returns
+    -------
+    tuple
+        Names of the data sets, and the three numbers.
+    """
+    names, *sizes = SPEED_SIZES[run.profile.name]
+    return tuple(map(run.actual, names)), *(given or size for given, size in zip((n_train, n_new, n_slow), sizes))
+
 
 # %%
 #| export
@@ -2744,6 +2772,24 @@ def measured_lines(kept: Measurements, loaded: dict, measure, save: bool) -> lis
     return lines
 
 
+def check_times(lines: list, methods: tuple, columns: tuple):
+    """Check that each data set has each method once for each network and device, with times above 0.
+
+    Parameters
+    ----------
+    lines : list of dict
+        From `measured_lines`.
+    methods : tuple of str
+        Slugs that each data set must have.
+    columns : tuple of str
+        Columns with seconds.
+    """
+    keys = [tuple(line[key] for key in ("dataset", "method", "encoder", "device")) for line in lines]
+    assert len(set(keys)) == len(keys), "a line is repeated"
+    assert all({method for name, method, *_ in keys if name == dataset} == set(methods) for dataset, *_ in keys), f"not each data set has {methods}"
+    assert all(line[column] > 0 for line in lines for column in columns), "a time is not above 0"
+
+
 def speed_line(data, method: str, encoder: str, device: str) -> dict:
     """Return the first columns of a line in the tables of Figures 11 and 12: what was timed.
 
@@ -2804,6 +2850,7 @@ def timed_umap(data):
 
 
 # %%
+assert speed_sizes(Run(laptop, Path(), stand_ins=True), n_slow=5) == (("mnist", "fmnist", "worm_neurons"), 50_000, 10_000, 5)
 assert timed_encoders("digits") == ("mlp",) and timed_encoders("mnist") == ("mlp", "conv28")
 few = first_rows(("digits", "nowhere"), 100, 10**6, Run(smoke, Path()))
 assert list(few) == ["digits"] and len(few["digits"].X_train) == 100 and len(few["digits"].X_test) > 100

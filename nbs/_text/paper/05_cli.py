@@ -41,7 +41,7 @@
 # **GPU.** `pip install -e '.[paper,tensorflow-gpu]'` installs TensorFlow with CUDA, `'.[paper,jax-gpu]'` JAX. `pumap run all --profile paper` then runs the original sizes. No GPU has run this profile so far ([state](state.ipynb)).
 #
 # **Cluster.** Arguments after `--` go to Snakemake, which runs the cells. For SLURM, set the partitions in [profiles/slurm](profiles/slurm/config.yaml), then run `pip install -e '.[paper,tensorflow-gpu,slurm]'` and
-# `pumap run all --profile paper -- --workflow-profile slurm`. Each cell and each figure is a job with limits on memory and time. Snakemake's other executors work the same way.
+# `pumap run all --profile paper -- --workflow-profile slurm`. Each cell and each figure is a job with limits on memory and time. Another `--dry-run` at the end shows the jobs and sends none. Snakemake's other executors work the same way.
 
 # %%
 #| default_exp paper.cli
@@ -1053,7 +1053,7 @@ def main(
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted", error=True)
         code = 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # `pumap list | head`: without the next line Python's last flush at exit prints a second error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except (ValueError, OSError, RuntimeError, ImportError) as error:

@@ -58,16 +58,9 @@ repeats = 10  # timed calls of the fast methods
 slow_repeats = 0  # timed calls of UMAP and t-SNE; 0: as the profile says
 
 # %%
-SIZES = {  # data sets; rows for training, new rows, new rows for slow methods; repeats of slow methods
-    "smoke": (("digits",), 300, 200, 30, 2),
-    "quick": (("digits",), 1_197, 300, 300, 10),
-    "laptop": (("mnist", "fmnist", "retina"), 50_000, 10_000, 1_000, 3),
-    "paper": (("mnist", "fmnist", "retina"), 50_000, 10_000, 10_000, 10),
-}
 run = ex.open_run(profile, results_dir, data_dir, stand_ins)
-wanted, *sizes = SIZES[run.profile.name]
-wanted = tuple(map(run.actual, wanted))
-n_train, n_new, n_slow, slow_repeats = (given or size for given, size in zip((n_train, n_new, n_slow, slow_repeats), sizes))
+wanted, n_train, n_new, n_slow = ex.speed_sizes(run, n_train, n_new, n_slow)
+slow_repeats = slow_repeats or {"smoke": 2, "quick": 10, "laptop": 3, "paper": 10}[profile]
 kept = ex.measurements("fig11_embedding_speed", wanted, run, save_to)
 print(kept)
 
@@ -152,9 +145,8 @@ times[["dataset", "n_train", "method", "encoder", "device", "n_rows", "repeats",
 # Each data set has each method once, and every time is a time.
 
 # %%
-assert not times.duplicated(["dataset", "method", "encoder", "device"]).any()
-assert times.groupby("dataset").method.apply(set).map({"pca", "pumap", "umap", "tsne"}.__eq__).all()
-assert (times.seconds_per_1000 > 0).all() and (times.lowest <= times.median_seconds).all() and (times.median_seconds <= times.highest).all()
+ex.check_times(lines, ("pca", "pumap", "umap", "tsne"), ("seconds_per_1000", "lowest"))
+assert (times.lowest <= times.median_seconds).all() and (times.median_seconds <= times.highest).all()
 
 
 # %% [markdown]

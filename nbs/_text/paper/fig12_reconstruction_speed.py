@@ -57,16 +57,10 @@ repeats = 10  # timed calls of the fast methods
 slow_repeats = 0  # timed calls of UMAP; 0: as the profile says
 
 # %%
-SIZES = {  # data sets; rows for training, new rows, new rows for UMAP, points for UMAP's way back; repeats of UMAP
-    "smoke": (("digits",), 300, 200, 30, 5, 2),
-    "quick": (("digits",), 1_197, 300, 300, 10, 3),
-    "laptop": (("mnist", "fmnist", "retina"), 50_000, 10_000, 1_000, 2, 1),
-    "paper": (("mnist", "fmnist", "retina"), 50_000, 10_000, 10_000, 10, 10),
-}
 run = ex.open_run(profile, results_dir, data_dir, stand_ins)
-wanted, *sizes = SIZES[run.profile.name]
-wanted = tuple(map(run.actual, wanted))
-n_train, n_new, n_slow, n_inverse, slow_repeats = (given or size for given, size in zip((n_train, n_new, n_slow, n_inverse, slow_repeats), sizes))
+wanted, n_train, n_new, n_slow = ex.speed_sizes(run, n_train, n_new, n_slow)
+n_inverse = n_inverse or {"smoke": 5, "quick": 10, "laptop": 2, "paper": 10}[profile]
+slow_repeats = slow_repeats or {"smoke": 2, "quick": 3, "laptop": 1, "paper": 10}[profile]
 kept = ex.measurements("fig12_reconstruction_speed", wanted, run, save_to)
 print(kept)
 
@@ -146,9 +140,7 @@ times[["dataset", "n_train", "method", "encoder", "device", "embed_rows", "recon
 
 # %%
 steps = ("embed_per_1000", "reconstruct_per_1000", "both_per_1000")
-assert not times.duplicated(["dataset", "method", "encoder", "device"]).any()
-assert times.groupby("dataset").method.apply(set).map({"pca", "pumap_decoder", "umap"}.__eq__).all()
-assert (times[list(steps)] > 0).all(axis=None)
+ex.check_times(lines, ("pca", "pumap_decoder", "umap"), steps)
 np.testing.assert_allclose(times.embed_per_1000 + times.reconstruct_per_1000, times.both_per_1000, rtol=1e-4)
 
 
