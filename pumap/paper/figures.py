@@ -22,7 +22,7 @@ import numpy as np
 
 from ..core import write_atomic
 from .datasets import describe
-from .experiments import ALL_METHODS, METHODS, METRICS, NOT_RUN, Run, SSLCell, cell_of, cells_for, label_order, root, title_of
+from .experiments import ALL_METHODS, METHODS, METRICS, NOT_RUN, Run, cell_of, cells_for, label_order, root, title_of
 from .scorecard import RELATIVE_TOLERANCE, TOLERANCE, UMAP_FAMILY, measured_on, published, published_accuracies
 
 try:

@@ -171,7 +171,7 @@ def test_jobs_are_sent_taken_back_and_sent_again(cluster):
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130 and err.startswith("interrupted: 2 of 4 done") and err.count("\n") == 1
-    (call,) = [call for call in calls("sbatch") if "digits_pca" in call]
+    (call,) = [call for call in calls("sbatch") if "digits-pca" in call]
     assert " -p cpu -t 70 --mem 8000 " in call and "--cpus-per-task=8" in call and "--gpus" not in call
     assert len(calls("scancel")) == 1
     house.wait(lambda: not house.processes(), 60)

@@ -32,7 +32,7 @@ from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_blobs, make_moons
 
-from pumap.paper.experiments import Cell, profile
+from pumap.paper.experiments import Cell, SSLCell, profile
 from pumap.plots import CLASS_COLORS
 
 # %%
@@ -46,7 +46,7 @@ import numpy as np
 
 from pumap.core import write_atomic
 from pumap.paper.datasets import describe
-from pumap.paper.experiments import ALL_METHODS, METHODS, METRICS, NOT_RUN, Run, SSLCell, cell_of, cells_for, label_order, root, title_of
+from pumap.paper.experiments import ALL_METHODS, METHODS, METRICS, NOT_RUN, Run, cell_of, cells_for, label_order, root, title_of
 from pumap.paper.scorecard import RELATIVE_TOLERANCE, TOLERANCE, UMAP_FAMILY, measured_on, published, published_accuracies
 
 try:

@@ -17,11 +17,11 @@
 # %% [markdown]
 # # One cell of the projection grid
 #
-# > One method embeds one data set; the numbers and the picture of it become one record.
+# > One method embeds one data set; its numbers and its picture become one record.
 #
-# Figures 4 to 9 and 13 of the paper, and Tables 2 to 7, are questions put to a grid: data sets by methods by dimensions. This notebook is what happens in one
-# cell of that grid. `pumap run` runs it once for each cell a figure needs, with other parameters each time, and keeps the executed copy in
-# `figures/<profile>/cells`. Here you can read it, change a parameter, and run it yourself.
+# Figures 4 to 9 and 13 of the paper, and Tables 2 to 7, are made from a grid: data sets by methods by dimensions. This notebook is one
+# cell of that grid. `pumap run` runs it once for each cell a figure needs, and keeps the executed copy in
+# `figures/<profile>/cells`. You can change a parameter and run it yourself.
 
 # %%
 import matplotlib.pyplot as plt
@@ -33,7 +33,7 @@ from pumap import plots
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, they make a run of seconds. The paper has 50,000 rows of `mnist` and `fmnist`: so have the profiles `laptop`, with a shortened training, and `paper`.
+# The defaults run for seconds. The paper has 50,000 rows of `mnist` and `fmnist`. So have the profiles `laptop`, with shortened training, and `paper`.
 
 # %% tags=["parameters"]
 dataset = "digits"  # paper: moons, bison, mnist, fmnist, cifar10, cassins, retina
@@ -46,7 +46,7 @@ data_dir = ""  # a folder with the data; "" looks at PUMAP_DATA, the cache, the 
 stand_ins = False  # may other data of the same kind stand in for what cannot be passed on?
 
 # %% [markdown]
-# A name that does not exist ends the notebook here, with the list of those that do.
+# An unknown name raises an error that lists the known ones.
 
 # %%
 cell = ex.Cell(dataset, method, n_components, seed).check()
@@ -66,8 +66,8 @@ print(f"{data.title}: {len(data.X_train):,} rows to train, {len(data.X_test):,} 
 # %% [markdown]
 # ## Fit and transform
 #
-# Each method is fitted on the training rows, without their labels. Then it embeds the test rows, which it has never seen.
-# That is where methods differ most: a network or a projection needs one pass, UMAP and t-SNE must search for each row's place.
+# Each method is fitted on the training rows, without their labels. Then it embeds the held-out test rows.
+# A network or a projection needs one pass for that; UMAP and t-SNE must search a place for each row.
 
 # %%
 print("settings:", ex.settings_used(cell, run.profile, len(data.X_train)))
@@ -79,9 +79,13 @@ print(f"fit {seconds['fit']:.1f} s, transform {seconds['transform']:.2f} s")
 # %% [markdown]
 # ## Measure
 #
-# *Trustworthiness*: are neighbors in the embedding neighbors in the data? *kNN accuracy*: does a neighbor classifier that learned from embedded training
-# rows know the class of embedded test rows? *Silhouette*: how well apart do the true classes lie? *Clustering NMI*: do clusters of the embedding agree with the classes? *Reconstruction MSE*: how far are the test rows from what comes
-# back, where there is a way back? The first is about nearness, the next about classes, the last about what the embedding keeps.
+# | measure | question |
+# |---|---|
+# | trustworthiness | Are neighbors in the embedding neighbors in the data? |
+# | kNN accuracy | Does a neighbor classifier, trained on embedded training rows, predict the classes of embedded test rows? |
+# | silhouette | How well are the true classes separated? |
+# | clustering NMI | Do clusters of the embedding agree with the classes? |
+# | reconstruction MSE | How far are reconstructed test rows from the originals, for methods with an inverse? |
 
 # %%
 reconstruction, seconds["inverse"] = ex.reconstruct(cell, fitted, data, embedding_test)
@@ -93,8 +97,8 @@ for name, value in metrics.items():
 # %% [markdown]
 # ## Look
 #
-# The first two dimensions, colored by class: training rows as small dots, test rows as rings. Rings that lie on the dots of their color are new rows
-# that found their place.
+# The first two dimensions, colored by class: training rows as small dots, test rows as rings. Rings on dots of their color are new rows
+# in the right place.
 
 # %%
 classes = np.unique(data.y_train)
@@ -108,9 +112,9 @@ ax.set(title=f"{data.title}, {method}, first 2 of {n_components} dimensions", xt
 plt.show()
 
 # %% [markdown]
-# ## Write down
+# ## Write
 #
-# The record is the last thing, and it is written in one step: a run that is killed before this leaves nothing behind, a run that came here is not done again.
+# The record is written last, in one step. A run that is killed before leaves no record; a finished run is reused.
 
 # %%
 record = ex.make_record(run, cell, data, metrics, seconds, fitted)

@@ -17,11 +17,11 @@
 # %% [markdown]
 # # One cell of the semi-supervised grid
 #
-# > One classifier learns from some labels and, if it may, from where all the other rows lie; its accuracy on the test becomes one record.
+# > A classifier learns from some labels and, with the UMAP loss, from all rows; its test accuracy becomes one record.
 #
-# Figures 15 to 18 of the paper, and Table 8, are questions put to a grid: data sets by methods by numbers of labels. This notebook is what happens in one
-# cell of that grid. `pumap run` runs it once for each cell a figure needs, with other parameters each time, and keeps the executed copy in
-# `figures/<profile>/cells`. Here you can read it, change a parameter, and run it yourself.
+# Figures 15 to 18 of the paper, and Table 8, are made from a grid: data sets by methods by numbers of labels. This notebook is one
+# cell of that grid. `pumap run` runs it once for each cell a figure needs, and keeps the executed copy in
+# `figures/<profile>/cells`. You can change a parameter and run it yourself.
 
 # %%
 import numpy as np
@@ -33,7 +33,7 @@ from pumap.paper import figures
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, they make a run of seconds: a few hundred digits and a few steps. The number of labels is *per class*, as in the paper, whose figures do not say so.
+# The defaults run for seconds: a few hundred digits and a few steps. The number of labels is *per class*, as in the paper, whose figures do not say so.
 
 # %% tags=["parameters"]
 dataset = "digits"  # paper: mnist, fmnist, cifar10
@@ -52,9 +52,9 @@ run = ex.Run(ex.profile(profile), ex.results_folder(results_dir), data_dir, stan
 print(f"{cell.id}, profile {run.profile.name}: {run.profile.title}")
 
 # %% [markdown]
-# ## Load, and choose the labels
+# ## Load the data, choose the labels
 #
-# All training rows are there for the graph; only some keep their label.
+# All training rows are used for the graph; only some keep their label.
 
 # %%
 data = run.load(cell)
@@ -65,7 +65,7 @@ print(f"{data.title}: {len(data.X_train):,} rows to train, {(y >= 0).sum():,} of
 # %% [markdown]
 # ## Fit
 #
-# The classifier, with the UMAP loss on the edges of all rows where the method has it. Where a validation split is used, the weights of its best round are the ones that are tested.
+# The classifier, with the UMAP loss on the edges of all rows if the method has it. If there is a validation set, the weights of the best round are tested.
 
 # %%
 print("settings:", settings)
@@ -76,7 +76,7 @@ print(f"fit {seconds['fit']:.1f} s; {classifier.history_['step'][-1]} steps; acc
 # %% [markdown]
 # ## Look
 #
-# The two losses as the training goes on. Label smoothing puts a floor under the classification loss, the lowest value that it can have. Without the UMAP loss, there is one line.
+# The two losses during training. Label smoothing gives the classification loss a lowest possible value (gray). Without the UMAP loss there is one curve.
 
 # %%
 history = classifier.history_
@@ -95,9 +95,9 @@ with plots.use_style():
 fig
 
 # %% [markdown]
-# ## Write down
+# ## Write
 #
-# The record is the last thing, and it is written in one step: a run that is killed before this leaves nothing behind, a run that came here is not done again. For the baseline, what Figure 17 shows is kept beside it. A run with `changes` is not the grid's, and leaves nothing.
+# The record is written last, in one step. A run that is killed before leaves no record; a finished run is reused. The baseline's last layer is kept for Figure 17. A run with `changes` is not part of the grid and leaves no record.
 
 # %%
 record = ex.make_record(run, cell, data, {"accuracy": accuracy}, seconds, classifier)

@@ -17,11 +17,11 @@
 # %% [markdown]
 # # Figure 6 and Table 3: accuracy of the nearest neighbor
 #
-# > How often the nearest point of an embedding has the class of a row that was never seen.
+# > How often the nearest point of an embedding has the class of a held-out row.
 #
-# A classifier that needs no training: a new row is embedded, and gets the class of the nearest training row there. Its *accuracy* is the share of test rows that get their own class. No
-# method has seen the classes, so what is measured is the embedding: are rows of one class together, and does a new row land among them? The captions of the paper's figures speak of
-# errors; its numbers are accuracies, as here.
+# A nearest-neighbor classifier needs no training: a new row is embedded and gets the class of the nearest training row. Its *accuracy* is the share of test rows with the right class. The embeddings do not use
+# the classes. So the accuracy measures whether rows of one class are together, and whether new rows land among them. The captions of the paper's figures say
+# "error"; its numbers are accuracies, as here.
 
 # %%
 import numpy as np
@@ -30,14 +30,13 @@ from IPython.display import Markdown
 from scipy.spatial import cKDTree
 
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, a few hundred rows are embedded within a minute: enough to see that all works. With `profile = "laptop"` the records of the repository are read, or made where they are out of date.
+# The defaults run a few hundred rows within a minute; the numbers then mean little. `profile = "laptop"` reads the records of the repository, and runs those that are out of date.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -50,9 +49,9 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # %% [markdown]
 # ## Records
 #
-# The classifier learns from all embedded training rows and is tested on all embedded test rows. A test row takes its place by the method's own `transform`: a network or PCA computes it, UMAP and t-SNE search
-# it among the training rows, which stay where they are. (For UMAP the original embedded the training rows a second time by `transform` and let the classifier learn from those; here it learns from the embedding
-# itself.)
+# The classifier learns from all embedded training rows and is tested on all embedded test rows. Test rows are embedded by the method's `transform`: a network or PCA computes their place. UMAP and t-SNE search
+# it among the training rows, which stay fixed. For UMAP the original embedded the training rows a second time by `transform` and let the classifier learn from those; here it learns from the embedding
+# itself.
 
 # %%
 run = ex.open_run(profile, results_dir, data_dir, stand_ins)
@@ -62,15 +61,15 @@ print(found)
 # %% [markdown]
 # ## Table 3
 #
-# The mean over seeds beside the paper's one run. The test rows are the paper's 10,000 for MNIST and Fashion-MNIST in the larger profiles, so chance alone moves an accuracy near 0.7 by about 0.005.
+# Mean over seeds; the paper's value is a single run. The larger profiles have the paper's 10,000 test rows of MNIST and Fashion-MNIST, so chance alone moves an accuracy near 0.7 by about 0.005.
 
 # %%
 table = found.table("knn1_accuracy")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
-# Besides what holds for each table (no cell is lost, no number of the paper is in another's row), an accuracy is a count: times the number of test rows it must be a whole number. And where PCA only turns
-# the data, the nearest neighbor stays the nearest, so the accuracy is that of the data without any embedding.
+# An accuracy is a count: times the number of test rows it must be a whole number. Where PCA only rotates
+# the data, the nearest neighbor stays the nearest. So the accuracy is that of the data without any embedding.
 
 # %%
 figures.check_table(table, found)
@@ -84,15 +83,15 @@ for cell, ours, of_the_data in ex.rotated_only(found.records, "knn1_accuracy", r
 # %% [markdown]
 # ## Figure 6
 #
-# Dots are ours, rings the paper's. With two dimensions a low dot means that classes lie over each other.
+# A dot is ours, a ring is the paper's. A low dot in two dimensions means that classes overlap.
 
 # %%
 fig = figures.metric_dots(table, found.titles, found.missing)
 fig
 
 # %% [markdown]
-# The paper finds in 2-D that the UMAP and t-SNE variants do about equally well and all much better than PCA, AE and VAE. In 64-D all are
-# alike, with UMAP slightly below the others on Fashion-MNIST and CIFAR10 (by its own Table 3 not slightly: 0.22 against 0.37 on CIFAR10). On the whole the accuracy follows the trustworthiness of Figure 5. Here:
+# The paper finds in 2-D that the UMAP and t-SNE variants are about equally good, and much better than PCA, AE and VAE. In 64-D all are
+# alike, with UMAP slightly below the others on Fashion-MNIST and CIFAR10. (By its own Table 3 not slightly: 0.22 against 0.37 on CIFAR10.) On the whole the accuracy follows the trustworthiness of Figure 5. Here:
 
 # %%
 print(figures.metric_text(found, "knn1_accuracy"))
@@ -101,7 +100,7 @@ print(sc.claims_text(found.records, "C04", "C05", "C06"))
 # %% [markdown]
 # ## Does the accuracy follow the trustworthiness?
 #
-# A correlation of ranks says little where values are nearly equal, and one method that is out of line can decide it. So here is the correlation of ours, what becomes of it when any one method is left out (from the least to the greatest), and that of the paper's numbers on the same methods.
+# A rank correlation says little where values are nearly equal, and one outlier can decide it. The table shows our correlation, its range when any one method is left out, and the correlation of the paper's numbers on the same methods.
 
 # %%
 measures = ("trustworthiness", "knn1_accuracy", "knn5_accuracy")
@@ -126,8 +125,8 @@ for dataset, trust in ours["trustworthiness"].items():
 Markdown(figures.to_markdown(pd.DataFrame(lines)))
 
 # %% [markdown]
-# Trustworthiness looks at fitted rows, the accuracy at new ones, and a method may place these worse. The records keep the first 10,000 training points: each is given the class of its nearest neighbor among the others. The table has the share that is right, less the accuracy of the test rows (the mean over
-# seeds). A network or PCA treats old and new rows alike, so their gap should be small, unless a network has learned its training rows by heart; UMAP and t-SNE must search a place for a new row (`09_baselines` tells what that took for t-SNE).
+# Trustworthiness is measured on training rows, accuracy on test rows. A method may embed test rows worse. The records keep the first 10,000 training points. Each gets the class of its nearest neighbor among the others. The table shows the share that is right, minus the accuracy of the test rows (mean over
+# seeds). A network or PCA treats both kinds of rows alike, so its gap should be small unless it overfits. UMAP and t-SNE must search a place for a new row (`09_baselines`).
 
 # %%
 gaps = []

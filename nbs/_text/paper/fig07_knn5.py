@@ -17,24 +17,23 @@
 # %% [markdown]
 # # Figure 7 and Table 4: accuracy of five neighbors
 #
-# > The same test as in Figure 6, with a vote of five neighbors in place of one.
+# > The test of Figure 6 with a vote of five neighbors in place of one.
 #
-# One neighbor decides by itself, so a single stray point of another class costs every new row beside it. Five neighbors vote. What the vote gains over the one tells how the classes are mixed where they meet: much, if strays are
-# sprinkled among the points of the right class; nothing, if the classes are apart, or if whole regions lie over each other and most of the five are wrong as well.
+# With one neighbor, a single stray point of another class spoils every new row next to it. Five neighbors vote. The gain of the vote shows how classes mix where they meet. It is large if strays are
+# scattered among points of the right class. It is zero if the classes are apart, or if whole regions overlap.
 
 # %%
 import numpy as np
 from IPython.display import Markdown
 
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
 #
-# The cells are those of Figure 6, and so are their records: if that figure has been drawn in a profile, nothing is run here.
+# The cells are those of Figure 6. If that figure has been drawn in a profile, their records are reused.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -57,14 +56,14 @@ print(found)
 # %% [markdown]
 # ## Table 4
 #
-# Our mean over seeds, and the paper's one run. (The paper's caption refers to Figure 6; the numbers are those of Figure 7.)
+# Mean over seeds; the paper's value is a single run. (The paper's caption refers to Figure 6; the numbers are those of Figure 7.)
 
 # %%
 table = found.table("knn5_accuracy")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
-# The accuracy is a count of test rows, as in Figure 6, and where PCA only turns the data it is that of the data themselves.
+# The accuracy is a count of test rows, as in Figure 6. Where PCA only rotates the data, it is that of the data themselves.
 
 # %%
 figures.check_table(table, found)
@@ -78,7 +77,7 @@ for cell, ours, of_the_data in ex.rotated_only(found.records, "knn5_accuracy", r
 # %% [markdown]
 # ## What the vote gains
 #
-# The difference to one neighbor, ours and the paper's. Both accuracies come from the same embedding, so that this difference is not blurred by the chance of the training.
+# The difference from one neighbor, ours and the paper's. Both accuracies are of the same embedding, so chance in the training does not affect the difference.
 
 # %%
 one = found.table("knn1_accuracy")
@@ -90,7 +89,7 @@ Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns={m: ex.
 # %% [markdown]
 # ## Figure 7
 #
-# Dots are ours, rings the paper's.
+# A dot is ours, a ring is the paper's.
 
 # %%
 fig = figures.metric_dots(table, found.titles, found.missing)

@@ -26,7 +26,6 @@
 import pandas as pd
 from IPython.display import Markdown
 
-from pumap import plots
 from pumap.paper import datasets, figures
 from pumap.paper import experiments as ex
 from pumap.paper import scorecard as sc
