@@ -17,7 +17,7 @@
 # %% [markdown]
 # # Experiments
 #
-# > One cell of the paper's grid becomes one record on disk, and a figure is a question put to records.
+# > Each cell of the paper's grid becomes one record on disk; figures are drawn from records.
 
 # %%
 #| default_exp paper.experiments
@@ -257,7 +257,7 @@ class Cell:
         return profile.rows(self.dataset)
 
     def inputs(self, profile) -> dict:
-        "What decides the numbers beside the settings; see `inputs_hash`."
+        "What decides the numbers besides the settings; see `inputs_hash`."
         seeds = {"cluster_seeds": profile.cluster_seeds} if profile.cluster_seeds != CLUSTER_SEEDS else {}
         return {"protocol": PROTOCOL_VERSION, "rows": [*self.rows(profile), profile.n_clustered]} | seeds
 
@@ -292,11 +292,15 @@ assert Cell("mnist", "pumap", 64).limits() == {"mem_mb": 8_000, "runtime": 270, 
 # %% [markdown]
 # ## What never changes: the protocol
 #
-# The settings of the paper's experiments, as its authors' code has them. `min_dist` and the number of neighbors are umap-learn's defaults, t-SNE's are openTSNE's; the bison, a surface of many points,
-# is seen with ten times as many neighbors and a perplexity of 500, which t-SNE has on the moons, too. The UMAP methods find the neighbors of a song by dynamic time warping. All parametric methods have the same network on a data set: a convolutional one for images, one with an LSTM
-# along time for song, three layers of 100 units for everything else. A decoder's values lie in [0, 1]: so methods with a decoder see moons, bison and retina scaled into it, all values by the same factor, which leaves the graph as it is;
-# on the retina AE and VAE, which have no graph, have a factor for each column. The variational autoencoder's loss is weighed as in the original, which is not the ELBO (`02_losses` has both). Parametric t-SNE learns at a rate of 0.01, but on songs: the original took three layers of 100 units there, and our LSTM does not bear that rate. `benchmarks/gaps` tries the other choice for both.
-# All these hold in every profile.
+# These are the settings of the paper's experiments, as its authors' code has them. They hold in every profile.
+#
+# - `min_dist` and the number of neighbors are umap-learn's defaults, the perplexity is openTSNE's.
+# - The bison, a surface of many points, gets ten times as many neighbors and a perplexity of 500. t-SNE has 500 on the moons, too.
+# - UMAP methods find the neighbors of a song by dynamic time warping.
+# - All parametric methods have the same network on a data set: a convolutional one for images, one with an LSTM along time for songs, three layers of 100 units for everything else.
+# - A decoder's values lie in [0, 1]. So methods with a decoder get moons, bison and retina scaled into it, all values by one factor, which does not change the graph. On the retina AE and VAE, which have no graph, scale each column.
+# - The loss of the variational autoencoder is weighted as in the original, which is not the ELBO (`02_losses` has both).
+# - Parametric t-SNE has a learning rate of 0.01, but 0.003 on songs: the original had three layers of 100 units there, and our LSTM does not train at 0.01. `benchmarks/gaps` tries the other choice for both.
 
 # %%
 #| export
@@ -326,7 +330,7 @@ CLUSTER_SEEDS = (0, 1, 2, 3, 4)  # of k-means, each with each number of clusters
 #
 # A profile sets sizes: blocks of the grid, rows, training time, solver, batch size, learning rate, and restarts of k-means. It never changes the loss,
 # the graph or the networks. (The semi-supervised grid is an exception: its small profiles have a smaller network.) One table holds the four profiles.
-# Their `settings` are written as those of the protocol.
+# Their `settings` have the form of the protocol's.
 #
 # | profile | data | for |
 # |---|---|---|
@@ -391,9 +395,12 @@ class Profile:
 
 
 # %% [markdown]
-# As in the paper's tables, t-SNE runs in 2-D only: its fast gradient does not exist in 64 dimensions. UMAP (TF), which has no column in
-# those tables, runs in 2-D too. `n_training_epochs` counts passes over the edges of the graph as the paper repeats them (about eight times each),
-# so a fraction of a pass is already a good deal of training; for autoencoders and parametric t-SNE it counts passes over the rows, as `n_decoder_epochs` does for a decoder that is trained when the embedding is done. Parametric UMAP, with a decoder or without, is trained by its fast solver, but for the `paper` profile, which takes the original's loop. Where no effort is given, it is the solver's own. So few passes are few steps for an LSTM, or for a decoder that knows nothing yet: so parametric UMAP on songs, and UMAP/AE on CIFAR10, take more of them, smaller and at a higher rate, where `benchmarks/gaps` tried it. In `quick` its steps are small, too.
+# As in the paper's tables, t-SNE runs in 2-D only: its fast gradient does not exist in 64 dimensions. UMAP (TF) has no column in
+# those tables, and runs in 2-D, too.
+#
+# For UMAP methods `n_training_epochs` counts passes over the edges of the graph as the paper repeats them, about eight times each. So a fraction of a pass is already much training. For autoencoders and parametric t-SNE it counts passes over the rows. So does `n_decoder_epochs`, for a decoder that is trained after the embedding.
+#
+# Parametric UMAP is trained by its fast solver, in the profile `paper` by the original's loop. Where no effort is given, the solver chooses it. So few passes are few steps for an LSTM, or for an untrained decoder. So parametric UMAP on songs, and UMAP/AE on CIFAR10, take more, smaller steps at a higher rate; `benchmarks/gaps` tested this. In `quick` the batches are small, too.
 
 # %%
 #| export
@@ -489,8 +496,8 @@ for method in METHODS:
 # %% [markdown]
 # ## Figures and tables
 #
-# Each is made by one notebook. Most show cells of a grid; where `n_components` is `()`, what is shown is no cell, and the notebook computes it itself: the data sets, a classifier, training curves, speeds. A table is made where the figure of the same numbers is drawn.
-# The semi-supervised figures name the methods that they compare; their grid is told further down.
+# Each is made by one notebook. Most show cells of a grid. Where `n_components` is `()`, the notebook computes what it shows itself: data sets, a classifier, training curves, speeds. A table is made by the notebook of the figure with the same numbers.
+# The semi-supervised figures name the methods that they compare; their grid is described below.
 
 # %%
 #| export
@@ -1986,7 +1993,7 @@ class SSLCell:
         return ssl_grid(profile).rows
 
     def inputs(self, profile: Profile) -> dict:
-        "What decides the numbers beside the settings; see `inputs_hash`."
+        "What decides the numbers besides the settings; see `inputs_hash`."
         return {"protocol": SSL_VERSION, "rows": [*self.rows(profile)]}
 
     def limits(self) -> dict:
@@ -2037,8 +2044,8 @@ for wrong in (SSLCell("digit", "aug", 4), SSLCell("digits", "umap", 4), SSLCell(
     else: assert False
 
 # %% [markdown]
-# What holds in every profile: the loss and its weight, the graph, `min_dist`, the label smoothing. As in the original, known labels enter the graph: edges between rows with different labels are cut (the paper does not say so). One thing is ours: the
-# labeled rows of a class are drawn at random by the seed. The original takes the first of each class, with `labels="first"` ours does so, too.
+# These settings hold in every profile: the loss and its weight, the graph, `min_dist`, the label smoothing. As in the original, known labels enter the graph: edges between rows with different labels are cut (the paper does not say so). One thing is ours: the
+# seed draws the labeled rows of a class at random. The original takes the first of each class; so does `labels="first"`.
 
 # %%
 #| export
@@ -2063,15 +2070,24 @@ def ssl_method(cell: SSLCell) -> dict:
 
 
 # %% [markdown]
-# And what a profile sets: which cells, how many rows, how wide the network, how long the training, and which rows it stops on. The `paper` profile has the original's numbers: the network `cnn13`, 256 features that two heads of 256 and 256 units share, 1,024 dimensions, batches
-# of 128 labeled images and 128 edges, at most 500 epochs of 390 steps (312 for CIFAR10), looked at every ten epochs on the 10,000 labeled validation images, and ended after a hundred epochs without a better accuracy. The original trains the classifier first
-# and then goes on with both losses from its best weights; here both are one training that begins with `n_label_steps` on the labels alone.
+# A profile sets which cells, how many rows, how wide the network, how long the training, and on which rows it stops. The `paper` profile has the original's numbers:
 #
-# Three things of that profile are not the original's. Its learning rate is constant, 0.0001 for the classifier on MNIST and Fashion-MNIST and 0.001 elsewhere; ours is 0.001 at its highest throughout, and falls to zero. Its second stage may take 500 times ten epochs, and ends when ten of these have gained less than 0.0025;
-# ours has 500 epochs for both. And it reports the accuracy after the last of them, where ours goes back to the best weights.
+# | setting | value |
+# |---|---|
+# | network | `cnn13`, 256 features shared by two heads of 256 and 256 units, 1,024 dimensions |
+# | batches | 128 labeled images and 128 edges |
+# | length | at most 500 epochs of 390 steps (CIFAR10: 312) |
+# | early stopping | every ten epochs on the 10,000 labeled validation images; after 100 epochs without a better accuracy |
 #
-# The other profiles train briefly. In a brief training the two heads of such a Y go their own ways (`08_semisupervised` measures it), so there the classifier reads the UMAP space itself, of fewer dimensions. The `laptop` profile has `cnn13` with an eighth of the filters, and shrinks images
-# to half their size in the network's first layer: the graph and the augmentations are those of the full images.
+# The original trains the classifier first, and continues with both losses from its best weights. Here both are one training that begins with `n_label_steps` on the labels alone.
+# Three things of that profile differ from the original:
+#
+# - Its learning rate is constant, 0.0001 for the classifier on MNIST and Fashion-MNIST and 0.001 elsewhere. Ours starts at 0.001 and falls to zero.
+# - Its second stage may take 500 times ten epochs, and ends when ten of these have gained less than 0.0025. Ours has 500 epochs for both.
+# - It reports the accuracy at the end; ours goes back to the best weights.
+#
+# The other profiles train briefly. In a brief training the two heads diverge (`08_semisupervised` measures it), so there the classifier reads the UMAP space itself, of fewer dimensions. The `laptop` profile has `cnn13` with an eighth of the filters, and shrinks images
+# to half their size in the network's first layer. The graph and the augmentations are those of the full images.
 
 # %%
 #| export
@@ -2151,7 +2167,7 @@ assert SSLCell("mnist", "aug", 4).limits()["runtime"] < SSLCell("mnist", "aug_um
 # %% [markdown]
 # ### The steps of a cell
 #
-# Choose the labels, fit, test. `choose_labels` gives each of `n_labels` rows per class its label and all others -1.
+# Choose the labels, fit, test. `choose_labels` returns the label of `n_labels` rows per class and -1 for all others.
 
 # %%
 #| export
@@ -2303,7 +2319,7 @@ def fit_ssl_cell(cell: SSLCell, dataset, profile: Profile, **changes) -> tuple:
 
 
 # %% [markdown]
-# Figure 17 looks into the classifier that had labels alone: at what its last layer reads, as a 2-D UMAP, with the true and the predicted classes. These few arrays are kept beside the record, for the first 10,000 rows.
+# Figure 17 shows the classifier that had labels alone: what its last layer reads, as a 2-D UMAP, with the true and the predicted classes. These arrays are kept next to the record, for the first 10,000 rows.
 
 # %%
 #| export
@@ -2813,7 +2829,7 @@ def speed_line(data, method: str, encoder: str, device: str) -> dict:
 
 
 # %% [markdown]
-# The networks are the MLP and, where the protocol has another one for the data set, that one too. They are timed on the CPU, and on the GPU as well where TensorFlow has one: a copy of the network then has its weights there.
+# The networks are the MLP and, where the protocol has another one for the data set, that one too. They are timed on the CPU, and on the GPU if TensorFlow has one: a copy of the network then has its weights there.
 # UMAP lays out the graph of all training rows for 10 epochs in place of 200 or more; how it places new rows is left at its defaults. No seed is set for it, since umap-learn would then use one core only.
 
 # %%

@@ -264,7 +264,7 @@ def data_sets(
 # %% [markdown]
 # ## report
 #
-# What has been measured, beside the paper's numbers: tables on the terminal, and the whole scorecard in three files, for programs, for readers and for a browser.
+# What has been measured, compared with the paper's numbers: tables on the terminal, and the whole scorecard in three files, for programs, for readers and for a browser.
 
 # %%
 #| export
@@ -463,7 +463,7 @@ def print_plan(plan: Plan):
 
 
 # %% [markdown]
-# A data set that is not here is fetched before anything runs. If it cannot be had, its cells are left out, and a warning says so. A file without a checksum is the user's own; only reading it tells whether its cells can run.
+# A data set that is not here is fetched before anything runs. If it cannot be had, its cells are left out, with a warning. A file without a checksum is the user's own; it must be read to know whether its cells can run.
 
 # %%
 #| export
@@ -503,10 +503,10 @@ def absent_data(cells, run: ex.Run) -> dict:
 
 
 # %% [markdown]
-# ### One run at a time, and no survivors
+# ### One run at a time
 #
-# Two runs in one folder would do the same cells twice, so a run holds a lock. The operating system gives it back when the process
-# ends, however it ends: there are no stale locks.
+# Two runs in one folder would compute the same cells twice, so a run holds a lock. The operating system releases it when the process
+# ends, however it ends, so there are no stale locks.
 
 # %%
 #| export
@@ -533,9 +533,9 @@ def only_run_in(
 
 
 # %% [markdown]
-# A run that is killed with `kill -9` cannot clean up. So each process that it has started, directly or through Snakemake, watches it, and
-# ends itself and its own children as soon as it is gone. The run is named by host, process and the time the process began, because numbers of processes
-# are used again, and mean nothing on another machine of a cluster.
+# A run that is killed with `kill -9` cannot clean up. So each process that it has started, directly or through Snakemake, watches it. When the run is gone, the process
+# ends itself and its children. The run is identified by host, process and start time, because process numbers
+# are reused, and mean nothing on another machine of a cluster.
 
 # %%
 #| export
@@ -750,7 +750,7 @@ def stop_snakemake(process, extra: list, patience: float = 60):
 # %% [markdown]
 # ### Progress
 #
-# The records tell how far it is; nothing else needs to be asked. A job that failed has said why in the last line of its log.
+# Progress is read from the files that jobs make. A job that failed has its error in the last line of its log.
 
 # %%
 #| export
@@ -827,7 +827,7 @@ def watch(
 # %% [markdown]
 # ### When something went wrong
 #
-# Each job that failed gets one line with its error and its log. What never began, because something it needs had failed, is said too.
+# Each job that failed gets one line with its error and its log. Jobs that never began, because something they need had failed, are listed.
 
 # %%
 #| export
@@ -863,7 +863,7 @@ def tell_failures(
 
 
 # %% [markdown]
-# Records that cannot be used are renamed, with a line that says so. Where the data cannot be had they stay as they are, since nothing could take their place.
+# Records that cannot be used are renamed, with a message. Where the data cannot be had they stay as they are, since nothing could replace them.
 
 # %%
 #| export
@@ -995,7 +995,7 @@ def run(
 # %% [markdown]
 # ## One job
 #
-# What Snakemake calls for each cell and each figure. It is not shown in the help, but works by hand too.
+# Snakemake calls this for each cell and each figure. It is not shown in the help, but works by hand, too.
 
 # %%
 #| export
@@ -1064,7 +1064,7 @@ def main(
 
 
 # %% [markdown]
-# The command as a user would type it. A wrong name costs one line.
+# The command as a user would type it. A wrong name gives one line.
 
 # %%
 def pumap(*arguments):
