@@ -413,10 +413,21 @@ def absent_data(cells, run: ex.Run) -> dict:
 
 # %% ../../nbs/paper/05_cli.ipynb #d100ad32
 @contextmanager
-def only_run_in(
-    folder: Path,  # results folder
-):
-    "Holds the folder for this run; RuntimeError if another run is at work there."
+def only_run_in(folder: Path):
+    """Hold a results folder for this run.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it does not exist.
+
+    Raises
+    ------
+    RuntimeError
+        If another run is at work there.
+    OSError
+        If it cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / "run.lock", "a")
@@ -438,17 +449,22 @@ RUN_VARIABLE = "PUMAP_RUN"
 
 
 def run_name() -> str:
-    "Names this process to those it starts."
+    "Return a name of this process for those it starts."
     import psutil
 
     return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
 
 # %% ../../nbs/paper/05_cli.ipynb #a9b2549b
-def stop_tree(
-    pid: int,  # a process
-    itself: bool = True,  # also the process, or only what it has started?
-):
-    "Ends a process with all that it has started."
+def stop_tree(pid: int, itself: bool = True):
+    """End a process with all that it has started.
+
+    Parameters
+    ----------
+    pid : int
+        Process number.
+    itself : bool
+        Whether to end the process, too.
+    """
     import psutil
 
     try:
@@ -464,10 +480,14 @@ def stop_tree(
     psutil.wait_procs(victims, timeout=5)
 
 # %% ../../nbs/paper/05_cli.ipynb #66141e1d
-def end_with_run(
-    every: float = 1.0,  # seconds between looks
-):
-    "From now on this process and its children end when the run that started them is gone."
+def end_with_run(every: float = 1.0):
+    """End this process and its children when the run that started them is gone.
+
+    Parameters
+    ----------
+    every : float
+        Seconds between checks.
+    """
     host, _, rest = os.environ.get(RUN_VARIABLE, "").partition(":")
     if host != socket.gethostname() or not rest:
         return
@@ -619,10 +639,19 @@ def stop_snakemake(process, extra: list, patience: float = 60):
     stop_tree(process.pid)
 
 # %% ../../nbs/paper/05_cli.ipynb #bb3103f0
-def failure(
-    log: Path,  # of one job
-) -> str | None:  # what went wrong, in one line; None if nothing did so far
-    "The error at the end of a job's log."
+def failure(log: Path) -> str | None:
+    """Return the error at the end of a job's log.
+
+    Parameters
+    ----------
+    log : Path
+        Of one job.
+
+    Returns
+    -------
+    str or None
+        One line; None if there is no error so far.
+    """
     try:
         lines = log.read_text(errors="replace").rstrip().splitlines()
     except FileNotFoundError:
@@ -631,22 +660,33 @@ def failure(
     return lines[-1].removeprefix("error: ") if said else None
 
 # %% ../../nbs/paper/05_cli.ipynb #e01e788b
-def time_text(
-    seconds: float,  # a duration
-) -> str:  # for people
-    "A duration in the unit that fits."
+def time_text(seconds: float) -> str:
+    "Return a duration for people, in the unit that fits."
     for size, unit in ((3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}" if seconds < 10 * size else f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
 
 # %% ../../nbs/paper/05_cli.ipynb #bda9eb1a
-def watch(
-    process,  # from `start_snakemake`
-    jobs: dict,  # name of each job -> the file that it makes
-    results: Path,  # results folder
-) -> tuple:  # (name of each job that failed -> one line, names of all that are not made)
-    "Follows the jobs until Snakemake ends: a bar on a terminal, lines elsewhere."
+def watch(process, jobs: dict, results: Path) -> tuple:
+    """Follow the jobs until Snakemake ends: a bar on a terminal, lines elsewhere.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+        From `start_snakemake`.
+    jobs : dict
+        Name of each job -> the file that it makes.
+    results : Path
+        Results folder.
+
+    Returns
+    -------
+    failed : dict
+        Name of each job that failed -> one line.
+    unmade : list of str
+        Names of all jobs that have made nothing.
+    """
     console = Console()
     began, stamp = time.perf_counter(), time.time()
     waiting, failed = dict(jobs), {}
@@ -681,13 +721,18 @@ def watch(
     return failed, [name for name in jobs if name in failed or name in waiting]
 
 # %% ../../nbs/paper/05_cli.ipynb #b95fc3df
-def tell_failures(
-    unmade: list,  # names of jobs that have nothing to show
-    failed: dict,  # those of them with an error, from `watch`
-    results: Path,  # results folder
-    code: int,  # Snakemake's exit code
-):
-    "Prints one line for each job that has nothing to show."
+def tell_failures(unmade: list, failed: dict, results: Path, code: int):
+    """Print one line for each job that has made nothing.
+
+    Parameters
+    ----------
+    unmade, failed : list and dict
+        From `watch`.
+    results : Path
+        Results folder.
+    code : int
+        Exit code of Snakemake.
+    """
     logs = results / "cells"
     if shutil.disk_usage(results).free < 2**20:
         say(f"error: the disk that holds {results} is full; make room and give the same command again (finished cells are kept)", error=True)
@@ -857,10 +902,14 @@ def notebook(
 UsageProblem = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 
-def main(
-    arguments: list | None = None,  # None takes the command line's
-):
-    "The `pumap` command."
+def main(arguments: list | None = None):
+    """Run the `pumap` command.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        By default those of the command line.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     extra = []
     if "--" in arguments:
