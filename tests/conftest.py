@@ -100,3 +100,11 @@ def pytest_make_parametrize_id(val):
 def root():
     "The repository's folder."
     return ROOT
+
+
+def run_at(folder, profile="smoke", *more, **others):
+    "A run of the paper's half, with its results in this folder."
+    from pumap.paper import experiments as ex
+
+    others |= {"stand_ins": more[0]} if more else {}
+    return ex.Run(ex.profile(profile), folder, **others)

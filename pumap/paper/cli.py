@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['app', 'ProfileOption', 'JsonOption', 'DataOption', 'ResultsOption', 'RUN_VARIABLE', 'UsageProblem', 'print_version',
-           'options', 'say', 'print_json', 'folder_of', 'check_data', 'state_of', 'list_figures', 'data_sets',
-           'report_table', 'report', 'figures_named', 'plan_of', 'to_draw', 'print_plan', 'absent_data', 'only_run_in',
-           'run_name', 'stop_tree', 'end_with_run', 'runs_elsewhere', 'snakemake_command', 'snakemake',
-           'start_snakemake', 'stop_snakemake', 'failure', 'time_text', 'watch', 'tell_failures', 'prepare',
-           'carry_out', 'run', 'notebook', 'main']
+           'options', 'say', 'print_json', 'folder_of', 'check_data', 'looks_of', 'states_of', 'list_figures',
+           'data_sets', 'report_table', 'report', 'Plan', 'figures_named', 'make_plan', 'print_plan', 'absent_data',
+           'only_run_in', 'run_name', 'stop_tree', 'end_with_run', 'runs_elsewhere', 'write_plan', 'snakemake_command',
+           'snakemake', 'start_snakemake', 'stop_snakemake', 'failure', 'time_text', 'watch', 'tell_failures',
+           'prepare', 'carry_out', 'preview', 'run', 'notebook', 'main']
 
 # %% ../../nbs/paper/05_cli.ipynb #54f67bfc
 import json
@@ -21,6 +21,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -47,10 +48,8 @@ DataOption = Annotated[Path | None, typer.Option("--data", help="Folder with dat
 ResultsOption = Annotated[Path | None, typer.Option("--results", help="Where records and figures are kept; figures/<profile> if not given.")]
 
 
-def print_version(
-    asked: bool,  # was --version given?
-):
-    "Prints the version and ends."
+def print_version(asked: bool):
+    "Print the version and exit, if asked to."
     if asked:
         print(__version__)
         raise typer.Exit
@@ -61,62 +60,101 @@ def options(version: Annotated[bool, typer.Option("--version", callback=print_ve
     "Parametric UMAP: a paper you can run."
 
 
-def say(
-    text: str,  # one line
-    error: bool = False,  # to standard error?
-):
-    "Prints one line, at once."
+def say(text: str, error: bool = False):
+    """Print one line, at once.
+
+    Parameters
+    ----------
+    text : str
+        The line.
+    error : bool
+        Whether it goes to standard error.
+    """
     print(" ".join(str(text).split()) if error else text, file=sys.stderr if error else sys.stdout, flush=True)
 
 
-def print_json(
-    value,  # anything JSON can hold
-):
-    "Prints a value for programs."
+def print_json(value):
+    "Print a value for programs."
     print(json.dumps(value, indent=1))
 
 
-def folder_of(
-    profile: str,  # which profile
-    results: Path | None,  # what the user gave
-) -> Path:  # absolute
-    "The results folder of a command; FileNotFoundError if there is no clone, before anything is fetched or written."
+def folder_of(profile: str, results: Path | None) -> Path:
+    """Return the results folder of a command.
+
+    Parameters
+    ----------
+    profile : str
+        Name of a profile.
+    results : Path or None
+        What the user gave.
+
+    Returns
+    -------
+    Path
+        Absolute; FileNotFoundError if there is no clone, before anything is fetched or written.
+    """
     ex.root()
     return Path(results).expanduser().resolve() if results else ex.figures_dir(profile)
 
 
-def check_data(
-    folder: Path | None,  # what the user gave
-):
-    "ValueError if a data folder was given and does not exist."
+def check_data(folder: Path | None):
+    "Raise ValueError if a data folder was given and does not exist."
     if folder is not None and not folder.is_dir():
         raise ValueError(f"The data folder {folder} does not exist; give an existing one with --data.")
 
 # %% ../../nbs/paper/05_cli.ipynb #48fc8096
-def state_of(
-    figure: ex.Figure,  # which figure
-    profile: str,  # which profile
-    results: Path,  # where its records are
-) -> dict:  # done, total, drawn, and all three in a word
-    "How much of a figure is there."
-    def is_done(cell):
-        return any(ex.cell_state(cell, profile, results, stand_ins) == "done" for stand_ins in {False, cell.dataset in ex.STAND_INS})
+def looks_of(run: ex.Run, cells) -> tuple:
+    """Read the records of cells, each once.
 
-    cells = ex.cells_for(figure.id, profile)
-    done = sum(map(is_done, cells))
-    drawn = ex.is_drawn(figure.notebook, profile, results)
-    word = "drawn" if drawn and (done or not cells) else "begun" if 0 < done < len(cells) else "run" if done else "not run"
-    return {"state": word, "done": done, "total": len(cells), "drawn": drawn}
+    Parameters
+    ----------
+    run : Run
+        Where they are.
+    cells : iterable of Cell or SSLCell
+        Repeats allowed.
+
+    Returns
+    -------
+    states : dict
+        Cell -> state.
+    digests : dict
+        Cell id -> checksum of the record.
+    """
+    kept = {cell: run.look(cell) for cell in dict.fromkeys(cells)}
+    return {cell: found.state for cell, found in kept.items()}, {cell.id: found.digest for cell, found in kept.items()}
+
+
+def states_of(run: ex.Run) -> dict:
+    """Return how much of each figure is there.
+
+    Parameters
+    ----------
+    run : Run
+        A profile and its results.
+
+    Returns
+    -------
+    dict
+        Figure id -> done, total, drawn, and all three in a word (`state`).
+    """
+    states, digests = looks_of(run, (cell for f in ex.FIGURES for cell in ex.cells_for(f, run.profile)))
+    drawn, found = {f.notebook: ex.is_drawn(f.notebook, run, digests) for f in ex.FIGURES.values()}, {}
+    for f in ex.FIGURES.values():
+        cells = ex.cells_for(f.id, run.profile)
+        done, shown = sum(states[cell] == "done" for cell in cells), drawn[f.notebook]
+        word = "drawn" if shown and (done or not cells) else "begun" if 0 < done < len(cells) else "run" if done else "not run"
+        found[f.id] = {"state": word, "done": done, "total": len(cells), "drawn": shown}
+    return found
 
 # %% ../../nbs/paper/05_cli.ipynb #181c6a92
 @app.command("list")
 def list_figures(as_json: JsonOption = False, results: ResultsOption = None) -> int:
     "Every figure and table: its notebook, the cells it needs, its state in each profile."
+    states = {name: states_of(ex.Run(p, folder_of(name, results), stand_ins=None)) for name, p in ex.PROFILES.items()}
     rows = []
     for f in ex.FIGURES.values():
-        cells = {p: [cell.id for cell in ex.cells_for(f.id, p)] for p in ex.PROFILES}
-        state = {p: state_of(f, p, folder_of(p, results)) for p in ex.PROFILES}
-        rows.append({"id": f.id, "title": f.title, "notebook": f"nbs/paper/{f.notebook}.ipynb", "cells": cells, "state": state})
+        cells = {name: [cell.id for cell in ex.cells_for(f.id, p)] for name, p in ex.PROFILES.items()}
+        rows.append({"id": f.id, "title": f.title, "notebook": f"nbs/paper/{f.notebook}.ipynb", "cells": cells, "state": {name: found[f.id] for name, found in states.items()}})
     if as_json:
         print_json(rows)
         return 0
@@ -159,11 +197,21 @@ def data_sets(
     return 1 if names and any(row["problem"] for row in rows) else 0
 
 # %% ../../nbs/paper/05_cli.ipynb #6499cff4
-def report_table(
-    card: dict,  # from `sc.scorecard`
-    number: int,  # which table of the paper
-) -> Table:
-    "What was measured of one table, for people: it fits 80 columns. A star marks numbers from stand-in data."
+def report_table(card: dict, number: int) -> Table:
+    """Return what was measured of one table, for people.
+
+    Parameters
+    ----------
+    card : dict
+        From `scorecard`.
+    number : int
+        Which table of the paper.
+
+    Returns
+    -------
+    Table
+        It fits 80 columns. A star marks numbers from stand-in data.
+    """
     rows = [row for row in card["cells"] if row["table"] == number and row["ours"] is not None]
     place = "labels" if number == 8 else "dim"
     sources = dict.fromkeys(row["source"] for row in rows if row["stand_in_for"])
@@ -184,7 +232,7 @@ def report(profile: ProfileOption = "quick", as_json: JsonOption = False, result
 
     ex.profile(profile)
     folder = folder_of(profile, results)
-    card = sc.scorecard(profile, folder)
+    card = sc.scorecard(sc.scorecard_run(profile, folder))
     write_atomic(folder / "scorecard.json", (json.dumps(card, indent=1) + "\n").encode())
     write_atomic(folder / "scorecard.md", sc.scorecard_markdown(card).encode())
     write_atomic(folder / "scorecard.html", sc.scorecard_html(card, sc.pictures_of(folder)).encode())
@@ -205,95 +253,181 @@ def report(profile: ProfileOption = "quick", as_json: JsonOption = False, result
     return 0
 
 # %% ../../nbs/paper/05_cli.ipynb #157bdfc1
-def figures_named(
-    names: list,  # as typed
-) -> list:  # of Figure, each once
-    "The figures asked for; `all` stands for every one."
+@dataclass(frozen=True)
+class Plan:
+    """What a run has to do.
+
+    Attributes
+    ----------
+    run : Run
+        Profile, results and data.
+    figures : tuple of Figure
+        The figures asked for.
+    states : dict
+        Cell -> "done", "missing", "stale" or "damaged".
+    drawn : tuple of str
+        Notebooks whose executed copies are up to date.
+    run_missing : bool
+        Whether cells are run; otherwise figures are drawn from the records that are there.
+    without : dict
+        Data set -> why it cannot be had.
+    """
+
+    run: ex.Run
+    figures: tuple
+    states: dict
+    drawn: tuple
+    run_missing: bool = True
+    without: dict = field(default_factory=dict)
+
+    @property
+    def todo(self) -> list:
+        "Cells to run."
+        return [cell for cell, state in self.states.items() if state != "done" and cell.dataset not in self.without]
+
+    @property
+    def draw(self) -> list:
+        "Notebooks to run: they are not drawn, or need a cell that is to be run."
+        todo = set(self.todo)
+        return [n for n in self.notebooks if n not in self.drawn or todo.intersection(ex.cells_of_notebook(n, self.run.profile))]
+
+    @property
+    def notebooks(self) -> list:
+        "Notebooks of the figures."
+        return list(dict.fromkeys(f.notebook for f in self.figures))
+
+    def jobs(self) -> list:
+        "Jobs for the Snakefile, by name: what each makes and needs (paths in the results folder), its notebook with parameters, its limits."
+        same = {"profile": self.run.profile.name, "results_dir": ex.portable(self.run.results), "stand_ins": self.run.stand_ins}
+        record, todo, limits = "records/{}.json".format, self.todo, {f.notebook: f.limits() for f in self.figures}
+        jobs = [
+            {"name": cell.id, "makes": record(cell.id), "needs": [], "executed": f"cells/{cell.id}.ipynb", "notebook": cell.notebook, "parameters": same | asdict(cell), "limits": cell.limits()}
+            for cell in todo
+        ]
+        for name in self.draw:
+            cells = ex.cells_of_notebook(name, self.run.profile)
+            parameters = same | {"save_to": same["results_dir"]} | ({} if self.run_missing or not cells else {"run_missing": False})
+            needs = [record(cell.id) for cell in cells if cell in set(todo)]
+            jobs.append({"name": name, "makes": f"{name}.ipynb", "needs": needs, "executed": f"{name}.ipynb", "notebook": name, "parameters": parameters, "limits": limits[name]})
+        return jobs
+
+# %% ../../nbs/paper/05_cli.ipynb #10d4b2f4
+def figures_named(names: list) -> list:
+    """Return the figures of these names.
+
+    Parameters
+    ----------
+    names : list of str
+        As typed; `all` stands for every figure.
+
+    Returns
+    -------
+    list of Figure
+        Each once.
+    """
     chosen = ex.FIGURES.values() if "all" in [name.lower() for name in names] else [ex.figure(name) for name in names]
     return list(dict.fromkeys(chosen))
 
 
-def plan_of(
-    figures: list,  # from `figures_named`
-    profile: str,  # which profile
-    results: Path,  # where records are kept
-    stand_ins: bool,  # may stand-in data be used?
-) -> dict:  # Cell -> "done", "missing", "stale" or "damaged"
-    "The cells that the notebooks of these figures need, each with its state."
-    cells = [cell for f in figures for cell in ex.cells_of_notebook(f.notebook, profile)]
-    return {cell: ex.cell_state(cell, profile, results, stand_ins) for cell in dict.fromkeys(cells)}
+def make_plan(figures: list, run: ex.Run, run_missing: bool = True) -> Plan:
+    """Read each record of these figures once, and decide what to do.
 
+    Parameters
+    ----------
+    figures : list of Figure
+        From `figures_named`.
+    run : Run
+        Profile, results and data.
+    run_missing : bool
+        As in `Plan`.
 
-def to_draw(
-    figures: list,  # from `figures_named`
-    todo,  # the cells that are to be run
-    profile: str,  # which profile
-    results: Path,  # where records are kept
-) -> list:  # of file stems in nbs/paper
-    "The notebooks that are to be run: they need one of these cells, or are not drawn yet."
-    needs = {f.notebook: any(cell in todo for cell in ex.cells_of_notebook(f.notebook, profile)) for f in figures}
-    return [notebook for notebook, waits in needs.items() if waits or not ex.is_drawn(notebook, profile, results)]
+    Returns
+    -------
+    Plan
+        Nothing is written.
+    """
+    notebooks = dict.fromkeys(f.notebook for f in figures)
+    states, digests = looks_of(run, (cell for n in notebooks for cell in ex.cells_of_notebook(n, run.profile)))
+    return Plan(run, tuple(figures), states, tuple(n for n in notebooks if ex.is_drawn(n, run, digests)), run_missing)
 
-# %% ../../nbs/paper/05_cli.ipynb #10d4b2f4
-def print_plan(
-    plan: dict,  # from `plan_of`
-    figures: list,  # the figures asked for
-    profile: str,  # which profile
-    results: Path,  # where records are kept
-    stand_ins: bool,  # may stand-in data be used?
-):
-    "What `run` would do, one line per cell; touches nothing."
+# %% ../../nbs/paper/05_cli.ipynb #534dacad
+def print_plan(plan: Plan):
+    """Print what `run` would do, one line per cell; nothing is written.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `make_plan`.
+    """
     from pumap.paper.datasets import DATASETS
 
-    size = ex.profile(profile)
-    say(f"profile {profile}: {size.title}; results in {ex.portable(results)}")
-    for cell, state in plan.items():
+    run = plan.run
+    say(f"profile {run.profile.name}: {run.profile.title}; results in {ex.portable(run.results)}")
+    for cell, state in plan.states.items():
         todo = {"done": "reuse", "missing": "run"}.get(state, f"run ({state}; the record there is set aside)")
-        actual = ex.STAND_INS.get(cell.dataset, cell.dataset) if stand_ins else cell.dataset
-        (train, _, test), first = DATASETS[actual].rows, ex.rows_of(cell, profile)
+        actual = run.actual(cell.dataset)
+        (train, _, test), first = DATASETS[actual].rows, cell.rows(run.profile)
         train, test = min(train, first[0] or train), min(test, first[1] or test)
-        used = ex.settings_for(cell, profile) | ex.effort_by_itself(cell, train)
+        used = cell.settings(run.profile) | ex.effort_by_itself(cell, train)
         settings = " ".join(f"{key}={value}" for key, value in used.items())
         data = "" if actual == cell.dataset else f" data={actual}"
         say(f"  {cell.id:32} {todo:6}{data} train={train} test={test} {settings}".rstrip())
-    todo = {cell for cell, state in plan.items() if state != "done"}
-    draw = to_draw(figures, todo, profile, results)
-    for notebook in dict.fromkeys(f.notebook for f in figures):
-        say(f"  {notebook:32} {'draw' if notebook in draw else 'reuse'}")
-    say(f"{len(todo)} of {len(plan)} cells to run")
+    for notebook in plan.notebooks:
+        say(f"  {notebook:32} {'draw' if notebook in plan.draw else 'reuse'}")
+    say(f"{len(plan.todo)} of {len(plan.states)} cells to run")
 
 # %% ../../nbs/paper/05_cli.ipynb #6c8ef795
-def absent_data(
-    cells,  # the cells that are to be run
-    data: Path | None,  # folder that the user gave
-    stand_ins: bool,  # may stand-in data be used?
-) -> dict:  # data set -> why it cannot be had
-    "Looks for each data set, fetches it if needed, and returns those that cannot be had."
+def absent_data(cells, run: ex.Run) -> dict:
+    """Look for each data set, fetch it if needed, and return those that cannot be had.
+
+    Parameters
+    ----------
+    cells : iterable of Cell or SSLCell
+        The cells that are to be run.
+    run : Run
+        Where the data are.
+
+    Returns
+    -------
+    dict
+        Data set -> why it cannot be had.
+    """
     from pumap.paper import datasets
 
     absent = {}
     for name in dict.fromkeys(cell.dataset for cell in cells):
-        actual = ex.STAND_INS.get(name, name) if stand_ins else name
+        actual, folder = run.actual(name), run.data or None
         try:
-            state = datasets.describe(actual, data)
+            state = datasets.describe(actual, folder)
             if state["problem"]:
                 absent[name] = state["problem"]
             elif not state["here"]:
                 if not state["why_not"]:
                     say(f"fetching {state['title']} from {state['url']}")
-                datasets.load(actual, data)
+                datasets.load(actual, folder)
             elif not all(sha256 for _, sha256 in datasets.DATASETS[actual].files):
-                datasets.load(actual, data)
+                datasets.load(actual, folder)
         except (datasets.DataNotFound, ValueError) as error:  # also what is damaged, or songs that do not fit
             absent[name] = str(error)
     return absent
 
 # %% ../../nbs/paper/05_cli.ipynb #d100ad32
 @contextmanager
-def only_run_in(
-    folder: Path,  # results folder
-):
-    "Holds the folder for this run; RuntimeError if another run is at work there."
+def only_run_in(folder: Path):
+    """Hold a results folder for this run.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it does not exist.
+
+    Raises
+    ------
+    RuntimeError
+        If another run is at work there.
+    OSError
+        If it cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = open(folder / "run.lock", "a")
@@ -315,17 +449,22 @@ RUN_VARIABLE = "PUMAP_RUN"
 
 
 def run_name() -> str:
-    "Names this process to those it starts."
+    "Return a name of this process for those it starts."
     import psutil
 
     return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
 
 # %% ../../nbs/paper/05_cli.ipynb #a9b2549b
-def stop_tree(
-    pid: int,  # a process
-    itself: bool = True,  # also the process, or only what it has started?
-):
-    "Ends a process with all that it has started."
+def stop_tree(pid: int, itself: bool = True):
+    """End a process with all that it has started.
+
+    Parameters
+    ----------
+    pid : int
+        Process number.
+    itself : bool
+        Whether to end the process, too.
+    """
     import psutil
 
     try:
@@ -341,10 +480,14 @@ def stop_tree(
     psutil.wait_procs(victims, timeout=5)
 
 # %% ../../nbs/paper/05_cli.ipynb #66141e1d
-def end_with_run(
-    every: float = 1.0,  # seconds between looks
-):
-    "From now on this process and its children end when the run that started them is gone."
+def end_with_run(every: float = 1.0):
+    """End this process and its children when the run that started them is gone.
+
+    Parameters
+    ----------
+    every : float
+        Seconds between checks.
+    """
     host, _, rest = os.environ.get(RUN_VARIABLE, "").partition(":")
     if host != socket.gethostname() or not rest:
         return
@@ -368,26 +511,67 @@ def end_with_run(
     threading.Thread(target=watch, daemon=True).start()
 
 # %% ../../nbs/paper/05_cli.ipynb #341780a0
-def runs_elsewhere(
-    extra: list,  # arguments for Snakemake, from after `--`
-) -> bool:
-    "Whether they choose an executor or a profile."
+def runs_elsewhere(extra: list) -> bool:
+    """Return whether arguments for Snakemake choose an executor or a profile.
+
+    Parameters
+    ----------
+    extra : list of str
+        Arguments from after `--`.
+
+    Returns
+    -------
+    bool
+        Whether jobs run on other machines.
+    """
     return any(argument.split("=")[0] in ("--executor", "-e", "--profile", "--workflow-profile") for argument in extra)
 
+
+def write_plan(plan: Plan, threads: int = 1) -> Path:
+    """Write a plan for the Snakefile.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `make_plan`.
+    threads : int
+        For each job that runs here.
+
+    Returns
+    -------
+    Path
+        cells/run.json in the results folder.
+    """
+    from pumap.core import write_atomic
+
+    path = Path(plan.run.results) / "cells" / "run.json"
+    content = {"results_dir": str(plan.run.results), "data_dir": plan.run.data, "threads": threads, "jobs": plan.jobs()}
+    write_atomic(path, (json.dumps(content, indent=1) + "\n").encode())
+    return path
+
 # %% ../../nbs/paper/05_cli.ipynb #5ba005da
-def snakemake_command(
-    results: Path,  # results folder
-    jobs: int | None,  # cells at the same time; None leaves it to a profile of Snakemake's
-    threads: int,  # for each of them, if they run here
-    redraw: list,  # files that are out of date
-    extra: list,  # more arguments for Snakemake, from after `--`
-) -> list:  # of str
-    "The command that runs the Snakefile, in this same Python."
-    snakefile = ex.root() / "nbs" / "paper" / "Snakefile"
+def snakemake_command(plan_file: Path, jobs: int | None, threads: int, extra: list) -> list:
+    """Return the command that runs the Snakefile, in this same Python.
+
+    Parameters
+    ----------
+    plan_file : Path
+        From `write_plan`.
+    jobs : int or None
+        At the same time; None leaves it to a profile of Snakemake's.
+    threads : int
+        For each of them, if they run here.
+    extra : list of str
+        More arguments for Snakemake, from after `--`.
+
+    Returns
+    -------
+    list of str
+        For subprocess.
+    """
     start = "from pumap.paper.cli import snakemake; snakemake()"
-    options = ["--nolock", "--ignore-incomplete", "--keep-incomplete", "--keep-going", "--rerun-triggers", "mtime", "--scheduler", "greedy"]
-    options += ["--forcerun", *map(str, redraw)] if redraw else []
-    where = ["--snakefile", str(snakefile), "--directory", str(results / "cells"), "--configfile", str(results / "cells" / "run.json")]
+    options = ["--nolock", "--ignore-incomplete", "--keep-incomplete", "--keep-going", "--forceall", "--rerun-triggers", "mtime", "--scheduler", "greedy"]
+    where = ["--snakefile", str(ex.notebook_path("x").with_name("Snakefile")), "--directory", str(plan_file.parent), "--configfile", str(plan_file)]
     if not runs_elsewhere(extra):
         options += ["--cores", str(jobs * threads)]
     elif jobs:
@@ -396,7 +580,7 @@ def snakemake_command(
 
 
 def snakemake():
-    "Runs `python -m snakemake` with this process's arguments, ending with the run that started it."
+    "Run `python -m snakemake` with this process's arguments; end with the run that started it."
     import runpy
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background of a shell ignores it, see `stop_snakemake`
@@ -405,35 +589,47 @@ def snakemake():
     runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
 
 # %% ../../nbs/paper/05_cli.ipynb #961a6aee
-def start_snakemake(
-    results: Path,  # results folder
-    config: dict,  # for the Snakefile
-    jobs: int | None,  # cells at the same time; None: as many as there are processors, 4 at most, or what a profile of Snakemake's says
-    redraw: list,  # figures' executed notebooks that are out of date
-    extra: list,  # more arguments for Snakemake
-):  # subprocess.Popen
-    "Starts Snakemake in the background; what it says goes to cells/snakemake.log."
-    from pumap.core import write_atomic
+def start_snakemake(plan: Plan, jobs: int | None, extra: list):
+    """Start Snakemake in the background; its output goes to cells/snakemake.log.
 
+    Parameters
+    ----------
+    plan : Plan
+        What to run.
+    jobs : int or None
+        At the same time; None: one per processor, 4 at most, or what a profile of Snakemake's says.
+    extra : list of str
+        More arguments for Snakemake.
+
+    Returns
+    -------
+    subprocess.Popen
+        The process.
+    """
     cores, threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 1
     if not runs_elsewhere(extra):
         jobs = jobs or min(4, cores)
         threads = max(1, cores // jobs)
-    write_atomic(results / "cells" / "run.json", json.dumps(config | {"threads": threads}, indent=1).encode())
+    command = snakemake_command(write_plan(plan, threads), jobs, threads, extra)
     path = os.pathsep.join(filter(None, [str(ex.root()), os.environ.get("PYTHONPATH")]))
     environment = os.environ | {RUN_VARIABLE: run_name(), "PYTHONPATH": path}
     environment.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # cells that run at the same time share a GPU
-    with open(results / "cells" / "snakemake.log", "w") as log:
-        command = snakemake_command(results, jobs, threads, redraw, extra)
+    with open(plan.run.results / "cells" / "snakemake.log", "w") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
 
 
-def stop_snakemake(
-    process,  # from `start_snakemake`
-    extra: list,  # the arguments that it was given
-    patience: float = 60,  # seconds that it has to take its jobs back from a cluster
-):
-    "Ends Snakemake and all that it has started, here or elsewhere."
+def stop_snakemake(process, extra: list, patience: float = 60):
+    """End Snakemake and all that it has started, here or elsewhere.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+        From `start_snakemake`.
+    extra : list of str
+        The arguments that it was given.
+    patience : float
+        Seconds that it has to cancel its jobs on a cluster.
+    """
     if runs_elsewhere(extra):
         process.send_signal(signal.SIGINT)
         try:
@@ -443,10 +639,19 @@ def stop_snakemake(
     stop_tree(process.pid)
 
 # %% ../../nbs/paper/05_cli.ipynb #bb3103f0
-def failure(
-    log: Path,  # of one job
-) -> str | None:  # what went wrong, in one line; None if nothing did so far
-    "The error at the end of a job's log."
+def failure(log: Path) -> str | None:
+    """Return the error at the end of a job's log.
+
+    Parameters
+    ----------
+    log : Path
+        Of one job.
+
+    Returns
+    -------
+    str or None
+        One line; None if there is no error so far.
+    """
     try:
         lines = log.read_text(errors="replace").rstrip().splitlines()
     except FileNotFoundError:
@@ -455,22 +660,33 @@ def failure(
     return lines[-1].removeprefix("error: ") if said else None
 
 # %% ../../nbs/paper/05_cli.ipynb #e01e788b
-def time_text(
-    seconds: float,  # a duration
-) -> str:  # for people
-    "A duration in the unit that fits."
+def time_text(seconds: float) -> str:
+    "Return a duration for people, in the unit that fits."
     for size, unit in ((3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}" if seconds < 10 * size else f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
 
 # %% ../../nbs/paper/05_cli.ipynb #bda9eb1a
-def watch(
-    process,  # from `start_snakemake`
-    jobs: dict,  # name of each job -> the file that it makes
-    results: Path,  # results folder
-) -> tuple:  # (name of each job that failed -> one line, names of all that are not made)
-    "Follows the jobs until Snakemake ends: a bar on a terminal, lines elsewhere."
+def watch(process, jobs: dict, results: Path) -> tuple:
+    """Follow the jobs until Snakemake ends: a bar on a terminal, lines elsewhere.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+        From `start_snakemake`.
+    jobs : dict
+        Name of each job -> the file that it makes.
+    results : Path
+        Results folder.
+
+    Returns
+    -------
+    failed : dict
+        Name of each job that failed -> one line.
+    unmade : list of str
+        Names of all jobs that have made nothing.
+    """
     console = Console()
     began, stamp = time.perf_counter(), time.time()
     waiting, failed = dict(jobs), {}
@@ -505,13 +721,18 @@ def watch(
     return failed, [name for name in jobs if name in failed or name in waiting]
 
 # %% ../../nbs/paper/05_cli.ipynb #b95fc3df
-def tell_failures(
-    unmade: list,  # names of jobs that have nothing to show
-    failed: dict,  # those of them with an error, from `watch`
-    results: Path,  # results folder
-    code: int,  # Snakemake's exit code
-):
-    "Prints one line for each job that has nothing to show."
+def tell_failures(unmade: list, failed: dict, results: Path, code: int):
+    """Print one line for each job that has made nothing.
+
+    Parameters
+    ----------
+    unmade, failed : list and dict
+        From `watch`.
+    results : Path
+        Results folder.
+    code : int
+        Exit code of Snakemake.
+    """
     logs = results / "cells"
     if shutil.disk_usage(results).free < 2**20:
         say(f"error: the disk that holds {results} is full; make room and give the same command again (finished cells are kept)", error=True)
@@ -536,52 +757,52 @@ def tell_failures(
         say(f"error: Snakemake stopped: {' '.join(last)} (log: {ex.portable(logs / 'snakemake.log')})", error=True)
 
 # %% ../../nbs/paper/05_cli.ipynb #dfe01cfd
-def prepare(
-    plan: dict,  # from `plan_of`
-    without: dict,  # from `absent_data`
-    profile: str,  # which profile
-    results: Path,  # results folder
-):
-    "Sets aside stale and damaged records whose cells can run again; clears the logs and half-written files of earlier runs."
-    for cell, state in plan.items():
-        if state in ("stale", "damaged") and cell.dataset not in without:
-            place = ex.set_aside(ex.record_path(cell, profile, results), state)
+def prepare(plan: Plan):
+    """Set aside stale and damaged records whose cells can run again; delete the logs and unfinished files of earlier runs.
+
+    Parameters
+    ----------
+    plan : Plan
+        With the data sets that cannot be had.
+    """
+    results = plan.run.results
+    for cell in plan.todo:
+        state = plan.states[cell]
+        if state in ("stale", "damaged"):
+            place = ex.set_aside(plan.run.path(cell), state)
             why = {"stale": "was made from other inputs", "damaged": "cannot be read"}[state]
             say(f"{cell.id}: the record {why}; kept as {place.name}, the cell runs again", error=True)
-        if state != "done":
-            (results / "cells" / f"{cell.id}.log").unlink(missing_ok=True)
+    for name in [*(cell.id for cell, state in plan.states.items() if state != "done"), *plan.draw]:
+        (results / "cells" / f"{name}.log").unlink(missing_ok=True)
     for draft in [*results.glob(".*.tmp*"), *results.glob("records/.*.tmp"), *results.glob("cells/.*.tmp*")]:
         draft.unlink(missing_ok=True)
 
 # %% ../../nbs/paper/05_cli.ipynb #571775a7
-def carry_out(
-    figures: list,  # from `figures_named`
-    plan: dict,  # from `plan_of`
-    without: dict,  # from `absent_data`
-    profile: str,  # which profile
-    results: Path,  # results folder
-    config: dict,  # the rest of the Snakefile's configuration
-    jobs: int | None,  # cells at the same time, as in `start_snakemake`
-    extra: list,  # more arguments for Snakemake
-    strict: bool = False,  # is data that a notebook had to leave out an error?
-) -> int:  # exit code
-    "Runs what is missing and draws what is out of date."
-    cells = {cell for cell, state in plan.items() if state != "done" and cell.dataset not in without}
-    todo = {cell.id: ex.record_path(cell, profile, results) for cell in plan if cell in cells}
-    for notebook in to_draw(figures, cells, profile, results):
-        todo[notebook] = results / f"{notebook}.ipynb"
-        (results / "cells" / f"{notebook}.log").unlink(missing_ok=True)
-    names = ", ".join(f.id for f in figures)
+def carry_out(plan: Plan, jobs: int | None, extra: list, strict: bool = False) -> int:
+    """Run the jobs of a plan.
+
+    Parameters
+    ----------
+    plan : Plan
+        With the data sets that cannot be had.
+    jobs : int or None
+        As in `start_snakemake`.
+    extra : list of str
+        More arguments for Snakemake.
+    strict : bool
+        Whether data that a notebook had to leave out are an error.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    results, names = plan.run.results, ", ".join(f.id for f in plan.figures)
+    todo = {job["name"]: results / job["makes"] for job in plan.jobs()}
     if not todo:
         say(f"{names}: all there already, in {ex.portable(results)}")
         return 0
-    config = config | {"without": list(without), "figures": [f.id for f in figures]}
-    redraw = [path for path in todo.values() if path.suffix == ".ipynb"]
-    for figure in figures:
-        copy = results / f"{figure.notebook}.ipynb"
-        if copy not in redraw:
-            copy.touch()  # Snakemake goes by time, and would draw it again
-    process = start_snakemake(results, config, jobs, redraw, extra)
+    process = start_snakemake(plan, jobs, extra)
     try:
         failed, unmade = watch(process, todo, results)
     except KeyboardInterrupt:
@@ -593,10 +814,32 @@ def carry_out(
         tell_failures(unmade, failed, results, process.returncode)
         return 1
     say(f"{names}: in {ex.portable(results)}")
-    lacking = [(path.stem, told) for path in redraw for told in ex.left_out(path) if not ex.cells_of_notebook(path.stem, profile)]
+    lacking = [(name, told) for name in plan.draw if not ex.cells_of_notebook(name, plan.run.profile) for told in ex.left_out(results / f"{name}.ipynb")]
     for notebook, told in lacking:
         say(f"{'error' if strict else 'warning'}: {notebook}: left out: {told}", error=True)
     return 1 if strict and lacking else 0
+
+
+def preview(plan: Plan, jobs: int | None, extra: list) -> int:
+    """Print what Snakemake would do with a plan, such as the limits of each job on a cluster.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `make_plan`.
+    jobs : int or None
+        As in `start_snakemake`.
+    extra : list of str
+        Arguments for Snakemake, `--dry-run` among them.
+
+    Returns
+    -------
+    int
+        Exit code of Snakemake.
+    """
+    code = start_snakemake(plan, jobs, extra).wait()
+    say((plan.run.results / "cells" / "snakemake.log").read_text(errors="replace"))
+    return code
 
 # %% ../../nbs/paper/05_cli.ipynb #b20146eb
 @app.command()
@@ -613,27 +856,26 @@ def run(
     results: ResultsOption = None,
 ) -> int:
     "Makes figures and tables: runs the cells that are missing, then the notebooks. Arguments after -- go to Snakemake."
-    figures = figures_named(names)
-    ex.profile(profile)
-    folder = folder_of(profile, results)
+    figures, extra, data_dir = figures_named(names), context.obj or [], data or os.environ.get("PUMAP_DATA")
+    size, folder = ex.profile(profile), folder_of(profile, results)
     check_data(data)
-    plan = plan_of(figures, profile, folder, stand_ins)
+    plan = make_plan(figures, ex.Run(size, folder, str(Path(data_dir).resolve()) if data_dir else "", stand_ins), not only_there)
     if only_there:
-        say(f"{sum(state != 'done' for state in plan.values())} of {len(plan)} cells are not there, and are left out")
-        plan = {cell: state for cell, state in plan.items() if state == "done"}
+        say(f"{len(plan.todo)} of {len(plan.states)} cells are not there, and are left out")
+        plan = replace(plan, states={cell: state for cell, state in plan.states.items() if state == "done"})
     if dry_run:
-        print_plan(plan, figures, profile, folder, stand_ins)
+        print_plan(plan)
         return 0
     with only_run_in(folder):
-        without = absent_data([cell for cell, state in plan.items() if state != "done"], data, stand_ins)
-        for name, why in without.items():
+        if {"-n", "--dry-run", "--dryrun"}.intersection(extra):
+            return preview(plan, jobs, extra)
+        plan = replace(plan, without=absent_data(plan.todo, plan.run))
+        for name, why in plan.without.items():
             say(f"{'error' if strict else 'warning'}: {name} is left out: {why}", error=True)
-        if strict and without:
+        if strict and plan.without:
             return 1
-        prepare(plan, without, profile, folder)
-        data_dir = data or os.environ.get("PUMAP_DATA")
-        config = {"profile": profile, "results_dir": str(folder), "data_dir": str(Path(data_dir).resolve()) if data_dir else "", "stand_ins": stand_ins, "run_missing": not only_there}
-        return carry_out(figures, plan, without, profile, folder, config, jobs, context.obj or [], strict)
+        prepare(plan)
+        return carry_out(plan, jobs, extra, strict)
 
 # %% ../../nbs/paper/05_cli.ipynb #35e00c54
 @app.command(hidden=True)
@@ -660,10 +902,14 @@ def notebook(
 UsageProblem = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 
-def main(
-    arguments: list | None = None,  # None takes the command line's
-):
-    "The `pumap` command."
+def main(arguments: list | None = None):
+    """Run the `pumap` command.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        By default those of the command line.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     extra = []
     if "--" in arguments:
@@ -683,7 +929,7 @@ def main(
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted", error=True)
         code = 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # `pumap list | head`: without the next line Python's last flush at exit prints a second error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except (ValueError, OSError, RuntimeError, ImportError) as error:

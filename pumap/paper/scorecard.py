@@ -7,7 +7,7 @@ __all__ = ['TOLERANCE', 'RELATIVE_TOLERANCE', 'SPREAD_SHARE', 'NOTHING', 'MEASUR
            'WITHOUT_NEIGHBORS', 'LAST_DIGIT', 'SMALL_EFFECT', 'UMAP', 'TSNE', 'PCA', 'PTSNE', 'LOWEST_UMAP',
            'HIGHEST_UMAP', 'UMAP_PAIR', 'OTHERS_64', 'ACCURACIES', 'GRAY', 'DECODER', 'AE', 'UMAP_AE', 'UMAP_ALONE',
            'RULES', 'IN_PAPER', 'DEVIATIONS', 'COLUMNS', 'SKILL_HEADS', 'COLUMN_HEADS', 'CHANGED', 'PAGE', 'published',
-           'rule_text', 'tolerance', 'records_of', 'of_grid', 'summarize', 'measured_on', 'table_rows',
+           'rule_text', 'tolerance', 'scorecard_run', 'records_of', 'of_grid', 'summarize', 'measured_on', 'table_rows',
            'published_accuracies', 'ssl_rows', 'spearman', 'rank_agreement', 'skill_of_column', 'skill', 'Mean',
            'numbers_text', 'within_class_spread', 'neighbor_agreement', 'with_pictures', 'mean_of', 'Family', 'above',
            'descending', 'close', 'verdict', 'means_of', 'Rule', 'Follows', 'gains', 'gain_text', 'mean_gain',
@@ -26,8 +26,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 # %% ../../nbs/paper/03_scorecard.ipynb #79eafee8
-from .experiments import CLUSTER_SEEDS, FIGURES, METRICS, PAPER_DATA, STAND_INS, Cell, SSLCell, cell_of, cell_state, figures_dir, label_order, profile
-from .experiments import read_embedding, read_last_layer, read_measurements, read_record, record_path, root, ssl_count, ssl_grid, versions
+from .experiments import CLUSTER_SEEDS, FIGURES, METRICS, PAPER_DATA, STAND_INS, Cell, Run, SSLCell, cell_of, figures_dir, label_order, methods, profile
+from .experiments import read_embedding, read_last_layer, read_measurements, root, ssl_count, ssl_grid, versions
 
 # %% ../../nbs/paper/03_scorecard.ipynb #3af00327
 def published(name: str) -> list:
@@ -92,47 +92,59 @@ def tolerance(metric: str, paper: float, column: list | None = None) -> float:
     return min(limit, SPREAD_SHARE * (upper - lower))
 
 # %% ../../nbs/paper/03_scorecard.ipynb #d943b41f
-def records_of(profile_name: str, results_dir=None) -> list:
-    """Read the up-to-date records of both grids of a profile.
+def scorecard_run(profile_name: str, results_dir=None) -> Run:
+    """Return the run whose records are compared with the paper: of original data and of stand-ins.
 
     Parameters
     ----------
     profile_name : str
-        Which profile.
+        Name of a profile.
     results_dir : path, optional
         Folder with the results; by default figures/<profile>.
+
+    Returns
+    -------
+    Run
+        It accepts records of either kind of data.
+    """
+    return Run(profile(profile_name), Path(results_dir or figures_dir(profile_name)), stand_ins=None)
+
+
+def records_of(run: Run) -> list:
+    """Read the up-to-date records of both grids of a profile.
+
+    Parameters
+    ----------
+    run : Run
+        From `scorecard_run`.
 
     Returns
     -------
     list of dict
         Records in the order of the grid. Records of stand-ins are left out if their data set has records of the original.
     """
-    cells = (*profile(profile_name).cells, *ssl_grid(profile_name).cells)
-    found = {}
-    for stand_ins in (True, False):  # the original data win
-        done = [cell for cell in cells if cell_state(cell, profile_name, results_dir, stand_ins) == "done"]
-        found |= {cell: read_record(record_path(cell, profile_name, results_dir)) for cell in done}
-    records = [found[cell] for cell in cells if cell in found]
+    seen = map(run.look, (*run.profile.cells, *ssl_grid(run.profile).cells))
+    records = [kept.record for kept in seen if kept.state == "done"]
     original = {r["cell"]["dataset"] for r in records if not r["data"]["stand_in_for"]}
     return [r for r in records if not (r["data"]["stand_in_for"] and r["cell"]["dataset"] in original)]
 
 
-def of_grid(records: list, kind: str) -> list:
+def of_grid(records: list, grid: type) -> list:
     """Select the records of one grid.
 
     Parameters
     ----------
     records : list of dict
         From `records_of`.
-    kind : str
-        "embedding" or "ssl".
+    grid : type
+        `Cell` or `SSLCell`.
 
     Returns
     -------
     list of dict
         Records of that grid.
     """
-    return [record for record in records if ("n_labels" in record["cell"]) == (kind == "ssl")]
+    return [record for record in records if isinstance(cell_of(record), grid)]
 
 # %% ../../nbs/paper/03_scorecard.ipynb #1603c36f
 NOTHING = {"ours": None, "sd": None, "n": None, "seeds": 0, "source": None, "stand_in_for": None}  # a number that was not measured
@@ -213,8 +225,8 @@ def table_rows(number: int, records: list, profile_name: str) -> list:
         table, dataset, dim, method, metric, paper, ours, sd, n, seeds, source, stand_in_for, difference (ours - paper), within, within_scaled, profile, measured_on.
     """
     if number == 8:
-        return ssl_rows(of_grid(records, "ssl"), profile_name)
-    records, lines = of_grid(records, "embedding"), published(f"table{number}")
+        return ssl_rows(of_grid(records, SSLCell), profile_name)
+    records, lines = of_grid(records, Cell), published(f"table{number}")
     for metric in {line["metric"] for line in lines} & set(METRICS):
         measured = [r["cell"] for r in records if r["metrics"].get(metric) is not None]
         own = dict.fromkeys((cell["dataset"], cell["n_components"], cell["method"]) for cell in measured)
@@ -499,38 +511,38 @@ def neighbor_agreement(embedding, *labels, n_neighbors: int = 15) -> tuple:
     return tuple(float((y[near[:, 1:]] == y[:, None]).mean()) for y in labels)
 
 # %% ../../nbs/paper/03_scorecard.ipynb #dc123b49
-def with_pictures(records: list, results_dir) -> list:
+def with_pictures(records: list, run: Run) -> list:
     """Add measures of the stored embeddings to records.
 
     Parameters
     ----------
     records : list of dict
         From `records_of`.
-    results_dir : path
-        The folder that they were read from.
+    run : Run
+        Where they were read from.
 
     Returns
     -------
     list of dict
         2-D embeddings of the paper's data get `within_class_spread`, baselines of the semi-supervised grid `predicted_neighbors` and `true_neighbors`.
     """
-    return [record | {"metrics": (record["metrics"] or {}) | _of_picture(record, results_dir)} for record in records]
+    return [record | {"metrics": (record["metrics"] or {}) | _of_picture(record, run)} for record in records]
 
 
-def _of_picture(record, results_dir):
-    cell, name = record["cell"], record["embedding"]
-    if not name or cell["dataset"] not in PAPER_DATA or not Path(results_dir, "records", name).exists():
+def _of_picture(record, run):
+    cell, name = cell_of(record), record["embedding"]
+    if not name or cell.dataset not in PAPER_DATA or not run.path(cell).with_name(name).exists():
         return {}
-    if "n_labels" in cell:
-        layer = read_last_layer(record, results_dir)
+    if isinstance(cell, SSLCell):
+        layer = read_last_layer(record, run)
         return dict(zip(("predicted_neighbors", "true_neighbors"), neighbor_agreement(layer["embedding"], layer["predicted"], layer["y"]))) if layer else {}
-    arrays = read_embedding(record, results_dir) if cell["n_components"] == 2 else None
+    arrays = read_embedding(record, run)
     return {"within_class_spread": within_class_spread(*arrays)} if arrays else {}
 
 # %% ../../nbs/paper/03_scorecard.ipynb #2df6f80f
-UMAP_FAMILY = ("umap", "umap_tf", "pumap", "umap_ae")
-TSNE_FAMILY = ("tsne", "ptsne")
-WITHOUT_NEIGHBORS = ("vae", "ae", "pca")  # methods that use no neighbor graph
+UMAP_FAMILY = tuple(m for m in methods(family="umap") if m != "pumap_decoder")  # its encoder is P. UMAP's, which would count twice
+TSNE_FAMILY = methods(family="tsne")
+WITHOUT_NEIGHBORS = methods(family="autoencoder") + methods(family="linear")  # they use no neighbor graph
 
 
 def mean_of(values: list) -> Mean:
@@ -686,7 +698,7 @@ def means_of(records: list, metric: str, dim: int = 2) -> dict:
 
 def _compared(records):
     "The embeddings that a claim is about, and a note if they are not of the paper's data."
-    embeddings = of_grid(records, "embedding")
+    embeddings = of_grid(records, Cell)
     theirs = [r for r in embeddings if r["cell"]["dataset"] in PAPER_DATA]
     return theirs or embeddings, "" if theirs else "; the paper has no numbers for these data"
 
@@ -822,7 +834,7 @@ def gains(records: list, method: str, reference: str) -> dict:
         Data set -> {labels per class, ascending: list of differences, one for each seed that both have}.
     """
     accuracy = {}
-    for r in of_grid(records, "ssl"):
+    for r in of_grid(records, SSLCell):
         c = r["cell"]
         accuracy.setdefault((c["dataset"], c["n_labels"]), {})[c["method"], c["seed"]] = r["metrics"]["accuracy"]
     found = {}
@@ -984,7 +996,7 @@ class Own:
         tuple of (bool, str) or None
             Whether the claim holds, and the evidence.
         """
-        return self.function(of_grid(records, "ssl"))
+        return self.function(of_grid(records, SSLCell))
 
 
 def _learned_graph_alone(records):
@@ -1420,28 +1432,28 @@ def conditions(records: list) -> dict:
     }
 
 
-def scorecard(profile_name: str, results_dir=None) -> dict:
+def scorecard(run: Run, records: list | None = None) -> dict:
     """Compute the scorecard of a profile from its records.
 
     Parameters
     ----------
-    profile_name : str
-        Which profile.
-    results_dir : path, optional
-        Folder with the results; by default figures/<profile>.
+    run : Run
+        From `scorecard_run`.
+    records : list of dict, optional
+        From `records_of`, if they have been read.
 
     Returns
     -------
     dict
         profile, cells (numbers), skill, claims, changed (claims whose rule was changed, with both verdicts; `laptop` only), errata, conditions.
     """
-    folder = results_dir or figures_dir(profile_name)
-    records = with_pictures(records_of(profile_name, results_dir), folder)
+    name = run.profile.name
+    records = with_pictures(records_of(run) if records is None else records, run)
     in_paper = {claim["id"]: claim["holds"] for claim in judged_claims(published_records())}
-    claims = [claim | {"in_paper": in_paper[claim["id"]], "profile": profile_name} for claim in judged_claims(records, kept_tables(folder))]
-    cells = [row for number in range(2, 9) for row in table_rows(number, records, profile_name)]
-    changed = changed_rules(claims) if profile_name == "laptop" else []
-    return {"profile": profile_name, "cells": cells, "skill": skill(cells), "claims": claims, "changed": changed, "errata": errata(), "conditions": conditions(records)}
+    claims = [claim | {"in_paper": in_paper[claim["id"]], "profile": name} for claim in judged_claims(records, kept_tables(run.results))]
+    cells = [row for number in range(2, 9) for row in table_rows(number, records, name)]
+    changed = changed_rules(claims) if name == "laptop" else []
+    return {"profile": name, "cells": cells, "skill": skill(cells), "claims": claims, "changed": changed, "errata": errata(), "conditions": conditions(records)}
 
 # %% ../../nbs/paper/03_scorecard.ipynb #b6740e39
 def scorecard_text(value, no: str = "no") -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, permissions_count
+from conftest import ROOT, permissions_count, run_at
 
 from pumap import import_quietly
 from pumap.paper import cli, datasets
@@ -53,7 +53,7 @@ def test_list_for_programs(pumap, tmp_path):
 
 
 def test_report_for_programs(pumap, tmp_path):
-    ex.run_cell(ex.Cell("digits", "pca", 2), "smoke", tmp_path)
+    ex.Cell("digits", "pca", 2).compute(run_at(tmp_path))
     code, out, err = pumap("report", "--profile", "smoke", "--json", "--results", tmp_path)
     card = json.loads(out)
     assert code == 0 and not err and set(card) >= {"cells", "claims", "errata"}
@@ -95,11 +95,10 @@ def test_data_fetches_what_is_named(pumap, monkeypatch):
 
 def test_run_hands_on_what_it_was_given(pumap, monkeypatch, tmp_path):
     handed = []
-    monkeypatch.setattr(cli, "carry_out", lambda figures, plan, without, profile, results, config, jobs, extra, strict: handed.append((config, jobs, extra)) or 0)
-    monkeypatch.setattr(cli, "absent_data", lambda cells, data, stand_ins: {})
+    monkeypatch.setattr(cli, "carry_out", lambda plan, jobs, extra, strict: handed.append((plan.run, plan.run_missing, jobs, extra)) or 0)
+    monkeypatch.setattr(cli, "absent_data", lambda cells, run: {})
     monkeypatch.chdir(tmp_path)
     Path("data").mkdir()
-    common = {"profile": "smoke", "results_dir": str(tmp_path / "r")}
     monkeypatch.delenv("PUMAP_DATA", raising=False)
     assert pumap("run", "fig04", "-p", "smoke", "--results", "r")[0] == 0
     assert pumap("run", "fig04", "-p", "smoke", "--results", "r", "--data", "data", "--stand-ins", "-j", "3", "--", "--quiet")[0] == 0
@@ -107,9 +106,9 @@ def test_run_hands_on_what_it_was_given(pumap, monkeypatch, tmp_path):
     assert pumap("run", "fig04", "-p", "smoke", "--results", "r")[0] == 0
     data = str(tmp_path / "data")
     assert handed == [
-        (common | {"data_dir": "", "stand_ins": False, "run_missing": True}, None, []),
-        (common | {"data_dir": data, "stand_ins": True, "run_missing": True}, 3, ["--quiet"]),
-        (common | {"data_dir": data, "stand_ins": False, "run_missing": True}, None, []),
+        (run_at(tmp_path / "r"), True, None, []),
+        (run_at(tmp_path / "r", stand_ins=True, data=data), True, 3, ["--quiet"]),
+        (run_at(tmp_path / "r", data=data), True, None, []),
     ]
 
 
@@ -173,8 +172,8 @@ def test_dry_run_touches_nothing_and_tells_sizes(pumap, tmp_path):
 
 
 def test_dry_run_tells_what_it_would_reuse(pumap, tmp_path):
-    ex.run_cell(ex.Cell("digits", "pca", 2), "smoke", tmp_path)
-    place = ex.record_path(ex.Cell("digits", "umap", 2), "smoke", tmp_path)
+    ex.Cell("digits", "pca", 2).compute(run_at(tmp_path))
+    place = run_at(tmp_path).path(ex.Cell("digits", "umap", 2))
     place.write_text("{")
     before = sorted(tmp_path.rglob("*"))
     code, out, _ = pumap("run", "fig04", "-p", "smoke", "-n", "--results", tmp_path)
@@ -185,11 +184,11 @@ def test_dry_run_tells_what_it_would_reuse(pumap, tmp_path):
 
 def test_dry_run_draws_what_a_run_would_draw(pumap, tmp_path):
     "A drawn figure is left alone whatever others need, and drawn again if a record of its own is to be made again."
-    cells = ex.cells_for("fig04", "smoke")
+    cells = ex.cells_for("fig04", ex.profile("smoke"))
     for cell in cells:
-        ex.write_record(RECORD | {"cell": dataclasses.asdict(cell), "inputs": ex.inputs_hash(cell, "smoke")}, ex.record_path(cell, "smoke", tmp_path))
+        ex.write_record(RECORD | {"cell": dataclasses.asdict(cell), "inputs": ex.inputs_hash(cell, ex.profile("smoke"))}, run_at(tmp_path).path(cell))
     for name in ("fig04_projections", "table01_datasets"):
-        copy = {"metadata": {"pumap": {"made_from": ex.made_from(name, "smoke", tmp_path)}}}
+        copy = {"metadata": {"pumap": {"made_from": ex.made_from(name, run_at(tmp_path))}}}
         (tmp_path / f"{name}.ipynb").write_text(json.dumps(copy))
 
     def drawn(*figures):
@@ -197,7 +196,7 @@ def test_dry_run_draws_what_a_run_would_draw(pumap, tmp_path):
         return {line[0]: line[1] for line in lines if line[0].startswith(("fig", "table"))}
 
     assert drawn("fig04", "table1", "fig15") == {"fig04_projections": "reuse", "table01_datasets": "reuse", "fig15_ssl_euclidean": "draw"}
-    ex.record_path(cells[0], "smoke", tmp_path).write_text("{")
+    run_at(tmp_path).path(cells[0]).write_text("{")
     assert drawn("fig04", "table1") == {"fig04_projections": "draw", "table01_datasets": "reuse"}
 
 
@@ -210,37 +209,96 @@ def test_dry_run_names_what_stands_in(pumap, tmp_path):
 def test_what_a_notebook_left_out_is_told_and_not_taken_for_done(tmp_path, monkeypatch, capsys):
     "Figures that measure by themselves have no cells, so only their copies know."
     def drawn(*printed):
-        copy = {"cells": [{"outputs": [{"output_type": "stream", "text": [*printed]}]}], "metadata": {"pumap": {"made_from": ex.made_from("fig14_latent_algebra", "smoke", tmp_path)}}}
+        copy = {"cells": [{"outputs": [{"output_type": "stream", "text": [*printed]}]}], "metadata": {"pumap": {"made_from": ex.made_from("fig14_latent_algebra", run_at(tmp_path))}}}
         (tmp_path / "fig14_latent_algebra.ipynb").write_text(json.dumps(copy))
-        return ex.is_drawn("fig14_latent_algebra", "smoke", tmp_path)
+        return ex.is_drawn("fig14_latent_algebra", run_at(tmp_path))
 
-    figures = [ex.figure("fig14")]
+    run = run_at(tmp_path)
+    plan = lambda: cli.make_plan([ex.figure("fig14")], run)
     monkeypatch.setattr(cli, "start_snakemake", lambda *_: drawn("left out: celeba: no faces here\n") or types.SimpleNamespace(returncode=0))
     monkeypatch.setattr(cli, "watch", lambda *_: ({}, []))
     for strict, code, word in ((False, 0, "warning"), (True, 1, "error")):
-        assert cli.carry_out(figures, {}, {}, "smoke", tmp_path, {}, 1, [], strict) == code
+        assert cli.carry_out(plan(), 1, [], strict) == code
         assert f"{word}: fig14_latent_algebra: left out: celeba: no faces here" in capsys.readouterr().err
-    assert drawn("all faces\n") and cli.carry_out(figures, {}, {}, "smoke", tmp_path, {}, 1, [], True) == 0
+    assert drawn("all faces\n") and cli.carry_out(plan(), 1, [], True) == 0
     (tmp_path / "fig14_latent_algebra.csv").write_text("other measurements\n")
-    assert not ex.is_drawn("fig14_latent_algebra", "smoke", tmp_path)
+    assert not ex.is_drawn("fig14_latent_algebra", run_at(tmp_path))
 
 
 def test_half_a_grid_can_be_drawn(pumap, tmp_path):
     "No cell is run, what is missing is named, and nothing that is stale is set aside."
     there, stale = ex.Cell("digits", "pca", 2), ex.Cell("moons", "pca", 2)
     for cell in (there, stale):
-        ex.run_cell(cell, "smoke", tmp_path)
-    place = ex.record_path(stale, "smoke", tmp_path)
-    place.write_text(place.read_text().replace(ex.inputs_hash(stale, "smoke"), "0" * 16))
+        cell.compute(run_at(tmp_path))
+    place = run_at(tmp_path).path(stale)
+    place.write_text(place.read_text().replace(ex.inputs_hash(stale, ex.profile("smoke")), "0" * 16))
     before = sorted((tmp_path / "records").iterdir())
     code, out, _ = pumap("run", "fig05", "-p", "smoke", "--only-there", "--results", tmp_path)
-    n = len(ex.cells_of_notebook("fig05_trustworthiness", "smoke"))
+    n = len(ex.cells_of_notebook("fig05_trustworthiness", ex.profile("smoke")))
     assert code == 0 and f"{n - 1} of {n} cells are not there, and are left out" in out
     assert sorted((tmp_path / "records").iterdir()) == before
     copy = (tmp_path / "fig05_trustworthiness.ipynb").read_text()
     assert "left out, not run yet: digits-umap-2d-seed0, " in copy and "moons-pca-2d-seed0" in copy and (tmp_path / "fig05_trustworthiness.png").exists()
     out = pumap("run", "fig05", "-p", "smoke", "-n", "--results", tmp_path)[1]
     assert f"{n - 1} of {n} cells to run" in out
+
+
+def test_a_record_is_read_once_in_the_command_and_once_in_the_notebook(pumap, tmp_path, monkeypatch):
+    "The plan knows the states and checksums; the kernel notes the checksums that the executed copy is stamped with."
+    cells = ex.cells_for("fig05", ex.profile("smoke"))
+    metrics = dict.fromkeys(ex.METRICS, 1.0)
+    about = {"n_train": 300, "n_test": 100, "data": {"title": "A", "stand_in_for": None}}
+    for cell in cells:
+        ex.write_record(RECORD | about | {"cell": dataclasses.asdict(cell), "metrics": metrics, "inputs": ex.inputs_hash(cell, ex.profile("smoke"))}, run_at(tmp_path).path(cell))
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(COUNT_READS.format(folder=str(tmp_path)))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(tmp_path / "site"), str(ROOT), os.environ.get("PYTHONPATH")))))
+    done = subprocess.run([*COMMAND, "run", "fig05", "-p", "smoke", "--results", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    reads = (tmp_path / "reads").read_text().split()
+    assert sorted(reads) == sorted(2 * [f"{cell.id}.json" for cell in cells])
+    assert ex.is_drawn("fig05_trustworthiness", run_at(tmp_path))
+    run_at(tmp_path).path(cells[0]).write_text("{}")
+    assert not ex.is_drawn("fig05_trustworthiness", run_at(tmp_path))
+
+
+COUNT_READS = """
+import os, sys
+def note(event, arguments):
+    if event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)) and "/records/" in os.fsdecode(arguments[0]) and os.fsdecode(arguments[0]).endswith(".json"):
+        with open("{folder}/reads", "a") as file:
+            file.write(os.path.basename(os.fsdecode(arguments[0])) + " ")
+sys.addaudithook(note)
+"""
+
+
+def test_the_plan_is_written_once_and_holds_what_is_to_do(tmp_path):
+    "One job for each cell and figure, with what it makes and needs; a second plan holds what is left."
+    cells = ex.cells_for("fig04", ex.profile("smoke"))
+    run = run_at(tmp_path)
+    for cell in cells[1:]:
+        ex.write_record(RECORD | {"cell": dataclasses.asdict(cell), "inputs": ex.inputs_hash(cell, run.profile)}, run.path(cell))
+    plan = cli.make_plan([ex.figure("fig04"), ex.figure("table1")], run)
+    assert plan.todo == [cells[0]] and plan.draw == ["fig04_projections", "table01_datasets"]
+    written = json.loads(cli.write_plan(plan, threads=2).read_text())
+    jobs = {job["name"]: job for job in written["jobs"]}
+    assert set(jobs) == {cells[0].id, *plan.draw} and written["threads"] == 2
+    assert jobs[cells[0].id]["parameters"] == {"profile": "smoke", "results_dir": ex.portable(tmp_path), "stand_ins": False, **dataclasses.asdict(cells[0])}
+    assert jobs["fig04_projections"]["needs"] == [jobs[cells[0].id]["makes"]] and jobs["table01_datasets"]["needs"] == []
+    assert jobs["fig04_projections"]["limits"] == ex.figure("fig04").limits() and jobs[cells[0].id]["limits"] == cells[0].limits()
+    without = dataclasses.replace(plan, without={cells[0].dataset: "not here"})
+    assert without.todo == [] and without.draw == plan.draw and [job["needs"] for job in without.jobs()] == [[], []]
+
+
+def test_snakemakes_own_dry_run_shows_its_jobs_and_runs_none(pumap, tmp_path):
+    "Damaged records stay where they are, and no data are looked for."
+    cell = ex.Cell("digits", "pca", 2)
+    place = run_at(tmp_path).path(cell)
+    place.parent.mkdir()
+    place.write_text("{")
+    code, out, err = pumap("run", "fig04", "-p", "smoke", "--results", tmp_path, "--", "--dry-run")
+    assert code == 0 and not err and "makes=records/digits-pca-2d-seed0.json" in out and "makes=fig04_projections.ipynb" in out
+    assert place.read_text() == "{" and list(place.parent.iterdir()) == [place]
 
 
 # errors
@@ -284,14 +342,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(pumap, tmp_path):
 
 
 def test_arguments_after_two_dashes_go_to_snakemake(tmp_path):
-    command = cli.snakemake_command(tmp_path, 3, 2, [tmp_path / "a.ipynb"], ["--quiet", "--latency-wait", "20"])
+    command = cli.snakemake_command(tmp_path / "run.json", 3, 2, ["--quiet", "--latency-wait", "20"])
     assert command[-3:] == ["--quiet", "--latency-wait", "20"] and command[command.index("--cores") + 1] == "6"
 
 
 @pytest.fixture
 def read_only(tmp_path):
     "A results folder with one record, in which nothing can be written."
-    ex.run_cell(ex.Cell("digits", "pca", 2), "smoke", tmp_path)
+    ex.Cell("digits", "pca", 2).compute(run_at(tmp_path))
     for path in [tmp_path, *tmp_path.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     with permissions_count():
@@ -318,7 +376,7 @@ def test_stand_ins_that_cannot_be_had_either_are_named(monkeypatch, tmp_path):
     for variable in ("PUMAP_DATA", "PUMAP_CACHE"):
         monkeypatch.setenv(variable, str(tmp_path))
     cells = [ex.Cell(name, "pca", 2) for name in ("cassins", "celeba", "digits")]
-    with_them, without = (cli.absent_data(cells, None, stand_ins) for stand_ins in (True, False))
+    with_them, without = (cli.absent_data(cells, run_at(tmp_path, stand_ins=stand_ins)) for stand_ins in (True, False))
     assert set(with_them) == set(without) == {"cassins", "celeba"}
     for name in with_them:
         original, stand_in = (datasets.DATASETS[n].title for n in (name, ex.STAND_INS[name]))
@@ -329,25 +387,25 @@ def test_songs_that_do_not_fit_are_left_out_before_anything_runs(tmp_path):
     "A file of one's own has no checksum: that it is there says nothing, so it is read."
     (tmp_path / "cassins").mkdir()
     (tmp_path / "cassins" / "cassins.npz").write_bytes(b"PK" + bytes(100))
-    absent = cli.absent_data([ex.Cell(name, "pca", 2) for name in ("cassins", "digits")], tmp_path, False)
+    absent = cli.absent_data([ex.Cell(name, "pca", 2) for name in ("cassins", "digits")], run_at(tmp_path, data=str(tmp_path)))
     assert set(absent) == {"cassins"} and "cannot be read" in absent["cassins"]
 
 
 def test_a_record_of_a_stand_in_is_none_of_the_original(tmp_path):
     cell = ex.Cell("cassins", "pca", 2)
-    ex.write_record(RECORD | {"inputs": ex.inputs_hash(cell, "laptop", stand_ins=True)}, ex.record_path(cell, "laptop", tmp_path))
-    assert ex.cell_state(cell, "laptop", tmp_path, stand_ins=True) == "done"
-    assert ex.cell_state(cell, "laptop", tmp_path, stand_ins=False) == "stale"
-    assert cli.state_of(ex.figure("fig05"), "laptop", tmp_path)["done"] == 1  # the list counts it all the same
+    ex.write_record(RECORD | {"inputs": ex.inputs_hash(cell, ex.profile("laptop"), stand_ins=True)}, run_at(tmp_path, "laptop").path(cell))
+    assert run_at(tmp_path, "laptop", stand_ins=True).state(cell) == "done"
+    assert run_at(tmp_path, "laptop", stand_ins=False).state(cell) == "stale"
+    assert cli.states_of(run_at(tmp_path, "laptop", stand_ins=None))["fig05"]["done"] == 1  # the list counts it all the same
 
 
 def test_a_record_that_cannot_be_made_again_is_not_set_aside(tmp_path, capsys):
     "Without its data a stale record stays; with them it makes room."
     song, digits = ex.Cell("cassins", "pca", 2), ex.Cell("digits", "pca", 2)
     for cell in (song, digits):
-        ex.write_record(RECORD | {"inputs": "old"}, ex.record_path(cell, "smoke", tmp_path))
-    cli.prepare(dict.fromkeys((song, digits), "stale"), {"cassins": "not here"}, "smoke", tmp_path)
-    assert ex.record_path(song, "smoke", tmp_path).exists() and not ex.record_path(digits, "smoke", tmp_path).exists()
+        ex.write_record(RECORD | {"inputs": "old"}, run_at(tmp_path).path(cell))
+    cli.prepare(cli.Plan(run_at(tmp_path), (), dict.fromkeys((song, digits), "stale"), (), without={"cassins": "not here"}))
+    assert run_at(tmp_path).path(song).exists() and not run_at(tmp_path).path(digits).exists()
     assert capsys.readouterr().err.startswith("digits-pca-2d-seed0: the record was made from other inputs")
 
 
@@ -438,7 +496,8 @@ class House:
 LAST_CELL = """from pathlib import Path
 from pumap.paper import experiments as ex
 reasons = {}
-records = ex.collect(ex.cells_for("fig04", profile), profile, results_dir, data_dir, reasons=reasons)
+run = ex.open_run(profile, results_dir, data_dir)
+records = run.collect(ex.cells_for("fig04", run.profile), reasons=reasons)
 Path(save_to, "fig04.txt").write_text(f"{len(records)} {sorted(set(c.dataset for c in reasons))}")"""
 ALL = {"digits-umap-2d-seed0", "digits-tsne-2d-seed0", "digits-pca-2d-seed0"}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT, cells, name_of, source_notebooks
+from conftest import ROOT, cells, name_of, run_at, source_notebooks
 
 from pumap.paper import experiments as ex
 from pumap.paper import scorecard as sc
@@ -22,7 +22,7 @@ CELL = ex.Cell("digits", "pca", 2)
 RECORD = dict.fromkeys(ex.RECORD_KEYS, None) | {
     "cell": dataclasses.asdict(CELL),
     "profile": "smoke",
-    "inputs": ex.inputs_hash(CELL, "smoke"),
+    "inputs": ex.inputs_hash(CELL, ex.profile("smoke")),
     "metrics": dict.fromkeys(ex.METRICS, 0.5),
 }
 
@@ -30,7 +30,7 @@ RECORD = dict.fromkeys(ex.RECORD_KEYS, None) | {
 @pytest.fixture
 def place(tmp_path):
     "Where the record of CELL is kept."
-    return ex.record_path(CELL, "smoke", tmp_path)
+    return run_at(tmp_path).path(CELL)
 
 
 # profiles and figures
@@ -53,7 +53,7 @@ def test_every_setting_is_taken_by_its_method():
 
     for profile in ex.PROFILES.values():
         for cell in profile.cells:
-            make_method(cell.method, n_components=cell.n_components, random_state=cell.seed, **ex.settings_for(cell, profile.name))
+            make_method(cell.method, n_components=cell.n_components, random_state=cell.seed, **cell.settings(profile))
 
 
 def test_the_paper_profile_has_the_original_settings():
@@ -61,20 +61,20 @@ def test_the_paper_profile_has_the_original_settings():
     size = ex.profile("paper")
     assert size.n_train is None and size.n_test is None and set(size.n_components) == {2, 64}
     for dataset, encoder, epochs in (("mnist", "conv28", 5), ("fmnist", "conv28", 5), ("cifar10", "conv32", 5), ("retina", "mlp", 5), ("moons", "mlp", 100)):
-        pumap = ex.settings_for(ex.Cell(dataset, "pumap", 2), "paper")
+        pumap = ex.Cell(dataset, "pumap", 2).settings(ex.profile("paper"))
         assert pumap == {"n_neighbors": 15, "min_dist": 0.1, "encoder": encoder, "solver": "paper", "n_training_epochs": epochs}
-        assert ex.settings_for(ex.Cell(dataset, "umap", 2), "paper") == {"n_neighbors": 15, "min_dist": 0.1}
-        assert ex.settings_for(ex.Cell(dataset, "umap_tf", 2), "paper")["n_training_epochs"] == 100
-        assert ex.settings_for(ex.Cell(dataset, "tsne", 2), "paper") == {"perplexity": 500 if dataset == "moons" else 30}
-    song, bison = (ex.settings_for(ex.Cell(dataset, "pumap", 2), "paper") for dataset in ("cassins", "bison"))
+        assert ex.Cell(dataset, "umap", 2).settings(ex.profile("paper")) == {"n_neighbors": 15, "min_dist": 0.1}
+        assert ex.Cell(dataset, "umap_tf", 2).settings(ex.profile("paper"))["n_training_epochs"] == 100
+        assert ex.Cell(dataset, "tsne", 2).settings(ex.profile("paper")) == {"perplexity": 500 if dataset == "moons" else 30}
+    song, bison = (ex.Cell(dataset, "pumap", 2).settings(ex.profile("paper")) for dataset in ("cassins", "bison"))
     assert (song["metric"], song["encoder"], bison["n_neighbors"]) == ("dtw", "song", 150)
-    assert ex.settings_for(ex.Cell("retina", "vae", 64), "paper") == {"encoder": "mlp", "weighting": "paper", "unit_range": "columns", "n_training_epochs": 30}
+    assert ex.Cell("retina", "vae", 64).settings(ex.profile("paper")) == {"encoder": "mlp", "weighting": "paper", "unit_range": "columns", "n_training_epochs": 30}
 
 
 def test_the_protocol_does_not_depend_on_the_profile():
     for dataset in ("digits", *ex.profile("paper").datasets):
         for method in ex.METHODS:
-            found = [ex.settings_for(ex.Cell(dataset, method, 2), name) for name in ex.PROFILES]
+            found = [ex.Cell(dataset, method, 2).settings(ex.profile(name)) for name in ex.PROFILES]
             assert len({json.dumps({k: v for k, v in s.items() if k not in ex.SCALE_SETTINGS}) for s in found}) == 1
 
 
@@ -95,7 +95,7 @@ def test_names_of_a_table(name):
 
 @pytest.mark.parametrize("name", ["table1", "Table 01", "tab 1"])
 def test_table_1_is_no_figure_1(name):
-    assert ex.figure(name).id == "table1" and ex.cells_for(name, "paper") == ()
+    assert ex.figure(name).id == "table1" and ex.cells_for(name, ex.profile("paper")) == ()
     assert ex.figure("fig1").id == "fig01"
 
 
@@ -118,7 +118,7 @@ def test_unknown_figures_list_the_names(name):
 )
 def test_wrong_cells_say_what_is_wrong(cell, word, tmp_path):
     with pytest.raises(ValueError, match=word):
-        ex.run_cell(cell, "smoke", tmp_path)
+        cell.compute(run_at(tmp_path))
     assert not any(tmp_path.iterdir())
 
 
@@ -132,37 +132,37 @@ def test_every_notebook_of_a_figure_is_there():
 
 def test_the_hash_follows_the_inputs_only():
     other = ex.Cell("digits", "pca", 2, seed=1)
-    assert ex.inputs_hash(CELL, "smoke") == ex.inputs_hash(dataclasses.replace(CELL), "smoke")
-    assert len({ex.inputs_hash(c, p) for c in (CELL, other) for p in ("smoke", "quick")}) == 4
-    code = "from pumap.paper import experiments as ex; print(ex.inputs_hash(ex.Cell('digits', 'pca', 2), 'smoke'))"
+    assert ex.inputs_hash(CELL, ex.profile("smoke")) == ex.inputs_hash(dataclasses.replace(CELL), ex.profile("smoke"))
+    assert len({ex.inputs_hash(c, ex.profile(p)) for c in (CELL, other) for p in ("smoke", "quick")}) == 4
+    code = "from pumap.paper import experiments as ex; print(ex.inputs_hash(ex.Cell('digits', 'pca', 2), ex.profile('smoke')))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": "7"})
-    assert told.stdout.strip() == ex.inputs_hash(CELL, "smoke")
+    assert told.stdout.strip() == ex.inputs_hash(CELL, ex.profile("smoke"))
 
 
 def test_the_hash_follows_each_input(monkeypatch):
     "The version of the protocol, its settings, those of the profile, its rows; not the grid's other cells."
     cell = ex.Cell("mnist", "pumap", 2)
-    size, hashes = ex.profile("laptop"), [ex.inputs_hash(cell, "laptop")]
+    size, hashes = ex.profile("laptop"), [ex.inputs_hash(cell, ex.profile("laptop"))]
     changes = {"n_train": 7, "n_test": 7, "n_clustered": 7, "cluster_seeds": (7,), "settings": ((("pumap",), None, {"n_training_epochs": 7}),), "n_train_of": {"mnist": 8}}
     for change in changes.items():
         monkeypatch.setitem(ex.PROFILES, "laptop", dataclasses.replace(size, **dict([change])))
-        hashes.append(ex.inputs_hash(cell, "laptop"))
+        hashes.append(ex.inputs_hash(cell, ex.profile("laptop")))
     monkeypatch.setitem(ex.PROFILES, "laptop", dataclasses.replace(size, title="", blocks=(), n_train_of={"bison": 7}))
-    assert ex.inputs_hash(cell, "laptop") == hashes[0]
+    assert ex.inputs_hash(cell, ex.profile("laptop")) == hashes[0]
     monkeypatch.setattr(ex, "PROTOCOL", (*ex.PROTOCOL, (("pumap",), ("mnist",), {"n_neighbors": 7})))
-    hashes.append(ex.inputs_hash(cell, "laptop"))
+    hashes.append(ex.inputs_hash(cell, ex.profile("laptop")))
     monkeypatch.setattr(ex, "PROTOCOL_VERSION", ex.PROTOCOL_VERSION + 1)
-    assert len({*hashes, ex.inputs_hash(cell, "laptop")}) == 9
+    assert len({*hashes, ex.inputs_hash(cell, ex.profile("laptop"))}) == 9
 
 
 def test_a_record_comes_back(place, tmp_path):
     points = np.random.default_rng(0).normal(size=(30, 2)).astype("float32")
     written = ex.write_record(RECORD, place, embedding=points, y=np.arange(30))
     assert ex.read_record(place) == written and written["embedding"] == "digits-pca-2d-seed0.npz"
-    embedding, y = ex.read_embedding(written, tmp_path)
+    embedding, y = ex.read_embedding(written, run_at(tmp_path))
     np.testing.assert_array_equal(embedding, points)
     np.testing.assert_array_equal(y, np.arange(30))
-    assert ex.cell_state(CELL, "smoke", tmp_path) == "done"
+    assert run_at(tmp_path).state(CELL) == "done"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"null", b"[]", b"3", b"{}", b'{"metrics": 3}', b"\xff\xfe", b'{"metrics": {}}'])
@@ -171,7 +171,7 @@ def test_damaged_records_are_told(place, tmp_path, content):
     place.write_bytes(content)
     with pytest.raises(ex.RecordDamaged, match=place.name):
         ex.read_record(place)
-    assert ex.cell_state(CELL, "smoke", tmp_path) == "damaged"
+    assert run_at(tmp_path).state(CELL) == "damaged"
 
 
 @pytest.mark.parametrize("harm", ["truncate", "flip", "remove"])
@@ -186,7 +186,7 @@ def test_damaged_embeddings_are_told(place, tmp_path, harm):
         points.write_bytes(content[: len(content) // 2] if harm == "truncate" else content)
     with pytest.raises(ex.RecordDamaged):
         ex.read_record(place)
-    assert ex.cell_state(CELL, "smoke", tmp_path) == "damaged"
+    assert run_at(tmp_path).state(CELL) == "damaged"
 
 
 @pytest.mark.parametrize("bit", range(40))
@@ -198,27 +198,74 @@ def test_any_flipped_bit_is_told_or_changes_nothing(place, tmp_path, bit):
     content[np.random.default_rng(bit).integers(len(content))] ^= 1 << bit % 8
     place.with_suffix(".npz").write_bytes(content)
     try:
-        np.testing.assert_array_equal(ex.read_embedding(ex.read_record(place), tmp_path)[0], points)
+        np.testing.assert_array_equal(ex.read_embedding(ex.read_record(place), run_at(tmp_path))[0], points)
     except ex.RecordDamaged:
         pass
 
 
+def test_a_run_accepts_records_of_its_kind_of_data(tmp_path):
+    "None accepts either, as the scorecard does; a data set without a stand-in is the same for all."
+    song, digits = ex.Cell("cassins", "pca", 2), CELL
+    for cell, stand_ins in ((song, True), (digits, False)):
+        inputs = ex.inputs_hash(cell, ex.profile("smoke"), stand_ins)
+        ex.write_record(RECORD | {"cell": dataclasses.asdict(cell), "inputs": inputs}, run_at(tmp_path).path(cell))
+    found = {stand_ins: [run_at(tmp_path, stand_ins=stand_ins).state(cell) for cell in (song, digits)] for stand_ins in (False, True, None)}
+    assert found == {False: ["stale", "done"], True: ["done", "done"], None: ["done", "done"]}
+
+
+def test_a_record_can_be_traced(tmp_path, monkeypatch):
+    "Commit, processor, threads and training steps; a record of before, without them, is as good."
+    monkeypatch.setattr(ex, "commit", lambda: None)  # outside a clone
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    run, cell = run_at(tmp_path), ex.Cell("digits", "ae", 2)
+    record = cell.compute(run)
+    assert record["commit"] is None and record["threads"] == 3 and record["processor"] == ex.processor() != ""
+    assert record["training"] == {"steps": 20 * 300 // 256, "notes": []}  # 20 passes over 300 rows in batches of 256
+    assert CELL.compute(run)["training"] is None
+    old = {key: value for key, value in record.items() if key not in ex.TRACE_KEYS}
+    ex.write_record(old, run.path(cell))
+    assert run.state(cell) == "done" and run.collect([cell]) == [old | {"embedding": None}]
+
+
+def test_the_steps_of_each_stage_are_noted():
+    history = {"step": [100, 1480], "notes": ["1480 steps of regression onto a layout came first"]}
+    assert ex.training_of(types.SimpleNamespace(history_=history)) == {"steps": 1480, "notes": history["notes"]}
+    assert ex.training_of(types.SimpleNamespace(history_={"step": []})) == {"steps": 0, "notes": []}
+
+
+def test_the_commit_is_that_of_the_clone(tmp_path, monkeypatch):
+    "An edited package is told; without a repository, and without git, there is none."
+    git = lambda *arguments: subprocess.run(["git", "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=a@b", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+    monkeypatch.setattr(ex, "root", lambda: tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert ex.commit() is None
+    (tmp_path / "pumap").mkdir()
+    (tmp_path / "pumap" / "a.py").write_text("a = 1\n")
+    git("init"), git("add", "."), git("commit", "-m", "a")
+    head = git("rev-parse", "HEAD")
+    assert ex.commit() == head
+    (tmp_path / "pumap" / "a.py").write_text("a = 2\n")
+    assert ex.commit() == head + "+changes"
+    monkeypatch.setenv("PATH", "")
+    assert ex.commit() is None
+
+
 def test_setting_aside_deletes_nothing(place, tmp_path):
     ex.write_record(RECORD | {"inputs": "old"}, place, embedding=np.eye(2), y=[0, 1])
-    assert ex.cell_state(CELL, "smoke", tmp_path) == "stale"
+    assert run_at(tmp_path).state(CELL) == "stale"
     before = sorted(f.read_bytes() for f in place.parent.iterdir())
     kept = ex.set_aside(place, "stale")
     assert "stale" in kept.name and sorted(f.read_bytes() for f in place.parent.iterdir()) == before
-    assert ex.cell_state(CELL, "smoke", tmp_path) == "missing"
+    assert run_at(tmp_path).state(CELL) == "missing"
 
 
 def test_collect_runs_what_is_stale_and_reuses_the_rest(tmp_path):
-    (first,) = ex.collect([CELL], "smoke", tmp_path)
-    path = ex.record_path(CELL, "smoke", tmp_path)
+    (first,) = run_at(tmp_path).collect([CELL])
+    path = run_at(tmp_path).path(CELL)
     made = path.stat().st_mtime_ns
-    assert ex.collect([CELL], "smoke", tmp_path) == [first] and path.stat().st_mtime_ns == made
+    assert run_at(tmp_path).collect([CELL]) == [first] and path.stat().st_mtime_ns == made
     path.write_text(json.dumps(first | {"inputs": "old"}))
-    (again,) = ex.collect([CELL], "smoke", tmp_path)
+    (again,) = run_at(tmp_path).collect([CELL])
     assert again["inputs"] == first["inputs"] and again["metrics"] == first["metrics"]
     assert [f.name for f in path.parent.glob("*.json.stale-*")]
 
@@ -233,10 +280,10 @@ def test_collect_tells_why_data_are_missing(tmp_path, monkeypatch):
     searched, reasons = [], {}
     monkeypatch.setattr(datasets, "load", absent)
     cells = [ex.Cell("mnist", "pca", 2), ex.Cell("mnist", "umap", 2)]
-    assert ex.collect(cells, "smoke", tmp_path, reasons=reasons) == [] and searched == ["mnist"]
+    assert run_at(tmp_path).collect(cells, reasons=reasons) == [] and searched == ["mnist"]
     assert set(reasons) == set(cells) and set(reasons.values()) == {"mnist cannot be had"}
     with pytest.raises(datasets.DataNotFound):
-        ex.collect(cells, "smoke", tmp_path)
+        run_at(tmp_path).collect(cells)
 
 
 @pytest.mark.parametrize("content", ['{"metrics": 3}', json.dumps(RECORD | {"inputs": "old"})])
@@ -251,7 +298,7 @@ def test_a_record_stays_where_its_data_cannot_be_had(place, tmp_path, monkeypatc
     place.parent.mkdir()
     place.write_text(content)
     reasons = {}
-    assert ex.collect([CELL], "smoke", tmp_path, reasons=reasons) == [] and reasons == {CELL: "digits cannot be had"}
+    assert run_at(tmp_path).collect([CELL], reasons=reasons) == [] and reasons == {CELL: "digits cannot be had"}
     assert place.read_text() == content and list(place.parent.iterdir()) == [place]
 
 
@@ -284,7 +331,7 @@ def test_a_stand_in_is_taken_only_when_asked_for(stand_ins, name, monkeypatch):
 
     asked = []
     monkeypatch.setattr(datasets, "load", lambda *arguments: asked.append(arguments) or datasets.Dataset(name, *[()] * 13))
-    ex.load_data(ex.Cell("cifar10", "pca", 2), "laptop", "folder", stand_ins)
+    run_at(Path(), "laptop", stand_ins=stand_ins, data="folder").load(ex.Cell("cifar10", "pca", 2))
     assert asked == [(name, "folder")]
 
 
@@ -293,8 +340,8 @@ def test_photographs_of_people_are_not_kept(tmp_path):
     data = types.SimpleNamespace(X_test=rows, y_train=np.zeros(5))
     for dataset, kept in (("celeba", False), ("celeba_small", False), ("cifar10", True)):
         cell = ex.Cell(dataset, "ae", 2)
-        record = ex.save_cell(cell, RECORD | {"cell": dataclasses.asdict(cell)}, data, np.zeros((5, 2)), rows, tmp_path)
-        assert (ex.read_reconstructions(record, tmp_path) is not None) == kept and ex.read_embedding(record, tmp_path) is not None
+        record = ex.save_cell(run_at(tmp_path), cell, RECORD | {"cell": dataclasses.asdict(cell)}, data, np.zeros((5, 2)), rows)
+        assert (ex.read_reconstructions(record, run_at(tmp_path)) is not None) == kept and ex.read_embedding(record, run_at(tmp_path)) is not None
 
 
 def test_a_figure_is_drawn_anew_when_a_record_or_its_notebook_is_another(tmp_path, monkeypatch):
@@ -304,10 +351,10 @@ def test_a_figure_is_drawn_anew_when_a_record_or_its_notebook_is_another(tmp_pat
     source, copy = tmp_path / "nbs" / "fig04_projections.ipynb", tmp_path / "fig04_projections.ipynb"
     source.parent.mkdir()
     monkeypatch.setattr(ex, "notebook_path", lambda name: source)
-    record = ex.record_path(CELL, "smoke", tmp_path)
+    record = run_at(tmp_path).path(CELL)
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")])
     parameters = {"profile": "smoke", "results_dir": str(tmp_path)}
-    drawn = lambda: ex.is_drawn("fig04_projections", "smoke", tmp_path)
+    drawn = lambda: ex.is_drawn("fig04_projections", run_at(tmp_path))
 
     def draw():
         nbformat.write(ex.signed(nbformat.read(source, as_version=4), source, parameters), copy)
@@ -454,7 +501,7 @@ def test_a_failing_notebook_says_why_in_one_line(tmp_path, capsys):
 
 
 def test_the_scorecard_has_every_number_of_the_paper(tmp_path):
-    card = sc.scorecard("smoke", tmp_path)
+    card = sc.scorecard(sc.scorecard_run("smoke", tmp_path))
     for number in range(2, 9):
         lines = [line for line in sc.published(f"table{number}")]
         assert len([row for row in card["cells"] if row["table"] == number]) == len(lines) > 0

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, run_at
 
 from pumap import plots
 from pumap.metrics import silhouette
@@ -57,7 +57,7 @@ rng = np.random.default_rng(0)
 panels = {"digits": {m: (rng.normal(size=(500, 2)), rng.integers(0, 10, 500)) for m in ("umap", "pca")}, "b": {"umap": "no data"}}
 records = [made_up_record("mnist", m, d, s, value=0.9 + 0.01 * s) for m in ("umap", "pca") for d in (2, 64) for s in (0, 1)]
 files = plots.save_figure(figures.projection_grid(panels), folder / "grid")
-files += plots.save_figure(figures.metric_dots(records, "trustworthiness", figures.published_table(2)), folder / "dots")
+files += plots.save_figure(figures.metric_dots(figures.comparison_table(records, "trustworthiness", figures.published_table(2))), folder / "dots")
 files += figures.save_table(figures.comparison_table(records, "trustworthiness", figures.published_table(2)), folder / "table")
 print([hashlib.sha256(f.read_bytes()).hexdigest() for f in files])
 """
@@ -84,7 +84,7 @@ def test_ten_thousand_points_make_a_small_pdf(tmp_path):
 def test_drawing_changes_no_settings():
     before = dict(mpl.rcParams)
     figures.projection_grid({"a": {"pca": (np.eye(2), [0, 1])}})
-    figures.metric_dots([made_up_record("mnist", "pca", 2)], "trustworthiness")
+    figures.metric_dots(figures.comparison_table([made_up_record("mnist", "pca", 2)], "trustworthiness"))
     assert dict(mpl.rcParams) == before
 
 
@@ -140,14 +140,14 @@ def write_made_up_records(folder, figure, without=()):
     rng = np.random.default_rng(0)
     y = np.arange(300) % 10
     shapes = {}
-    for cell in ex.cells_for(figure, "smoke"):
+    for cell in ex.cells_for(figure, ex.profile("smoke")):
         if cell.dataset in without:
             continue
         shape = shapes.setdefault(cell.dataset, rng.normal(size=(300, 2)))
         turned = shape @ np.linalg.qr(rng.normal(size=(2, 2)))[0] + 0.1 * rng.normal(size=shape.shape)
         metrics = dict.fromkeys(ex.METRICS, 0.95)
         if cell.method == "pca" and cell.n_components == ex.N_COLUMNS[cell.dataset]:  # as if it had only turned the data
-            dataset = ex.load_data(cell, "smoke")
+            dataset = run_at(folder).load(cell)
             rows = (part.reshape(len(part), -1) for part in (dataset.X_train, dataset.X_test))
             metrics = ex.measure(dataset, *rows, **ex.profile("smoke").clustering)[0]
         if cell.n_components == 2:
@@ -156,11 +156,11 @@ def write_made_up_records(folder, figure, without=()):
             **dict.fromkeys(ex.RECORD_KEYS),
             **made_up_record(cell.dataset, cell.method, cell.n_components, cell.seed),
             "profile": "smoke",
-            "inputs": ex.inputs_hash(cell, "smoke"),
+            "inputs": ex.inputs_hash(cell, ex.profile("smoke")),
             "metrics": metrics,
             "n_test": 100,
         }
-        ex.write_record(record, ex.record_path(cell, "smoke", folder), **({"embedding": turned, "y": y} if cell.n_components == 2 else {}))
+        ex.write_record(record, run_at(folder).path(cell), **({"embedding": turned, "y": y} if cell.n_components == 2 else {}))
 
 
 DRAWN = {  # notebook -> figure, table
@@ -192,10 +192,10 @@ def test_notebook_draws_from_records_and_writes_the_same_bytes_twice(name, figur
 
 @pytest.mark.parametrize("name, figure", [(name, figure) for name, (figure, _) in DRAWN.items()])
 def test_data_that_cannot_be_had_leave_their_reason_in_the_figure(name, figure, tmp_path, monkeypatch):
-    def no_data(cell, *args, **kwargs):
+    def no_data(cell, run):
         raise FileNotFoundError(f"{cell.dataset} is not here: get it elsewhere.")
 
-    monkeypatch.setattr(ex, "run_cell", no_data)
+    monkeypatch.setattr(ex.Cell, "compute", no_data)
     write_made_up_records(tmp_path, figure, without=["moons"])
     variables = run_cells(name, results_dir=str(tmp_path))
     texts = [" ".join(text.get_text().split()) for ax in variables["fig"].axes for text in ax.texts]
@@ -210,9 +210,9 @@ def test_unknown_profile_ends_the_notebook_with_the_names(name):
 
 def test_a_record_that_is_not_of_its_points_ends_the_silhouettes_notebook(tmp_path):
     write_made_up_records(tmp_path, "fig08")
-    path = ex.record_path(ex.Cell("digits", "umap", 2), "smoke", tmp_path)
+    path = run_at(tmp_path).path(ex.Cell("digits", "umap", 2))
     record = ex.read_record(path)
-    points, y = ex.read_embedding(record, tmp_path)
+    points, y = ex.read_embedding(record, run_at(tmp_path))
     ex.write_record({**record, "metrics": {**record["metrics"], "silhouette": 0.9}}, path, embedding=points, y=y)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         run_cells("fig08_silhouette", results_dir=str(tmp_path))
@@ -221,7 +221,7 @@ def test_a_record_that_is_not_of_its_points_ends_the_silhouettes_notebook(tmp_pa
 @pytest.mark.parametrize("name, metric", [("fig06_knn1", "knn1_accuracy"), ("fig07_knn5", "knn5_accuracy")])
 def test_an_accuracy_that_is_no_count_ends_the_notebook(name, metric, tmp_path):
     write_made_up_records(tmp_path, "fig06")
-    path = ex.record_path(ex.Cell("digits", "umap", 64), "smoke", tmp_path)
+    path = run_at(tmp_path).path(ex.Cell("digits", "umap", 64))
     record = ex.read_record(path)
     ex.write_record({**record, "metrics": {**record["metrics"], metric: 0.955}}, path)
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
@@ -231,7 +231,7 @@ def test_an_accuracy_that_is_no_count_ends_the_notebook(name, metric, tmp_path):
 @pytest.mark.parametrize("value, told", [(1.0, True), (0.1, False)])
 def test_reconstructions_are_drawn_and_must_be_of_their_record(value, told, tmp_path):
     write_made_up_records(tmp_path, "fig13")
-    path = ex.record_path(ex.Cell("digits", "umap", 2), "smoke", tmp_path)
+    path = run_at(tmp_path).path(ex.Cell("digits", "umap", 2))
     rows = np.zeros((8, 8, 8, 1), dtype="float16")
     ex.write_record(ex.read_record(path), path, shown=rows, reconstructed=rows + np.float16(value))  # the record says 0.95
     if not told:

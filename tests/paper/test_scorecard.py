@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, run_at
 
 from pumap.paper import cli
 from pumap.paper import experiments as ex
@@ -39,7 +39,7 @@ def card(monkeypatch):
         measured("mnist", "pumap_decoder", 2, reconstruction_mse=0.03),
     ]
     monkeypatch.setattr(sc, "records_of", lambda *_: records)
-    return sc.scorecard("laptop")
+    return sc.scorecard(sc.scorecard_run("laptop"))
 
 
 def tree(page):
@@ -106,7 +106,7 @@ def test_data_that_stand_in_are_named_and_not_judged(monkeypatch):
     record = measured("retina", "umap", 2, trustworthiness=0.5)
     record["data"] |= {"title": "Worm neurons", "stand_in_for": "retina"}
     monkeypatch.setattr(sc, "records_of", lambda *_: [record])
-    card = sc.scorecard("laptop")
+    card = sc.scorecard(sc.scorecard_run("laptop"))
     assert {row["within"] for row in card["cells"]} == {None}
     line = next(line for line in sc.scorecard_markdown(card).splitlines() if line.startswith("| 2 | retina | 2 | umap |"))
     assert line.endswith("| Worm neurons, stand-in for retina |")
@@ -116,12 +116,12 @@ def test_records_of_the_original_and_of_a_stand_in_are_not_mixed(tmp_path):
     "Seeds of one number must be of one data set: where the original was measured, what stood in for it is not looked at."
     for seed, stand_in in ((0, False), (1, True), (2, True)):
         cell = ex.Cell("retina", "pca", 2, seed)
-        record = measured("retina", "pca", 2, trustworthiness=0.5) | {"cell": vars(cell), "inputs": ex.inputs_hash(cell, "laptop", stand_in)}
+        record = measured("retina", "pca", 2, trustworthiness=0.5) | {"cell": vars(cell), "inputs": ex.inputs_hash(cell, ex.profile("laptop"), stand_in)}
         record["data"] |= {"stand_in_for": "retina" if stand_in else None}
-        ex.write_record(record | {"profile": "laptop", "finished": "now"}, ex.record_path(cell, "laptop", tmp_path))
-    assert [record["cell"]["seed"] for record in sc.records_of("laptop", tmp_path)] == [0]
-    ex.record_path(ex.Cell("retina", "pca", 2), "laptop", tmp_path).unlink()
-    assert [record["cell"]["seed"] for record in sc.records_of("laptop", tmp_path)] == [1, 2]
+        ex.write_record(record | {"profile": "laptop", "finished": "now"}, run_at(tmp_path, "laptop").path(cell))
+    assert [record["cell"]["seed"] for record in sc.records_of(sc.scorecard_run("laptop", tmp_path))] == [0]
+    run_at(tmp_path, "laptop").path(ex.Cell("retina", "pca", 2)).unlink()
+    assert [record["cell"]["seed"] for record in sc.records_of(sc.scorecard_run("laptop", tmp_path))] == [1, 2]
 
 
 # claims
@@ -202,7 +202,7 @@ def test_similar_times_differ_by_a_factor_of_five_at_most(umap, tsne, answer):
 
 def written(folder, cell, arrays, **metrics):
     record = measured(cell.dataset, cell.method, 2, **metrics) | {"cell": asdict(cell), "profile": "laptop", "finished": "now", "inputs": "x"}
-    return ex.write_record(record, ex.record_path(cell, "laptop", folder), **arrays)
+    return ex.write_record(record, run_at(folder, "laptop").path(cell), **arrays)
 
 
 def test_spread_is_measured_from_the_stored_embedding(tmp_path):
@@ -210,9 +210,9 @@ def test_spread_is_measured_from_the_stored_embedding(tmp_path):
     y = np.array([0, 0, 1, 1])
     sizes = {"umap": 1, "pumap": 1, "tsne": 4, "ptsne": 4}
     embedding = lambda d: {"embedding": np.array([[-3 - d, 0], [-3 + d, 0], [3 - d, 0], [3 + d, 0]], "float32"), "y": y}
-    records = sc.with_pictures([written(tmp_path, ex.Cell("mnist", m, 2), embedding(d)) for m, d in sizes.items()], tmp_path)
+    records = sc.with_pictures([written(tmp_path, ex.Cell("mnist", m, 2), embedding(d)) for m, d in sizes.items()], run_at(tmp_path, "laptop"))
     assert [r["metrics"]["within_class_spread"] for r in records] == pytest.approx([10**-0.5, 10**-0.5, 0.8, 0.8])
-    assert holds("C31", records) is True and holds("C31", sc.with_pictures([written(tmp_path, ex.Cell("mnist", m, 2), embedding(2)) for m in sizes], tmp_path)) is False
+    assert holds("C31", records) is True and holds("C31", sc.with_pictures([written(tmp_path, ex.Cell("mnist", m, 2), embedding(2)) for m in sizes], run_at(tmp_path, "laptop"))) is False
 
 
 def test_neighbors_of_the_last_layer_are_counted(tmp_path):
@@ -221,7 +221,7 @@ def test_neighbors_of_the_last_layer_are_counted(tmp_path):
     predicted = np.repeat([0, 1], 20)
     y = np.where(np.arange(40) % 2, predicted, 0)
     layer = {"embedding": np.c_[x, 0 * x], "y": y, "predicted": predicted, "labeled": y < 0}
-    (record,) = sc.with_pictures([written(tmp_path, ex.SSLCell("mnist", "baseline", 4), layer, accuracy=0.5)], tmp_path)
+    (record,) = sc.with_pictures([written(tmp_path, ex.SSLCell("mnist", "baseline", 4), layer, accuracy=0.5)], run_at(tmp_path, "laptop"))
     true = record["metrics"]["true_neighbors"]
     assert record["metrics"]["predicted_neighbors"] == 1 and 0.7 < true < 0.8 and holds("C30", [record]) is True
     near = [[j for j in sorted(range(20), key=lambda j: abs(j - i)) if j != i][:15] for i in range(20)]  # by hand, in the second group
@@ -287,7 +287,7 @@ def test_skill_ignores_stand_ins_and_is_in_all_forms(card, monkeypatch):
     records = numbers(lambda value: value - 0.001) + numbers(lambda value: value, dataset="retina")
     records = [r | {"data": r["data"] | {"stand_in_for": "retina" if r["cell"]["dataset"] == "retina" else None}} for r in records]
     monkeypatch.setattr(sc, "records_of", lambda *_: records)
-    card = sc.scorecard("laptop")
+    card = sc.scorecard(sc.scorecard_run("laptop"))
     assert [(c["dataset"], c["numbers"]) for c in card["skill"]["columns"]] == [("mnist", 7)] and json.loads(json.dumps(card, allow_nan=False)) == card
     # the mean error is .001; the median .9994 is off by .0114, .0099, .0089, 0, .0003, .0003 and .0005, .0313 together
     score = 1 - 0.001 * 7 / 0.0313

@@ -40,10 +40,9 @@ def dry_run(tmp_path):
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\ntouch {tmp_path}/sent\n")
         (tmp_path / "bin" / name).chmod(0o755)
 
-    def call(*extra, figures=""):
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "nbs/paper/Snakefile"), "--directory", str(tmp_path), "--workflow-profile", "slurm", *extra]
-        command += ["--dry-run", "--cores", "8"]  # a dry run would give each job one thread otherwise
-        command += ["--config", "profile=paper", f"results_dir={tmp_path}", *([f"figures={figures}"] if figures else [])]
+    def call(*extra, figures=("all",)):
+        plan = cli.make_plan(cli.figures_named(figures), ex.Run(ex.profile("paper"), tmp_path))
+        command = cli.snakemake_command(cli.write_plan(plan), None, 1, ["--workflow-profile", "slurm", *extra, "--dry-run", "--cores", "8"])  # a dry run would give each job one thread otherwise
         places = {"PATH": (tmp_path / "bin", os.environ["PATH"]), "PYTHONPATH": (ROOT, os.environ.get("PYTHONPATH", ""))}
         environment = os.environ | {name: os.pathsep.join(map(str, filter(None, paths))) for name, paths in places.items()}
         done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
@@ -54,51 +53,47 @@ def dry_run(tmp_path):
     return call
 
 
+def limits_by_file():
+    "What each job of the paper's grid makes, with its limits."
+    cells = {f"records/{cell.id}.json": cell.limits() for cell in (*ex.profile("paper").cells, *ex.ssl_grid(ex.profile("paper")).cells)}
+    return cells | {f"{figure.notebook}.ipynb": figure.limits() for figure in ex.FIGURES.values()}
+
+
 @pytest.mark.parametrize("executor", [pytest.param("slurm", marks=NEEDS_PLUGIN), "dryrun"])
 def test_each_job_is_sent_with_its_limits(dry_run, executor):
     jobs = dry_run(*([] if executor == "slurm" else ["--executor", executor]))
-    rules = [job["rule"] for job in jobs]
-    assert rules.count("ssl_cell") == len(ex.ssl_grid("paper").cells) and rules.count("cell") == len(ex.profile("paper").cells)
-    assert rules.count("figure") == len({figure.notebook for figure in ex.FIGURES.values()})
+    limits = limits_by_file()
+    assert [job["rule"] for job in jobs].count("job") == len(limits) == len(jobs) - 1
     for job in jobs:
-        if job["rule"] == "all":
-            continue
-        if job["rule"] == "cell":
-            limits = ex.cell_limits(ex.Cell(job["dataset"], job["method"], int(job["n_components"]), int(job["seed"])))
-        elif job["rule"] == "ssl_cell":
-            limits = ex.cell_limits(ex.SSLCell(job["dataset"], job["method"], ex.ssl_count(job["n_labels"]), int(job["seed"])))
-        else:
-            limits = ex.figure_limits(job["notebook"])
-        assert {key: int(job[key]) for key in limits} == limits and job["threads"] == "8", job
-        assert job["slurm_partition"] == ("gpu" if limits["gpu"] else "cpu"), job
+        if job["rule"] == "job":
+            allowed = limits.pop(job["makes"])
+            assert {key: int(job[key]) for key in allowed} == allowed and job["threads"] == "8", job
+            assert job["slurm_partition"] == ("gpu" if allowed["gpu"] else "cpu"), job
+    assert not limits
 
 
 def test_what_the_reader_fills_in_is_asked_for(dry_run):
-    jobs = dry_run("--executor", "dryrun", "--default-resources", "slurm_partition=long", "slurm_account=ours", "--set-resources", "ssl_cell:runtime=1440", figures="table8")
-    cells = [job for job in jobs if job["rule"] == "ssl_cell"]
-    assert len(cells) == 108 and {(job["slurm_partition"], job["slurm_account"], job["runtime"]) for job in cells} == {("long", "ours", "1440")}
+    jobs = dry_run("--executor", "dryrun", "--default-resources", "slurm_account=ours", "--config", "gpu_partition=long", "cpu_partition=short", "most_minutes=1440", figures=["table8"])
+    cells = [job for job in jobs if "labels" in job.get("makes", "")]
+    assert len(cells) == 108 and {(job["slurm_partition"], job["slurm_account"]) for job in cells} == {("long", "ours")}
+    assert {job["runtime"] for job in cells} == {"900", "1440"}
 
 
 def test_a_second_attempt_gets_twice_the_memory():
     "As Snakemake asks for it: by the function in the Snakefile."
-    source = (ROOT / "nbs/paper/Snakefile").read_text()
-    names = {"ex": ex}
-    exec(source[source.index("def limits(w)") : source.index("rule all")], names)
-
-    class Wildcards(dict):
-        __getattr__ = dict.__getitem__
-
-    w = Wildcards(dataset="mnist", method="aug", n_labels="4", seed="0")
-    once, twice = (names["LIMITS"]["mem_mb"](w, attempt) for attempt in (1, 2))
-    assert twice == 2 * once == 2 * ex.cell_limits(ex.SSLCell("mnist", "aug", 4))["mem_mb"]
+    source, made = (ROOT / "nbs/paper/Snakefile").read_text(), "records/mnist-aug-labels4-seed0.json"
+    (asked,) = re.findall(r"mem_mb=(lambda w, attempt: .*),  #", source)
+    limits = limits_by_file()[made]
+    once, twice = (eval(asked, {"job": lambda w: {"limits": limits}})(None, attempt) for attempt in (1, 2))
+    assert twice == 2 * once == 2 * limits["mem_mb"]
 
 
 @pytest.mark.parametrize("extra", [["--workflow-profile", "slurm"], ["--executor=slurm"], ["-e", "slurm"], ["--profile", "ours"]])
 def test_a_profile_settles_how_much_runs_at_once(tmp_path, extra):
     "The processors of the login node do not limit a cluster; `--jobs` does, if it is given."
-    command = cli.snakemake_command(tmp_path, None, 1, [], extra)
+    command = cli.snakemake_command(tmp_path / "run.json", None, 1, extra)
     assert "--cores" not in command and "--jobs" not in command and command[-len(extra) :] == extra
-    command = cli.snakemake_command(tmp_path, 7, 1, [], extra)
+    command = cli.snakemake_command(tmp_path / "run.json", 7, 1, extra)
     assert "--cores" not in command and command[command.index("--jobs") + 1] == "7"
 
 
@@ -106,10 +101,11 @@ def test_the_command_hands_the_profile_on(tmp_path, monkeypatch):
     "`pumap run ... -- --workflow-profile slurm`: no --cores of ours, and jobs of one thread unless the profile says more."
     started = []
     monkeypatch.setattr(cli.subprocess, "Popen", lambda command, **_: started.append(command))
-    cli.start_snakemake(tmp_path, {"profile": "paper"}, None, [], ["--workflow-profile", "slurm"])
+    plan = cli.Plan(ex.Run(ex.profile("paper"), tmp_path), (), {}, ())
+    cli.start_snakemake(plan, None, ["--workflow-profile", "slurm"])
     assert started[0][-2:] == ["--workflow-profile", "slurm"] and "--cores" not in started[0]
     assert '"threads": 1' in (tmp_path / "cells" / "run.json").read_text()
-    cli.start_snakemake(tmp_path, {"profile": "paper"}, 1, [], [])
+    cli.start_snakemake(plan, 1, [])
     assert "--cores" in started[1]
 
 
@@ -118,7 +114,7 @@ def test_nothing_in_the_profile_needs_the_plugin_to_be_read():
     import yaml
 
     profile = yaml.safe_load(PROFILE.read_text())
-    assert profile["executor"] == "slurm" and profile["retries"] == 1 and set(profile["set-threads"]) == {"cell", "ssl_cell", "figure"}
+    assert profile["executor"] == "slurm" and profile["retries"] == 1 and set(profile["set-threads"]) == {"job"}
     assert not [key for key in profile if key.startswith("slurm")]
 
 
@@ -175,7 +171,7 @@ def test_jobs_are_sent_taken_back_and_sent_again(cluster):
     os.kill(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130 and err.startswith("interrupted: 2 of 4 done") and err.count("\n") == 1
-    (call,) = [call for call in calls("sbatch") if "digits_pca" in call]
+    (call,) = [call for call in calls("sbatch") if "digits-pca" in call]
     assert " -p cpu -t 70 --mem 8000 " in call and "--cpus-per-task=8" in call and "--gpus" not in call
     assert len(calls("scancel")) == 1
     house.wait(lambda: not house.processes(), 60)

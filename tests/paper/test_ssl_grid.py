@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, run_at
 
 from pumap import import_quietly
-from pumap.paper import cli, datasets
+from pumap.paper import cli, datasets, figures
 from pumap.paper import experiments as ex
 from pumap.paper import scorecard as sc
 
@@ -22,12 +22,12 @@ CELL = ex.SSLCell("cifar10", "umap_euclidean", 4)
 def record_of(cell, accuracy=0.5, profile="laptop", stand_ins=False, **more):
     "A record with as much in it as figures and scorecard need."
     data = {"title": cell.dataset.upper(), "source": "", "sha256": "", "stand_in_for": cell.dataset if stand_ins else None}
-    record = dict.fromkeys(ex.RECORD_KEYS, None) | {"cell": dataclasses.asdict(cell), "profile": profile, "inputs": ex.inputs_hash(cell, profile, stand_ins)}
+    record = dict.fromkeys(ex.RECORD_KEYS, None) | {"cell": dataclasses.asdict(cell), "profile": profile, "inputs": ex.inputs_hash(cell, ex.profile(profile), stand_ins)}
     return record | {"metrics": {"accuracy": accuracy}, "n_train": 10_000, "n_test": 5_000, "data": data, "seconds": {"fit": 1.0}, "versions": {}, "device": "cpu"} | more
 
 
 def keep(folder, cell, accuracy=0.5, profile="laptop", **more):
-    return ex.write_record(record_of(cell, accuracy, profile, **more), ex.record_path(cell, profile, folder))
+    return ex.write_record(record_of(cell, accuracy, profile, **more), run_at(folder, profile).path(cell))
 
 
 # sizes
@@ -54,32 +54,32 @@ def test_snakemake_sees_every_cell(tmp_path):
     "Also where the path of Python has a space."
     (tmp_path / "a place").symlink_to(Path(sys.executable).parents[1], target_is_directory=True)
     python = str(tmp_path / "a place" / Path(sys.executable).parent.name / Path(sys.executable).name)
-    command = [python, "-m", "snakemake", "--snakefile", str(ROOT / "nbs/paper/Snakefile"), "--directory", str(tmp_path), "--dry-run", "--printshellcmds"]
-    command += ["--cores", "1", "--config", "profile=paper", "figures=fig17,table8", f"results_dir={tmp_path}"]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
-    assert f"'{python}' -c " in done.stdout + done.stderr
-    counts = {words[0]: int(words[1]) for words in map(str.split, (done.stdout + done.stderr).splitlines()) if len(words) == 2 and words[1].isdigit()}
-    pixels = [c for c in ex.cells_for("fig17", "paper") if c.kind == "embedding"]
-    assert done.returncode == 0 and counts["ssl_cell"] == 108 and counts["figure"] == 2 and counts["cell"] == len(pixels) > 0
+    plan = cli.make_plan(cli.figures_named(["fig17", "table8"]), run_at(tmp_path, "paper"))
+    command = cli.snakemake_command(cli.write_plan(plan), 1, 1, ["--dry-run", "--printshellcmds"])
+    done = subprocess.run([python, *command[1:]], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0 and f"'{python}' -c " in done.stdout + done.stderr
+    pixels = [c for c in ex.cells_for("fig17", ex.profile("paper")) if isinstance(c, ex.Cell)]
+    counts = {words[0]: int(words[1]) for words in map(str.split, (done.stdout + done.stderr).splitlines()) if len(words) == 2 and words[1].isdigit() and words[0] != "jobid:"}
+    assert counts == {"all": 1, "job": 108 + len(pixels) + 2, "total": 108 + len(pixels) + 3} and pixels
 
 
 def test_the_protocol_does_not_depend_on_the_profile():
     for method in ex.SSL_METHODS:
-        found = [ex.ssl_settings(ex.SSLCell("mnist", method, 4), name) for name in ex.PROFILES]
+        found = [ex.SSLCell("mnist", method, 4).settings(ex.profile(name)) for name in ex.PROFILES]
         for key in (*ex.SSL_PROTOCOL, "umap_weight", "graph", "augment"):
             assert len({settings.get(key) for settings in found}) == 1, key
 
 
 def test_the_figures_compare_what_the_paper_compares():
-    methods = {name: {c.method for c in ex.cells_for(name, "laptop") if c.kind == "ssl"} for name in ("fig15", "fig16", "fig17", "fig18", "table8")}
+    methods = {name: {c.method for c in ex.cells_for(name, ex.profile("laptop")) if isinstance(c, ex.SSLCell)} for name in ("fig15", "fig16", "fig17", "fig18", "table8")}
     assert methods == {
         "fig15": {"baseline", "umap_euclidean"}, "fig16": {"baseline", "aug", "aug_umap_euclidean"}, "fig17": {"baseline"},
         "fig18": {"baseline", "aug", "umap_learned", "aug_umap_learned"}, "table8": set(ex.SSL_METHODS),
     }  # fmt: skip
-    assert {c.seed for c in ex.cells_for("fig17", "laptop")} == {0}
-    pictures = [[c for c in ex.cells_for(name, "laptop") if c.kind == "embedding"] for name in ("fig15", "fig17")]
+    assert {c.seed for c in ex.cells_for("fig17", ex.profile("laptop"))} == {0}
+    pictures = [[c for c in ex.cells_for(name, ex.profile("laptop")) if isinstance(c, ex.Cell)] for name in ("fig15", "fig17")]
     assert pictures == 2 * [[ex.Cell(name, "umap", 2) for name in ("mnist", "fmnist", "cifar10")]]
-    fewest = [c for c in ex.cells_for("table8", "laptop") if c.n_labels == 4]
+    fewest = [c for c in ex.cells_for("table8", ex.profile("laptop")) if c.n_labels == 4]
     assert {c.dataset for c in fewest} == {"mnist", "fmnist", "cifar10"} and {c.seed for c in fewest} == {0, 1, 2}
 
 
@@ -104,7 +104,7 @@ def few_steps(monkeypatch):
 @pytest.mark.parametrize("dataset, method", [("mnist", method) for method in ex.SSL_METHODS] + [("fmnist", "aug"), ("cifar10", "aug_umap_learned")])
 def test_a_step_of_each_method_of_the_paper_profile(few_steps, dataset, method):
     data = made_up(datasets.describe(dataset)["shape"])
-    classifier, y, accuracy, seconds = ex.fit_ssl_cell(ex.SSLCell(dataset, method, 2), data, "paper")
+    classifier, y, accuracy, seconds = ex.fit_ssl_cell(ex.SSLCell(dataset, method, 2), data, ex.profile("paper"))
     assert (y >= 0).sum() == 20 and 0 <= accuracy <= 1 and seconds["fit"] > 0
     assert classifier.history_["step"] == [1] and (classifier.graph_ is None) == ("umap" not in method)
     network = classifier.network_
@@ -132,36 +132,36 @@ def test_half_size_sees_the_mean_of_four_pixels():
 @pytest.mark.parametrize("n_labels", [0, -1, 2.0, "4", True, None, "all"])
 def test_numbers_of_labels_that_cannot_be(n_labels):
     with pytest.raises(ValueError, match="n_labels"):
-        ex.check_ssl_cell(ex.SSLCell("digits", "aug", n_labels))
+        ex.SSLCell("digits", "aug", n_labels).check()
 
 
 def test_a_class_with_too_few_rows_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="31 labels per class cannot be had"):
-        ex.run_cell(ex.SSLCell("digits", "baseline", 31), "smoke", tmp_path)
+        ex.SSLCell("digits", "baseline", 31).compute(run_at(tmp_path))
     assert not any(tmp_path.iterdir())
 
 
 def test_the_hash_follows_the_grid_of_the_cell(monkeypatch):
     other = ex.Cell("digits", "pca", 2)
-    before, before_other = ex.inputs_hash(CELL, "laptop"), ex.inputs_hash(other, "laptop")
-    assert len({ex.inputs_hash(dataclasses.replace(CELL, **change), "laptop") for change in ({"n_labels": 64}, {"method": "baseline"}, {"seed": 1}, {})}) == 4
-    assert ex.inputs_hash(CELL, "laptop", stand_ins=True) != before
+    before, before_other = ex.inputs_hash(CELL, ex.profile("laptop")), ex.inputs_hash(other, ex.profile("laptop"))
+    assert len({ex.inputs_hash(dataclasses.replace(CELL, **change), ex.profile("laptop")) for change in ({"n_labels": 64}, {"method": "baseline"}, {"seed": 1}, {})}) == 4
+    assert ex.inputs_hash(CELL, ex.profile("laptop"), stand_ins=True) != before
     grid = ex.SSL_GRIDS["laptop"]
     monkeypatch.setitem(ex.SSL_GRIDS, "laptop", dataclasses.replace(grid, settings=grid.settings | {"n_steps": 7}))
-    assert ex.inputs_hash(CELL, "laptop") != before and ex.inputs_hash(other, "laptop") == before_other
+    assert ex.inputs_hash(CELL, ex.profile("laptop")) != before and ex.inputs_hash(other, ex.profile("laptop")) == before_other
     monkeypatch.setattr(ex, "SSL_VERSION", 99)
-    assert ex.inputs_hash(other, "laptop") == before_other
+    assert ex.inputs_hash(other, ex.profile("laptop")) == before_other
 
 
 def test_records_are_kept_and_broken_ones_told(tmp_path):
-    path = ex.record_path(CELL, "laptop", tmp_path)
+    path = run_at(tmp_path, "laptop").path(CELL)
     ex.write_record(record_of(CELL), path, embedding=np.zeros((5, 2)), y=np.zeros(5), predicted=np.arange(5), labeled=np.zeros(5, bool))
-    assert ex.cell_state(CELL, "laptop", tmp_path) == "done"
-    assert ex.read_last_layer(ex.read_record(path), tmp_path)["predicted"].tolist() == [0, 1, 2, 3, 4]
+    assert run_at(tmp_path, "laptop").state(CELL) == "done"
+    assert ex.read_last_layer(ex.read_record(path), run_at(tmp_path))["predicted"].tolist() == [0, 1, 2, 3, 4]
     ex.write_record(record_of(CELL, metrics={}), path)
-    assert ex.cell_state(CELL, "laptop", tmp_path) == "damaged"
+    assert run_at(tmp_path, "laptop").state(CELL) == "damaged"
     ex.write_record(record_of(CELL, inputs="other"), path)
-    assert ex.cell_state(CELL, "laptop", tmp_path) == "stale"
+    assert run_at(tmp_path, "laptop").state(CELL) == "stale"
 
 
 def test_data_that_cannot_be_had_leave_a_reason(tmp_path, monkeypatch):
@@ -170,7 +170,7 @@ def test_data_that_cannot_be_had_leave_a_reason(tmp_path, monkeypatch):
 
     keep(tmp_path, ex.SSLCell("mnist", "baseline", 4))
     monkeypatch.setattr(datasets, "load", load)
-    found = ex.gather("fig15", "laptop", tmp_path)
+    found = figures.gather("fig15", run_at(tmp_path, "laptop"))
     assert len(found.records) == 1 and len(found.reasons) == len(found.cells) - 1
     assert found.missing == {"fmnist": "fmnist cannot be had here", "cifar10": "cifar10 cannot be had here"}
 
@@ -182,7 +182,7 @@ def test_table_8_is_filled_from_records(tmp_path):
     for seed, accuracy in enumerate((0.7, 0.8, 0.9)):
         keep(tmp_path, ex.SSLCell("mnist", "baseline", 4, seed), accuracy)
     keep(tmp_path, CELL, 0.3, stand_ins=True)
-    card = sc.scorecard("laptop", tmp_path)
+    card = sc.scorecard(sc.scorecard_run("laptop", tmp_path))
     rows = {(row["dataset"], row["method"], row["labels"]): row for row in card["cells"] if row["table"] == 8}
     row = rows["mnist", "baseline", "4"]
     assert (row["paper"], row["seeds"], row["n"], row["metric"]) == (0.8143, 3, 10_000, "accuracy")

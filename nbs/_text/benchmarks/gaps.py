@@ -93,10 +93,9 @@ TRIALS = {
         ["mnist", "ae", {"n_components": 64, "encoder": "mlp", "n_training_epochs": 10}],
     ],
 }
-size = ex.profile(profile)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
 trials = trials or TRIALS.get(profile, [])
-results = ex.results_folder(results_dir, profile)
-kept = ex.measurements("benchmark_gaps", tuple(dict.fromkeys(trial[0] for trial in trials)), profile, results, save_to)
+kept = ex.measurements("benchmark_gaps", tuple(dict.fromkeys(trial[0] for trial in trials)), run, save_to)
 print(f"{len(trials)} trials; {len(kept.lines or [])} are kept in {ex.portable(kept.path)}")
 
 
@@ -108,19 +107,19 @@ print(f"{len(trials)} trials; {len(kept.lines or [])} are kept in {ex.portable(k
 # %%
 def attempt(cell, **changes):
     "The metrics of a cell with something changed."
-    n_clustered = changes.pop("n_clustered", size.n_clustered) or None
-    data = ex.load_data(cell, profile, data_dir, stand_ins)
-    method = ex.method_of(cell, data, profile, **changes).fit(data.X_train)
+    n_clustered = changes.pop("n_clustered", run.profile.n_clustered) or None
+    data = run.load(cell)
+    method = ex.method_of(cell, data, run.profile, **changes).fit(data.X_train)
     z = method.transform(data.X_test)
     reconstruction, _ = ex.reconstruct(cell, method, data, z)
-    return ex.measure(data, method.embedding_, z, reconstruction, **size.clustering | {"n_clustered": n_clustered})[0]
+    return ex.measure(data, method.embedding_, z, reconstruction, **run.profile.clustering | {"n_clustered": n_clustered})[0]
 
 
 # %%
 lines, cells = kept.lines or [], []
 for dataset, method, changes in trials:
     changes = dict(changes)
-    cell = ex.check_cell(ex.Cell(dataset, method, changes.pop("n_components", 2)))
+    cell = ex.Cell(dataset, method, changes.pop("n_components", 2)).check()
     cells.append(cell)
     trial = {"dataset": dataset, "method": method, "dim": cell.n_components, "what": ", ".join(f"{name}={value}" for name, value in changes.items())}
     if not any(trial.items() <= line.items() for line in lines):
@@ -139,7 +138,7 @@ for dataset, method, changes in trials:
 paper = {(metric, dim): figures.published_means(n, dim) for n, metric in enumerate(ex.METRICS, start=2) for dim in (2, 64)}
 cells = list(dict.fromkeys(cells))
 shown = []
-for record in ex.collect(cells, profile, results, data_dir, stand_ins=stand_ins):
+for record in run.collect(cells):
     cell = {"dataset": record["cell"]["dataset"], "method": record["cell"]["method"], "dim": record["cell"]["n_components"]}
     of_paper = {metric: paper[metric, cell["dim"]].get(cell["dataset"], {}).get(cell["method"]) for metric in ex.METRICS}
     seconds = record["seconds"]["fit"] + record["seconds"]["metrics"]

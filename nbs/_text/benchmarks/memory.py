@@ -37,7 +37,7 @@ save_to = ""  # folder for the table; "" shows it without writing
 
 # %%
 assert profile in ("smoke", "laptop"), f"profile is {profile!r}; it must be smoke or laptop."
-results = ex.results_folder(results_dir, profile)
+run = ex.open_run(profile, results_dir, data_dir)
 
 # %% [markdown]
 # There are two runs of the fast solver, with 0.5 and 1.5 epochs (its default), and a default run of umap-learn's ParametricUMAP. In the profile `laptop`, these
@@ -45,12 +45,12 @@ results = ex.results_folder(results_dir, profile)
 
 # %%
 if profile == "smoke":
-    run = {"dataset": "digits", "n_train": 300}
-    runs = [run | {"solver": "fast", "effort": effort} for effort in (0.5, 1.5)]
+    training = {"dataset": "digits", "n_train": 300}
+    trainings = [training | {"solver": "fast", "effort": effort} for effort in (0.5, 1.5)]
 else:
-    run = {"dataset": "fmnist", "encoder": "mlp", "n_train": 0, "seed": 0}
-    runs = [run | {"solver": solver, "effort": effort} for solver, effort in (("fast", 0.5), ("fast", 0.0), ("umap-learn", 0.0))]
-records = ex.training_runs(runs, results, data_dir)
+    training = {"dataset": "fmnist", "encoder": "mlp", "n_train": 0, "seed": 0}
+    trainings = [training | {"solver": solver, "effort": effort} for solver, effort in (("fast", 0.5), ("fast", 0.0), ("umap-learn", 0.0))]
+records = ex.training_records(trainings, run)
 table = pd.DataFrame([{key: r[key] for key in ("dataset", "solver", "effort", "n_train", "peak_before_mb", "peak_memory_mb")} for r in records])
 table["added_mb"] = table.peak_memory_mb - table.peak_before_mb
 Markdown(figures.to_markdown(table, digits=2))

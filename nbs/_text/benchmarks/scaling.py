@@ -118,10 +118,10 @@ for name, value in exponents.items():
 with plots.use_style():
     fig = plots.Picture(figsize=(plots.TEXT_WIDTH, 2.6), layout="constrained")
     seconds, memory = fig.subplots(1, 2)
-    for part, marker, color in zip(("graph", "fit", "embed"), "so^", (plots.GRAY, figures.METHOD_COLORS["pumap"], figures.METHOD_COLORS["pumap"])):
+    for part, marker, color in zip(("graph", "fit", "embed"), "so^", (plots.GRAY, ex.METHODS["pumap"].color, ex.METHODS["pumap"].color)):
         seconds.plot(table.n, table[f"{part}_seconds"], marker=marker, ms=4, color=color, label=part)
     seconds.set(xscale="log", yscale="log", xlabel="Rows", ylabel="Seconds", title=f"{effort:g} passes over the edges")
-    memory.plot(table.n, table.peak_mb, marker="o", ms=4, color=figures.METHOD_COLORS["pumap"], label="peak")
+    memory.plot(table.n, table.peak_mb, marker="o", ms=4, color=ex.METHODS["pumap"].color, label="peak")
     memory.plot(table.n, table.before_mb, marker="s", ms=4, ls="--", color=plots.GRAY, label="before the graph: Python, packages, data")
     memory.set(xscale="log", xlabel="Rows", ylabel="MiB")
     for ax in (seconds, memory):

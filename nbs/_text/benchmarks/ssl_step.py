@@ -61,10 +61,11 @@ n_labels = 0  # labeled rows per class; 0 is 4 for digits, else 64, so that a ba
 repeats = 20  # timed calls of each kind
 
 # %%
-dataset = dataset or ex.ssl_grid(profile).datasets[0]
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+dataset = dataset or ex.ssl_grid(run.profile).datasets[0]
 n_labels = n_labels or (4 if dataset == "digits" else 64)
 METHODS = ("baseline", "aug", "umap_euclidean", "aug_umap_euclidean")
-kept = ex.measurements("benchmark_ssl_step", (dataset,), profile, results_dir, save_to)
+kept = ex.measurements("benchmark_ssl_step", (dataset,), run, save_to)
 print(kept)
 
 
@@ -80,7 +81,7 @@ class Setting:
 
     def __init__(self, method, data):
         self.cell = ex.SSLCell(dataset, method, n_labels)
-        self.estimator, self.rng = ex.ssl_classifier(self.cell, profile), random_generator(0)
+        self.estimator, self.rng = ex.ssl_classifier(self.cell, run.profile), random_generator(0)
         e, self.rows, self.shape = self.estimator, Rows(data.X_train), data.X_train.shape[1:]
         labels = ex.choose_labels(data.y_train, n_labels)
         self.labeled, n_classes = np.flatnonzero(labels >= 0), len(np.unique(data.y_train))
@@ -162,7 +163,7 @@ def umap_loss_call(setting, z, negatives):
 # %%
 def measure():
     "One line for each call that is timed."
-    data = ex.load_data(ex.SSLCell(dataset, METHODS[0], n_labels), profile, data_dir, stand_ins)
+    data = run.load(ex.SSLCell(dataset, METHODS[0], n_labels))
     flat = data.X_train.reshape(len(data.X_train), -1)
     fuzzy_graph(flat[:300])  # numba compiles now, and not while the clock runs
     settings = {method: Setting(method, data) for method in METHODS}
@@ -221,13 +222,13 @@ medians = times.pivot(index="part", columns="method", values="median_ms")
 whole = times[times.part == "whole step"].set_index("method")
 for plain, both in (("baseline", "umap_euclidean"), ("aug", "aug_umap_euclidean")):
     slower, more = whole.median_ms[both] / whole.median_ms[plain], whole.n_rows[both] / whole.n_rows[plain]
-    print(f"{figures.METHOD_LABELS[both]}: {whole.median_ms[both]:.3g} ms a step, {slower:.2f} times the {whole.median_ms[plain]:.3g} ms of {figures.METHOD_LABELS[plain]}, with {more:.1f} times the rows")
-size = ex.ssl_grid(profile).settings
+    print(f"{ex.ALL_METHODS[both].label}: {whole.median_ms[both]:.3g} ms a step, {slower:.2f} times the {whole.median_ms[plain]:.3g} ms of {ex.ALL_METHODS[plain].label}, with {more:.1f} times the rows")
+size = ex.ssl_grid(run.profile).settings
 for method in ("umap_euclidean", "umap_learned"):
     seconds = medians.loc["graph", method] / 1e3
     steps = size["n_steps"] // (1 if method == "umap_euclidean" else size["n_rounds"])
     often = f"for {steps:,} steps: {1e3 * seconds / steps:.2g} ms a step"
-    print(f"{figures.METHOD_LABELS[method]}: {seconds:.2f} s for a graph, {often}")
+    print(f"{ex.ALL_METHODS[method].label}: {seconds:.2f} s for a graph, {often}")
 
 # %% [markdown]
 # ## Where the time goes
@@ -247,10 +248,10 @@ network = split.loc[["gather rows", "forward", "way back, and the rest"]].sum()
 for plain, both in (("baseline", "umap_euclidean"), ("aug", "aug_umap_euclidean")):
     more = split.loc["whole step", both] - split.loc["whole step", plain]
     if more <= 0:
-        print(f"{figures.METHOD_LABELS[both]}: no more than {figures.METHOD_LABELS[plain]}, as far as this machine can tell")
+        print(f"{ex.ALL_METHODS[both].label}: no more than {ex.ALL_METHODS[plain].label}, as far as this machine can tell")
         continue
     told = {"edge ends through the network": network[both] - network[plain]} | {name: split.loc[name, both] - split.loc[name, plain] for name in ("augment", "UMAP loss", "optimizer")}
-    print(f"{figures.METHOD_LABELS[both]}: {more:.3g} ms more than {figures.METHOD_LABELS[plain]}: " + ", ".join(f"{name} {value:.3g} ({value / more:.0%})" for name, value in told.items() if value))
+    print(f"{ex.ALL_METHODS[both].label}: {more:.3g} ms more than {ex.ALL_METHODS[plain].label}: " + ", ".join(f"{name} {value:.3g} ({value / more:.0%})" for name, value in told.items() if value))
 
 # %% [markdown]
 # ## The picture
@@ -265,7 +266,7 @@ with plots.use_style():
         width = split.loc[name].clip(lower=0).to_numpy()
         ax.barh(range(len(METHODS)), width, left=left, color=color, label=name)
         left += width
-    ax.set_yticks(range(len(METHODS)), [f"{figures.METHOD_LABELS[m]}\n{whole.n_rows[m]} rows" for m in METHODS])
+    ax.set_yticks(range(len(METHODS)), [f"{ex.ALL_METHODS[m].label}\n{whole.n_rows[m]} rows" for m in METHODS])
     ax.set(xlabel="milliseconds a step, median", ylim=(len(METHODS) - 0.5, -0.5))
     ax.spines[["top", "right"]].set_visible(False)
     fig.legend(loc="outside right upper")

@@ -50,7 +50,7 @@ save_to = ""  # folder for the picture and the tables; "" draws without writing
 # %%
 assert profile in ("smoke", "laptop"), f"profile is {profile!r}; it must be smoke or laptop."
 assert set(encoders) <= {"mlp", "conv28"}, f"encoders is {encoders!r}; they can be mlp and conv28."
-results = ex.results_folder(results_dir, profile)
+run = ex.open_run(profile, results_dir, data_dir)
 
 # %% [markdown]
 # ## Runs
@@ -70,14 +70,14 @@ if profile == "laptop":
     without = [mlp | {"solver": "fast", "effort": 0.5, "stages": stages} for stages in ({"n_coordinates": 0}, {"capped_until": 0.0}, {"layout_passes": 3})]
     without += [conv | {"solver": "fast", "effort": 0.06, "stages": {"parallel": True} | stages} for stages in ({"layout_passes": 0}, {"normalize": False})]
     others = ["digits", "mnist", "worm_neurons", "cifar10_jpeg"]
-    main, once, without = ([run for run in part if run["encoder"] in encoders] for part in (main, once, without))
+    main, once, without = ([training for training in part if training["encoder"] in encoders] for part in (main, once, without))
 else:
     small = {"dataset": "digits", "n_train": 300, "effort": 0.25}
     main = [small | {"solver": "fast"}, small | {"solver": "layout"}, small | {"solver": "umap-learn", "max_seconds": 2.0}]
     once, without, others = [], [], ["digits"]
-runs = [run | {"seed": seed} for seed in range(repeats) for run in main + (once if seed == 0 else [])]
+trainings = [training | {"seed": seed} for seed in range(repeats) for training in main + (once if seed == 0 else [])]
 reasons = {}
-records = ex.training_runs(runs, results, data_dir, reasons)
+records = ex.training_records(trainings, run, reasons)
 for reason in reasons.values():
     print("left out:", reason)
 assert records, "No run could be made: see the reasons above."
@@ -146,7 +146,7 @@ if len(default) and len(layout):
 # repulsion, and a start from a layout. For the convolutional network, they are: no start from a layout, and no batch normalization.
 
 # %%
-parts = ex.training_runs([run | {"seed": 0} for run in without], results, data_dir, reasons)
+parts = ex.training_records([training | {"seed": 0} for training in without], run, reasons)
 whole = [r for r in records if r["solver"] == "fast" and r["seed"] == 0 and (r["encoder"], r["effort"]) in {(w["encoder"], w["effort"]) for w in parts}]
 ablation = pd.DataFrame([{"encoder": r["encoder"], "effort": r["effort"], "changed": ", ".join(f"{k}={v}" for k, v in r["stages"].items() if k != "parallel") or "-", "seconds": r["seconds"]} | r["final"] for r in whole + parts])
 Markdown(figures.to_markdown(ablation)) if len(ablation) else print("(in the profile laptop)")
@@ -160,10 +160,10 @@ Markdown(figures.to_markdown(ablation)) if len(ablation) else print("(in the pro
 # %%
 pairs, reasons = [], {}
 for name in others:
-    run = {"dataset": name, "encoder": "mlp", "seed": 0} | ({"n_train": 300, "effort": 0.25} if profile == "smoke" else {"n_train": 0, "effort": 0.0})
-    for fast in ex.training_runs([run | {"solver": "fast"}], results, data_dir, reasons):
-        as_long = run | {"solver": "paper", "effort": 100.0, "max_seconds": round(fast["seconds"], 1)}
-        both = [fast, *ex.training_runs([as_long], results, data_dir, reasons)]
+    training = {"dataset": name, "encoder": "mlp", "seed": 0} | ({"n_train": 300, "effort": 0.25} if profile == "smoke" else {"n_train": 0, "effort": 0.0})
+    for fast in ex.training_records([training | {"solver": "fast"}], run, reasons):
+        as_long = training | {"solver": "paper", "effort": 100.0, "max_seconds": round(fast["seconds"], 1)}
+        both = [fast, *ex.training_records([as_long], run, reasons)]
         pairs += [{"dataset": name, "solver": r["solver"], "seconds": r["seconds"]} | r["final"] for r in both]
 for reason in reasons.values():
     print("left out:", reason)

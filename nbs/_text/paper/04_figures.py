@@ -26,26 +26,28 @@
 #| hide
 import itertools
 import tempfile
+from types import SimpleNamespace
 
 from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_blobs, make_moons
 
-from pumap.paper.experiments import Cell, Gathered, cell_of, profile
-from pumap.paper.scorecard import published_accuracies
+from pumap.paper.experiments import Cell, SSLCell, profile
 from pumap.plots import CLASS_COLORS
 
 # %%
 #| export
 import textwrap
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from pumap.core import write_atomic
 from pumap.paper.datasets import describe
-from pumap.paper.experiments import label_order, root, title_of
-from pumap.paper.scorecard import UMAP_FAMILY, measured_on, published
+from pumap.paper.experiments import ALL_METHODS, METHODS, METRICS, NOT_RUN, Run, cell_of, cells_for, label_order, root, title_of
+from pumap.paper.scorecard import RELATIVE_TOLERANCE, TOLERANCE, UMAP_FAMILY, measured_on, published, published_accuracies
 
 try:
     import matplotlib as mpl
@@ -55,7 +57,7 @@ try:
     import seaborn as sns
     from matplotlib.lines import Line2D
 
-    from pumap.plots import COLUMN_WIDTH, FAINT, GRAY, TEXT_WIDTH, Picture, draw_projection, point_colors, procrustes_align, square_window, use_style
+    from pumap.plots import COLUMN_WIDTH, FAINT, GRAY, TEXT_WIDTH, Picture, draw_projection, point_colors, procrustes_align, save_figure, square_window, use_style
 except ImportError as error:
     raise ImportError(f"pumap.paper.figures needs {error.name}, which is not installed: pip install 'pumap[paper]'.") from error
 
@@ -66,58 +68,12 @@ except ImportError as error:
 #
 # ## One color for each method
 #
-# A reader who has learned that P. UMAP is orange should not have to learn it again in the next figure. The order is
-# that of the paper's Figure 4; every legend, column and table row follows it.
+# Every legend, column and table row has the methods in the order of the paper's Figure 4, with the label, color and marker of the table in `02_experiments`.
+# Losses, where they are drawn apart, borrow three of these colors.
 
 # %%
 #| export
-METHOD_LABELS = {  # in the order of the paper's Figure 4
-    "umap": "UMAP",
-    "umap_tf": "UMAP (TF)",
-    "pumap": "P. UMAP",
-    "umap_ae": "UMAP/AE",
-    "pumap_decoder": "P. UMAP + dec.",
-    "ptsne": "P. t-SNE",
-    "tsne": "t-SNE",
-    "vae": "VAE",
-    "ae": "AE",
-    "pca": "PCA",
-    "baseline": "Baseline",
-    "aug": "Augmented",
-    "umap_euclidean": "UMAP, Euclidean",
-    "umap_learned": "UMAP, learned",
-    "aug_umap_euclidean": "Aug. + UMAP, Euclidean",
-    "aug_umap_learned": "Aug. + UMAP, learned",
-}
-
-# %% [markdown]
-# About one man in twelve sees red and green as much the same, so neither family of methods may rest on that difference. The colors
-# start from those of Okabe and Ito and were moved apart until every pair differs for every kind of color vision.
-# The six semi-supervised methods never share a picture with the ten embeddings, and so have a palette to themselves. Each
-# method also has a marker of its own, for print without color. Losses, where they are told apart, borrow three of these colors.
-
-# %%
-#| export
-METHOD_COLORS = {
-    "umap": "#0055AB",
-    "umap_tf": "#38CDF5",
-    "pumap": "#D8621A",
-    "umap_ae": "#FFB40A",
-    "pumap_decoder": "#8A3405",
-    "ptsne": "#A2CC72",
-    "tsne": "#109C69",
-    "vae": "#AD6EA3",
-    "ae": "#64185B",
-    "pca": "#443529",
-    "baseline": "#3A2F00",
-    "aug": "#F7A41D",
-    "umap_euclidean": "#44D5FD",
-    "umap_learned": "#B2C58F",
-    "aug_umap_euclidean": "#3062EA",
-    "aug_umap_learned": "#8B1D70",
-}
-METHOD_MARKERS = dict(zip(METHOD_LABELS, "osD^v<>pXP" + "osD^vX"))
-LOSS_COLORS = {"umap": METHOD_COLORS["pumap"], "reconstruction": METHOD_COLORS["ae"], "classification": METHOD_COLORS["tsne"]}
+LOSS_COLORS = {"umap": METHODS["pumap"].color, "reconstruction": METHODS["ae"].color, "classification": METHODS["tsne"].color}
 
 # %%
 #| hide
@@ -149,12 +105,11 @@ def smallest_difference(colors, vision):
 # %%
 # In CIELAB units a difference of 2 can just be seen side by side, 10 at a glance. Ours stay above 22;
 # matplotlib's standard ten colors, seen without red receptors, fall below 5.
-embedding_methods, label_methods = list(METHOD_COLORS)[:10], list(METHOD_COLORS)[10:]
+palettes = [[m.color for m in ALL_METHODS.values() if (m.family == "labels") is few] for few in (False, True)]
 for vision in VISION:
-    for group in (embedding_methods, label_methods):
-        assert smallest_difference([METHOD_COLORS[m] for m in group], vision) > 22
+    assert all(smallest_difference(colors, vision) > 22 for colors in palettes)
 assert smallest_difference(mpl.color_sequences["tab10"], "protanopia") < 5
-assert list(METHOD_COLORS) == list(METHOD_MARKERS) == list(METHOD_LABELS)
+assert [len(colors) for colors in palettes] == [10, 6]
 for vision in VISION:
     assert smallest_difference(CLASS_COLORS[:10], vision) > 22 and smallest_difference(CLASS_COLORS[:12], vision) > 22
     assert smallest_difference(CLASS_COLORS, vision) > 16
@@ -162,14 +117,23 @@ for vision in VISION:
 
 # %%
 #| export
-def in_order(
-    methods,  # slugs, in any order, repeats allowed
-) -> list:  # each slug once, in the paper's order
-    "Sort method slugs as the paper does; a slug without a color is a `ValueError`."
+def in_order(methods) -> list:
+    """Sort method slugs as the paper does.
+
+    Parameters
+    ----------
+    methods : iterable of str
+        Slugs, in any order, repeats allowed.
+
+    Returns
+    -------
+    list of str
+        Each slug once; ValueError for an unknown one.
+    """
     methods = set(methods)
-    if unknown := sorted(methods - set(METHOD_LABELS)):
-        raise ValueError(f"No such method: {', '.join(map(str, unknown))}; choose from {', '.join(METHOD_LABELS)}.")
-    return [m for m in METHOD_LABELS if m in methods]
+    if unknown := sorted(methods - set(ALL_METHODS)):
+        raise ValueError(f"No such method: {', '.join(map(str, unknown))}; choose from {', '.join(ALL_METHODS)}.")
+    return [m for m in ALL_METHODS if m in methods]
 
 
 # %%
@@ -226,7 +190,7 @@ def projection_grid(
     letter = 0.63 * points / 72  # inches, as all below
     left = 0.1 + letter * max(len(line) for title in titles for line in title.splitlines())
     side = np.clip((TEXT_WIDTH - left) / len(methods), 1.0, 1.34)
-    labels = [label if letter * len(label) < side else label.replace(" +", "\n+") for label in map(METHOD_LABELS.get, methods)]
+    labels = [label if letter * len(label) < side else label.replace(" +", "\n+") for label in (ALL_METHODS[m].label for m in methods)]
     top = 0.14 + points / 60 * (1 + max(label.count("\n") for label in labels))
     width, height = left + 0.02 + side * len(methods), top + 0.02 + side * len(panels)
     with use_style():
@@ -238,7 +202,7 @@ def projection_grid(
             row[0].set_ylabel(title, rotation=0, ha="right", va="center", labelpad=4, fontsize=points, linespacing=1.1)
         for ax, method, label in zip(axes[0], methods, labels):
             ax.set_title(label, pad=6, fontsize=points, linespacing=1.0)
-            ax.plot([0, 1], [1.03, 1.03], color=METHOD_COLORS[method], lw=2, transform=ax.transAxes, clip_on=False)
+            ax.plot([0, 1], [1.03, 1.03], color=ALL_METHODS[method].color, lw=2, transform=ax.transAxes, clip_on=False)
     return fig
 
 
@@ -252,7 +216,7 @@ def _draw_row(axes, dataset, panels, methods):
         try:
             draw_reason(ax, panel) if isinstance(panel, str) else draw_projection(ax, *panel, classes=classes)
         except ValueError as error:
-            raise ValueError(f"{dataset}, {METHOD_LABELS[method]}: {error}") from error
+            raise ValueError(f"{dataset}, {ALL_METHODS[method].label}: {error}") from error
 
 
 # %% [markdown]
@@ -304,10 +268,19 @@ for panels, word in (({}, "no panels"), ({"a": {"lda": ""}}, "lda"), ({"a": {"pc
 
 # %%
 #| export
-def published_table(
-    n: int,  # 1 to 8
-) -> pd.DataFrame:  # for tables 2 to 7: dataset, dim, method, metric, value; NaN where the paper prints a dash
-    "One table of the paper. Source: Sainburg, McInnes and Gentner, Parametric UMAP (2020)."
+def published_table(n: int) -> pd.DataFrame:
+    """Read one table of the paper.
+
+    Parameters
+    ----------
+    n : int
+        1 to 8.
+
+    Returns
+    -------
+    DataFrame
+        For tables 2 to 7: dataset, dim, method, metric, value; NaN where the paper prints a dash.
+    """
     if isinstance(n, bool) or n not in range(1, 9):
         raise ValueError(f"The paper has no table {n!r}: its tables are 1 to 8.")
     table = pd.read_csv(root() / "nbs" / "paper" / "published" / f"table{n}.csv")
@@ -316,11 +289,21 @@ def published_table(
 
 # %%
 #| export
-def published_means(
-    n: int,  # 2 to 7
-    dim: int = 2,  # number of components
-) -> dict:  # data set -> method -> value
-    "One table of the paper in one number of dimensions, in the form of `scorecard.means_of`."
+def published_means(n: int, dim: int = 2) -> dict:
+    """Read one table of the paper in one number of dimensions.
+
+    Parameters
+    ----------
+    n : int
+        2 to 7.
+    dim : int
+        Number of components.
+
+    Returns
+    -------
+    dict
+        Data set -> method -> value, as `scorecard.means_of`.
+    """
     rows = published_table(n).query("dim == @dim").dropna(subset="value")
     return {dataset: group.set_index("method").value.to_dict() for dataset, group in rows.groupby("dataset", sort=False)}
 
@@ -356,17 +339,18 @@ def made_up_records(dims=(2,), seeds=3, datasets=("digits", "mnist"), methods=("
 
 # %%
 #| export
-def record_title(
-    record: dict,  # of either grid
-) -> str:
-    "A data set's title; a stand-in says for what it stands."
+def record_title(record: dict) -> str:
+    "Return the title of a record's data set; a stand-in says for what it stands."
     return title_of(record["data"]["title"], record["data"].get("stand_in_for"))
 
 
-def stand_in_of(
-    record: dict,  # of either grid
-) -> str | None:
-    "The title of the data if they stand in for others; else None."
+def titles_of(records: list) -> dict:
+    "Return the title of each data set of these records."
+    return {record["cell"]["dataset"]: record_title(record) for record in reversed(records)}
+
+
+def stand_in_of(record: dict) -> str | None:
+    "Return the title of a record's data if they stand in for others, else None."
     return record["data"]["title"] if record["data"].get("stand_in_for") else None
 
 
@@ -538,12 +522,22 @@ assert_allclose(back.ours, table.ours, atol=1e-6)
 
 # %%
 #| export
-def check_table(
-    table: pd.DataFrame,  # from `comparison_table`
-    found,  # from `pumap.paper.experiments.gather`: the cells, and the reasons for those left out
-    name: str,  # of the paper's table, such as "table2"
-) -> None:
-    "ValueError unless each cell is in the table or has a reason, and each number of the paper stands where it belongs."
+def check_table(table: pd.DataFrame, found) -> None:
+    """Check that each cell is in the table or has a reason, and that each number of the paper is in its row.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `comparison_table`.
+    found : Found
+        Cells, and the reasons for those left out.
+
+    Raises
+    ------
+    ValueError
+        If a cell or a number is not where it belongs.
+    """
+    name = f"table{table_of(table.metric.iloc[0])}"
     asked = {(cell.dataset, cell.n_components, cell.method) for cell in found.cells if cell not in found.reasons}
     if wrong := asked ^ set(zip(table.dataset, table.dim, table.method)):
         raise ValueError(f"Cells and rows of the table differ by {', '.join('-'.join(map(str, key)) for key in sorted(wrong))}.")
@@ -555,12 +549,19 @@ def check_table(
 
 
 # %%
+#| export
+def table_of(metric: str) -> int:
+    "Return the number of the paper's table that has a metric."
+    return 2 + METRICS.index(metric)
+
+
+# %%
 four = [Cell(d, m, 2, s) for d in ("digits", "mnist") for m in ("umap", "pumap", "tsne", "pca") for s in range(3)]
-found = Gathered(profile("smoke"), Path(), (*four, Cell("bison", "pca", 2)), made_up_records(), {Cell("bison", "pca", 2): "not here"})
-check_table(table, found, "table2")
+found = SimpleNamespace(cells=(*four, Cell("bison", "pca", 2)), reasons={Cell("bison", "pca", 2): "not here"})
+check_table(table, found)
 for wrong, word in ((table[1:], "digits-2-umap"), (table.assign(paper=table.paper.shift()), "mnist, umap, 2-D has nan")):
     try:
-        check_table(wrong, found, "table2")
+        check_table(wrong, found)
     except ValueError as error:
         assert word in str(error)
     else:
@@ -585,7 +586,7 @@ def agreement_text(
         return "None of these data sets is in the paper's table; the profiles laptop and paper have some that are."
     worst = both.loc[both.difference.abs().idxmax()]
     near = int(both.difference.abs().le(tolerance * both.paper if relative else tolerance).sum())
-    farthest = f"the farthest is {worst.dataset}, {METHOD_LABELS[worst.method]}, {worst.dim}-D, with {worst.difference:+.4f}."
+    farthest = f"the farthest is {worst.dataset}, {ALL_METHODS[worst.method].label}, {worst.dim}-D, with {worst.difference:+.4f}."
     return f"{near} of {len(both)} values are within {f'{tolerance:.0%}' if relative else tolerance} of the paper's; {farthest}" + (f" {standing_in} more are of data that stand in for the paper's, and are not counted." if standing_in else "")
 
 
@@ -598,7 +599,7 @@ def families_text(
         ours = group.set_index("method").ours
         family = ours[ours.index.isin(UMAP_FAMILY)]
         if len(family) > 1:
-            others = "".join(f", {METHOD_LABELS[m]} {number_text(value)}" for m, value in ours.items() if m not in UMAP_FAMILY)
+            others = "".join(f", {ALL_METHODS[m].label} {number_text(value)}" for m, value in ours.items() if m not in UMAP_FAMILY)
             instead = group.stand_in.iloc[0]
             name = f"{dataset} ({instead})" if isinstance(instead, str) else dataset
             lines.append(f"{name}, {dim}-D: UMAP methods {number_text(family.min())} to {number_text(family.max())}{others}")
@@ -681,7 +682,7 @@ def dot_legend(
 ) -> list:  # handles
     "What the colors, the dots and the rings of `metric_dots` stand for."
     handles = [
-        Line2D([], [], label=METHOD_LABELS[m], marker=METHOD_MARKERS[m], color=METHOD_COLORS[m], **OURS) for m in methods
+        Line2D([], [], label=ALL_METHODS[m].label, marker=ALL_METHODS[m].marker, color=ALL_METHODS[m].color, **OURS) for m in methods
     ]
     least, most = table.n_seeds.min(), table.n_seeds.max()
     ours = f"ours: mean, bar ± sd\nof {'up to ' if least < most else ''}{most} seeds" if most > 1 else "ours, one run"
@@ -715,12 +716,12 @@ def draw_dots(
         ax.axhline(0, color=GRAY, lw=0.7, zorder=1)
     for row in table.itertuples():
         x = datasets.index(row.dataset) + (methods.index(row.method) - (len(methods) - 1) / 2) * step
-        color = METHOD_COLORS[row.method]
+        color = ALL_METHODS[row.method].color
         ax.plot([x, x], [row.ours, row.paper], color=color, lw=0.8, ls=":", zorder=2)
         ax.plot(x, row.paper, color=color, zorder=3, **PAPER)
         if row.sd > 0:
             ax.errorbar(x, row.ours, row.sd, fmt="none", ecolor=color, color=color, elinewidth=0.9, capsize=2, capthick=0.9, zorder=4)
-        ax.plot(x, row.ours, color=color, marker=METHOD_MARKERS[row.method], zorder=4, **OURS)
+        ax.plot(x, row.ours, color=color, marker=ALL_METHODS[row.method].marker, zorder=4, **OURS)
     sd = table.sd.fillna(0)
     values = [*(table.ours - sd), *(table.ours + sd), *table.paper]
     ax.set(xlim=(-0.5, len(datasets) - 0.5), yscale="log" if log else "linear", ylim=log_limits(values) if log else axis_limits(values))
@@ -731,19 +732,25 @@ def draw_dots(
 
 # %%
 #| export
-def metric_dots(
-    records,  # records of `pumap.paper.experiments`, all of one profile
-    metric: str,  # a key of their `metrics`, such as "trustworthiness"
-    published=None,  # the paper's table, as `published_table` gives it; None: no open markers
-    missing: dict | None = None,  # data set -> why it has no numbers, written in its place
-    titles: dict | None = None,  # title of each data set; None: as the records say, and `datasets.describe` of those that are missing
-) -> Picture:
-    """A group of dots for each data set, a color for each method, a panel for each number of components.
+def metric_dots(table: pd.DataFrame, titles: dict | None = None, missing: dict | None = None) -> Picture:
+    """Draw a group of dots for each data set, a color for each method, a panel for each number of components.
 
-    Raises `ValueError` as `comparison_table` does."""
-    table, missing = comparison_table(records, metric, published), missing or {}
-    known = records_frame(records).groupby("dataset").title.first().to_dict()
-    titles = {**{d: describe(d)["title"] for d in missing if d not in known}, **known, **(titles or {})}
+    Parameters
+    ----------
+    table : DataFrame
+        From `comparison_table`.
+    titles : dict, optional
+        Title of each data set; by default its name.
+    missing : dict, optional
+        Data set -> why it has no numbers, written in its place.
+
+    Returns
+    -------
+    Picture
+        Markers are rings where a value is the paper's.
+    """
+    metric, missing = table.metric.iloc[0], missing or {}
+    titles = {d: describe(d)["title"] for d in missing} | (titles or {})
     datasets, methods = list(dict.fromkeys([*table.dataset, *missing])), in_order(table.method)
     dims = sorted(table.dim.unique())
     width = BESIDE_DOTS + len(datasets) * max(0.14 * len(methods), 1.0 * bool(missing))
@@ -764,7 +771,8 @@ def metric_dots(
 
 
 # %%
-fig = metric_dots(made_up_records(), "trustworthiness", table2)
+some = made_up_records()
+fig = metric_dots(comparison_table(some, "trustworthiness", table2), titles_of(some))
 fig
 
 # %%
@@ -774,7 +782,7 @@ assert ax.get_ylim()[0] > 0.5
 assert [tick.get_text() for tick in ax.get_xticklabels()] == ["Digits", "Mnist"]
 open_markers = [line for line in ax.lines if line.get_markerfacecolor() == "none" and np.isfinite(line.get_ydata()).all()]
 assert len(open_markers) == 4 and all(line.get_xdata()[0] > 0.5 for line in open_markers)
-assert {line.get_color() for line in ax.lines} == {METHOD_COLORS[m] for m in ("umap", "pumap", "tsne", "pca")}
+assert {line.get_color() for line in ax.lines} == {ALL_METHODS[m].color for m in ("umap", "pumap", "tsne", "pca")}
 assert any("3 seeds" in text.get_text() for text in fig.legends[0].get_texts())
 
 # %% [markdown]
@@ -782,7 +790,7 @@ assert any("3 seeds" in text.get_text() for text in fig.legends[0].get_texts())
 
 # %%
 perfect = [{**record, "metrics": {"knn1_accuracy": 1.0 - 0.2 * i}} for i, record in enumerate(made_up_records(seeds=1, datasets=("digits",)))]
-fig = metric_dots(perfect, "knn1_accuracy")
+fig = metric_dots(comparison_table(perfect, "knn1_accuracy"))
 fig.draw_without_rendering()
 ax = fig.axes[0]
 radius = (PAPER["ms"] + PAPER["mew"]) / 2 / 72 * fig.dpi
@@ -796,7 +804,7 @@ assert ax.get_ylim()[1] > 1.0
 
 # %%
 two = made_up_records(seeds=1, datasets=("digits", "moons")) + made_up_records(dims=(64,), seeds=1, datasets=("digits",))
-fig = metric_dots(two, "trustworthiness", missing={"bison": "Data not found: put them into PUMAP_DATA."})
+fig = metric_dots(comparison_table(two, "trustworthiness"), titles_of(two), {"bison": "Data not found: put them into PUMAP_DATA."})
 assert [tick.get_text() for tick in fig.axes[-1].get_xticklabels()] == ["Digits", "Moons", "Bison"]
 assert [ax.get_title(loc="left") for ax in fig.axes] == ["2 dimensions", "64 dimensions"]
 assert not any("paper" in text.get_text() for text in fig.legends[0].get_texts())
@@ -808,7 +816,7 @@ fig
 
 # %%
 signed = [{**record, "metrics": {"silhouette": 0.5 - 0.3 * i}} for i, record in enumerate(made_up_records(seeds=1, datasets=("digits",)))]
-fig = metric_dots(signed, "silhouette")
+fig = metric_dots(comparison_table(signed, "silhouette"))
 zero = [line for line in fig.axes[0].lines if list(line.get_ydata()) == [0, 0]]
 assert len(zero) == 1 and fig.axes[0].get_ylim()[0] < -0.4
 
@@ -817,7 +825,7 @@ assert len(zero) == 1 and fig.axes[0].get_ylim()[0] < -0.4
 
 # %%
 errors = [{**record, "metrics": {"reconstruction_mse": 0.05 / 10 ** (i // 4) / (1 + i % 4)}} for i, record in enumerate(made_up_records(seeds=1))]
-fig = metric_dots(errors, "reconstruction_mse", published_table(7))
+fig = metric_dots(comparison_table(errors, "reconstruction_mse", published_table(7)))
 assert fig.axes[0].get_yscale() == "log" and 0.0005 < fig.axes[0].get_ylim()[0] < 0.00125
 fig
 
@@ -843,7 +851,7 @@ def draw_example(
     elif rows.ndim == 2 and rows.shape[1] > 1:
         widest = np.argsort(-rows.std(axis=0), kind="stable")[:2]
         ax.scatter(*rows[1:, widest].T, s=1.5, color="#B0B0B0", linewidths=0, rasterized=True)
-        ax.plot(*rows[0, widest], marker="o", ms=5, color=METHOD_COLORS["pumap"], ls="none")
+        ax.plot(*rows[0, widest], marker="o", ms=5, color=ALL_METHODS["pumap"].color, ls="none")
         xlim, ylim, _ = square_window(rows[:, widest])
         ax.set(xlim=xlim, ylim=ylim)
     else:
@@ -927,7 +935,7 @@ def reconstruction_grid(
 ) -> Picture:
     "A line for each method, below one with the rows themselves; a block for each number of components. ValueError if a shape differs."
     methods = in_order(m for block in shown.values() for m in block)
-    wrong = [f"{METHOD_LABELS[m]}, {dim}-D" for dim, block in shown.items() for m, images in block.items() if np.shape(images) != np.shape(originals)]
+    wrong = [f"{ALL_METHODS[m].label}, {dim}-D" for dim, block in shown.items() for m, images in block.items() if np.shape(images) != np.shape(originals)]
     if wrong or not methods or np.ndim(originals) != 4:
         raise ValueError(f"Give images (n, height, width, 1 or 3) and reconstructions of the same shape; wrong here: {', '.join(wrong) or 'there are none'}.")
     one = strip(originals)
@@ -949,7 +957,7 @@ def reconstruction_grid(
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
         for ax, method in zip(axes[:, 0], ["", *methods]):
-            ax.set_ylabel(METHOD_LABELS.get(method, "Data"), rotation=0, ha="right", va="center", labelpad=4)
+            ax.set_ylabel(ALL_METHODS[method].label if method else "Data", rotation=0, ha="right", va="center", labelpad=4)
     return fig
 
 
@@ -1032,11 +1040,21 @@ def ssl_table(
 
 # %%
 #| export
-def check_ssl_table(
-    table: pd.DataFrame,  # from `ssl_table`
-    found,  # from `pumap.paper.experiments.gather`: the cells, and the reasons for those left out
-) -> None:
-    "ValueError unless each cell of the semi-supervised grid is in the table or has a reason, with an accuracy from 0 to 1."
+def check_ssl_table(table: pd.DataFrame, found) -> None:
+    """Check that each cell of the semi-supervised grid is in the table or has a reason, with an accuracy from 0 to 1.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `ssl_table`.
+    found : Found
+        Cells, and the reasons for those left out.
+
+    Raises
+    ------
+    ValueError
+        If a cell is missing or an accuracy is impossible.
+    """
     asked = {(cell.dataset, cell.method, cell.n_labels) for cell in found.cells if cell not in found.reasons}
     measured = table[table.ours.notna()]
     if wrong := asked ^ set(zip(measured.dataset, measured.method, measured.n_labels)):
@@ -1047,7 +1065,7 @@ def check_ssl_table(
 
 # %%
 few = ssl_table(made_up_ssl_records(), published_accuracies())
-asked = Gathered(profile("smoke"), Path(), tuple(cell_of(record) for record in made_up_ssl_records()), [], {})
+asked = SimpleNamespace(cells=tuple(cell_of(record) for record in made_up_ssl_records()), reasons={})
 check_ssl_table(few, asked)
 for wrong in (few.assign(ours=few.ours + 1), few[few.n_labels != 4]):
     try: check_ssl_table(wrong, asked)
@@ -1085,14 +1103,14 @@ def draw_label_curves(
     "Draw the curves of one panel, a color for each method."
     methods = in_order(table.method)
     for i, method in enumerate(methods):
-        rows, color = table[table.method == method], METHOD_COLORS[method]
+        rows, color = table[table.method == method], ALL_METHODS[method].color
         aside = 0.05 * (i - (len(methods) - 1) / 2)  # so that bars of one place can be told apart
         for full in (False, True):
             part = rows[(rows.n_labels == "full") == full]
             x = np.array([places[n] + aside for n in part.n_labels])
             ax.plot(x, part.paper, color=color, zorder=2, **(PAPER | {"ls": ":", "lw": 0.8, "ms": 5}))
             there = part.ours.notna().to_numpy()
-            marker = OURS | {"ls": "-", "marker": METHOD_MARKERS[method]}
+            marker = OURS | {"ls": "-", "marker": ALL_METHODS[method].marker}
             ax.errorbar(x[there], part.ours[there], part.sd[there].fillna(0), color=color, elinewidth=1, zorder=3 + i, **marker)
     sd = table.sd.fillna(0)
     ax.set(ylim=axis_limits([*(table.ours - sd), *(table.ours + sd), *table.paper]))
@@ -1120,15 +1138,27 @@ def draw_inset(
 
 # %%
 #| export
-def label_curves(
-    records,  # of the semi-supervised grid, all of one profile
-    published=(),  # as in `ssl_table`
-    missing: dict | None = None,  # data set -> why it has no curves, written in its place
-    insets: dict | None = None,  # data set -> (embedding (n, 2), classes (n,)), drawn small in a corner of its panel
-) -> Picture:
-    "A panel for each data set: accuracy against labels per class, a curve for each method; ValueError as `ssl_table`."
-    table, missing = ssl_table(records, published), missing or {}
-    titles = {r["cell"]["dataset"]: f"{record_title(r)}\n{r['n_train']:,} rows" for r in records}
+def label_curves(table: pd.DataFrame, titles: dict | None = None, missing: dict | None = None, insets: dict | None = None) -> Picture:
+    """Draw a panel for each data set: accuracy against labels per class, a curve for each method.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `ssl_table`.
+    titles : dict, optional
+        Title of each data set; by default its name.
+    missing : dict, optional
+        Data set -> why it has no curves, written in its place.
+    insets : dict, optional
+        Data set -> (embedding (n, 2), classes (n,)), drawn small in a corner of its panel.
+
+    Returns
+    -------
+    Picture
+        Markers are rings where a value is the paper's.
+    """
+    missing, rows_of = missing or {}, table.dropna(subset="n_train").groupby("dataset", sort=False).n_train.last()
+    titles = {d: f"{(titles or {}).get(d, d)}\n{n:,} rows" for d, n in rows_of.items()}
     datasets = [*titles, *(d for d in missing if d not in titles)]
     width = min(TEXT_WIDTH, 1.9 + 1.9 * len(datasets))
     with use_style():
@@ -1152,7 +1182,8 @@ def label_curves(
 
 
 # %%
-fig = label_curves(made_up_ssl_records(("baseline", "aug", "umap_learned", "aug_umap_learned"), datasets=("mnist", "cifar10")), published_accuracies(), {"fmnist": "Data not found: put them into PUMAP_DATA."})
+some = made_up_ssl_records(("baseline", "aug", "umap_learned", "aug_umap_learned"), datasets=("mnist", "cifar10"))
+fig = label_curves(ssl_table(some, published_accuracies()), titles_of(some), {"fmnist": "Data not found: put them into PUMAP_DATA."})
 fig
 
 # %%
@@ -1163,7 +1194,7 @@ assert "Data not" in fig.axes[2].texts[0].get_text() and [a.get_title(loc="left"
 assert "the paper" in [text.get_text() for text in fig.legends[0].get_texts()]
 assert set(label_places([4, 64])) == {4, 64} and label_places(["full"]) == {"full": FULL_GAP}
 cloud, cluster = make_blobs(500, centers=4, random_state=0)
-fig = label_curves(made_up_ssl_records(), insets={"mnist": (cloud, cluster), "fmnist": (cloud, cluster)})  # the second has no curves, so no panel
+fig = label_curves(ssl_table(made_up_ssl_records()), insets={"mnist": (cloud, cluster), "fmnist": (cloud, cluster)})  # the second has no curves, so no panel
 (corner,) = fig.axes[0].child_axes
 assert len(fig.axes) == 1 and len(corner.collections[0].get_offsets()) == 500
 try:
@@ -1264,6 +1295,154 @@ assert "Data not" in fig.axes[7].texts[0].get_text() and "not in this" in fig.ax
 
 
 # %% [markdown]
+# ## What a figure is drawn from
+#
+# The notebooks of Figures 4 to 9, 13 and 15 to 18 begin in the same way: which cells does the figure need in this profile, which records are there, what is left out and why?
+# `gather` reads each record once. Its result computes each table once, and gives it to the check, the picture and the text.
+
+# %%
+#| export
+@dataclass(frozen=True)
+class Found:
+    """Cells of a figure, and what there is of each.
+
+    Attributes
+    ----------
+    run : Run
+        Where the records are.
+    cells : tuple of Cell or SSLCell
+        All cells of the figure.
+    records : list of dict
+        Of the cells that are done, in their order.
+    reasons : dict
+        Cell -> why it is not there.
+    """
+
+    run: Run
+    cells: tuple
+    records: list
+    reasons: dict
+    _tables: dict = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    titles = property(lambda self: titles_of(self.records), doc="Title of each data set.")
+
+    @property
+    def missing(self) -> dict:
+        "Data sets of which nothing is there, each with the reason."
+        there = {record["cell"]["dataset"] for record in self.records}
+        return {cell.dataset: reason for cell, reason in self.reasons.items() if cell.dataset not in there}
+
+    def having(self, metric: str) -> "Found":
+        "The same without the records in which a measure is None: not every cell has classes, test rows or an inverse."
+        records = [record for record in self.records if record["metrics"][metric] is not None]
+        without = set(map(cell_of, self.records)) - set(map(cell_of, records))
+        return replace(self, records=records, cells=tuple(cell for cell in self.cells if cell not in without))
+
+    def of(self, grid: type) -> "Found":
+        "The cells and records of one grid, `Cell` or `SSLCell`."
+        return replace(self, cells=tuple(c for c in self.cells if isinstance(c, grid)), records=[r for r in self.records if isinstance(cell_of(r), grid)])
+
+    def table(self, metric: str) -> pd.DataFrame:
+        "Our means next to the paper's values of a metric, from `comparison_table`; computed once."
+        if metric not in self._tables:
+            self._tables[metric] = comparison_table(self.records, metric, published_table(table_of(metric)))
+        return self._tables[metric]
+
+    @cached_property
+    def accuracies(self) -> pd.DataFrame:
+        "Accuracies with few labels next to the paper's, from `ssl_table`."
+        return ssl_table(self.records, published_accuracies())
+
+    def __str__(self):
+        lines = [f"profile {self.run.profile.name}: {self.run.profile.title}; {len(self.records)} of {len(self.cells)} cells are there"]
+        waiting = [cell.id for cell, reason in self.reasons.items() if reason == NOT_RUN]
+        lines += [f"left out: {reason}" for reason in dict.fromkeys(self.reasons.values()) if reason != NOT_RUN]
+        return "\n".join(lines + [f"left out, {NOT_RUN}: {', '.join(waiting)}"] * bool(waiting))
+
+
+# %%
+#| export
+def gather(figure_id: str, run: Run, run_missing: bool = True) -> Found:
+    """Read the records of a figure's cells.
+
+    Parameters
+    ----------
+    figure_id : str
+        As `pumap.paper.experiments.figure` takes it.
+    run : Run
+        Where the records are.
+    run_missing : bool
+        Whether to run the cells that are not done.
+
+    Returns
+    -------
+    Found
+        Print it to tell what is there.
+    """
+    reasons = {}
+    cells = cells_for(figure_id, run.profile)
+    return Found(run, cells, run.collect(cells, run_missing, reasons), reasons)
+
+
+def metric_text(found: Found, metric: str) -> str:
+    """Summarize a table: how near it is to the paper's, and where the UMAP methods stand.
+
+    Parameters
+    ----------
+    found : Found
+        From `gather`.
+    metric : str
+        One of `METRICS`.
+
+    Returns
+    -------
+    str
+        From `agreement_text` and `families_text`.
+    """
+    relative = metric in RELATIVE_TOLERANCE
+    return f"{agreement_text(found.table(metric), (RELATIVE_TOLERANCE if relative else TOLERANCE)[metric], relative)}\n{families_text(found.table(metric))}"
+
+
+# %%
+there, other = made_up_records(seeds=1, datasets=("digits",), methods=("pca",)), Cell("bison", "umap", 2)
+found = Found(Run(profile("smoke"), Path()), (cell_of(there[0]), other), there, {other: "Bison is not here."})
+assert found.missing == {"bison": "Bison is not here."} and found.titles == {"digits": "Digits"}
+assert found.having("trustworthiness") == found and found.having("silhouette").records == [] and found.having("silhouette").cells == (other,)
+assert found.table("trustworthiness") is found.table("trustworthiness") and found.of(SSLCell).cells == ()
+print(found)
+assert "1 of 2 cells are there\nleft out: Bison is not here." in str(found)
+assert str(replace(found, reasons={other: NOT_RUN})).endswith(f"left out, not run yet: {other.id}")
+
+
+# %% [markdown]
+# The notebooks end in the same way, too: pictures and tables are written, if a folder is given.
+
+# %%
+#| export
+def write(save_to: str, **made) -> None:
+    """Write pictures (`.png`, `.pdf`) and tables (`.csv`, `.md`), and print their paths.
+
+    Parameters
+    ----------
+    save_to : str
+        Folder; "" writes nothing.
+    **made
+        File stem -> Picture or DataFrame; None is left out.
+    """
+    for name, thing in made.items():
+        if save_to and thing is not None:
+            save = save_figure if isinstance(thing, Picture) else save_table
+            print(*save(thing, f"{save_to}/{name}"), sep="\n")
+
+
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    write(folder, table02=found.table("trustworthiness"), nothing=None)
+    assert sorted(path.name for path in Path(folder).iterdir()) == ["table02.csv", "table02.md"]
+    write("", table02=table)
+
+
+# %% [markdown]
 # ## Numbers in a sentence
 #
 # The notebooks that measure speed tell below the figure how they measured it.
@@ -1305,14 +1484,14 @@ SOLVER_LABELS = {
     "umap-learn": "P. UMAP (umap-learn)",
 }
 SOLVER_LOOKS = {
-    "layout": {"color": METHOD_COLORS["umap"], "marker": "*", "ms": 9, "ls": "none"},
-    "umap_tf": {"color": METHOD_COLORS["umap_tf"], "ls": "-"},
-    "fast": {"color": METHOD_COLORS["pumap"], "ls": "-", "lw": 1.6},
-    "paper": {"color": METHOD_COLORS["pumap"], "ls": "--"},
-    "umap-learn": {"color": METHOD_COLORS["pumap"], "ls": ":", "lw": 1.6},
+    "layout": {"color": ALL_METHODS["umap"].color, "marker": "*", "ms": 9, "ls": "none"},
+    "umap_tf": {"color": ALL_METHODS["umap_tf"].color, "ls": "-"},
+    "fast": {"color": ALL_METHODS["pumap"].color, "ls": "-", "lw": 1.6},
+    "paper": {"color": ALL_METHODS["pumap"].color, "ls": "--"},
+    "umap-learn": {"color": ALL_METHODS["pumap"].color, "ls": ":", "lw": 1.6},
 }
 
 # %%
 assert list(SOLVER_LABELS) == list(SOLVER_LOOKS)
 looks = [(look["color"], look.get("marker"), look["ls"]) for look in SOLVER_LOOKS.values()]
-assert len(set(looks)) == len(looks) and {color for color, *_ in looks} <= set(METHOD_COLORS.values())
+assert len(set(looks)) == len(looks) and {color for color, *_ in looks} <= set({m.color for m in METHODS.values()})

@@ -49,10 +49,9 @@ stand_ins = False  # may other data of the same kind stand in for what cannot be
 # An unknown name raises an error that lists the valid ones.
 
 # %%
-cell = ex.check_cell(ex.Cell(dataset, method, n_components, seed))
-size = ex.profile(profile)
-results = ex.results_folder(results_dir)
-print(f"{cell.id}, profile {size.name}: {size.title}")
+cell = ex.Cell(dataset, method, n_components, seed).check()
+run = ex.Run(ex.profile(profile), ex.results_folder(results_dir), data_dir, stand_ins)
+print(f"{cell.id}, profile {run.profile.name}: {run.profile.title}")
 
 # %% [markdown]
 # ## Load the data
@@ -60,7 +59,7 @@ print(f"{cell.id}, profile {size.name}: {size.title}")
 # The data have the paper's splits. The profile sets how many of the first rows of each part are used.
 
 # %%
-data = ex.load_data(cell, profile, data_dir, stand_ins)
+data = run.load(cell)
 assert len(data.X_train) == len(data.y_train) and len(data.X_test) == len(data.y_test)
 print(f"{data.title}: {len(data.X_train):,} rows to train, {len(data.X_test):,} to test, each of shape {data.shape}; from {data.source}")
 
@@ -71,8 +70,8 @@ print(f"{data.title}: {len(data.X_train):,} rows to train, {len(data.X_test):,} 
 # network or a linear projection needs one forward pass, but UMAP and t-SNE must find the neighbors of each row and optimize its position.
 
 # %%
-print("settings:", ex.settings_used(cell, profile, len(data.X_train)))
-fitted, embedding_test, seconds = ex.fit_cell(cell, data, profile)
+print("settings:", ex.settings_used(cell, run.profile, len(data.X_train)))
+fitted, embedding_test, seconds = ex.fit_cell(cell, data, run.profile)
 embedding = fitted.embedding_
 assert embedding.shape == (len(data.X_train), n_components) and embedding_test.shape == (len(data.X_test), n_components)
 print(f"fit {seconds['fit']:.1f} s, transform {seconds['transform']:.2f} s")
@@ -92,7 +91,7 @@ print(f"fit {seconds['fit']:.1f} s, transform {seconds['transform']:.2f} s")
 
 # %%
 reconstruction, seconds["inverse"] = ex.reconstruct(cell, fitted, data, embedding_test)
-metrics, seconds["metrics"] = ex.measure(data, embedding, embedding_test, reconstruction, **size.clustering)
+metrics, seconds["metrics"] = ex.measure(data, embedding, embedding_test, reconstruction, **run.profile.clustering)
 assert 0 <= metrics["trustworthiness"] <= 1
 for name, value in metrics.items():
     print(f"{name:18} " + ("not here" if value is None else f"{value:.4f}"))
@@ -120,7 +119,7 @@ plt.show()
 # The record is written last, in one step. So an interrupted run leaves no record, and a finished run is not repeated.
 
 # %%
-record = ex.make_record(cell, profile, data, metrics, seconds, stand_ins)
-record = ex.save_cell(cell, record, data, embedding, reconstruction, results)
-assert ex.read_record(ex.record_path(cell, profile, results)) == record
+record = ex.make_record(run, cell, data, metrics, seconds, fitted)
+record = ex.save_cell(run, cell, record, data, embedding, reconstruction)
+assert run.record(cell) == record
 record

@@ -48,10 +48,9 @@ stand_ins = False  # may other data of the same kind stand in for what cannot be
 changes = {}  # settings in place of the profile's, such as width or n_steps; a run with changes leaves no record
 
 # %%
-cell = ex.check_ssl_cell(ex.SSLCell(dataset, method, n_labels, seed))
-size = ex.profile(profile)
-results = ex.results_folder(results_dir)
-print(f"{cell.id}, profile {size.name}: {size.title}")
+cell = ex.SSLCell(dataset, method, n_labels, seed).check()
+run = ex.Run(ex.profile(profile), ex.results_folder(results_dir), data_dir, stand_ins)
+print(f"{cell.id}, profile {run.profile.name}: {run.profile.title}")
 
 # %% [markdown]
 # ## Load the data and choose the labels
@@ -59,8 +58,8 @@ print(f"{cell.id}, profile {size.name}: {size.title}")
 # The graph uses all training rows. Only the chosen rows keep their labels.
 
 # %%
-data = ex.load_data(cell, profile, data_dir, stand_ins)
-settings = ex.settings_for(cell, profile) | changes
+data = run.load(cell)
+settings = cell.settings(run.profile) | changes
 y = ex.choose_labels(data.y_train, n_labels, seed, settings["labels"])
 print(f"{data.title}: {len(data.X_train):,} rows to train, {(y >= 0).sum():,} of them with a label; {len(data.X_test):,} to test; from {data.source}")
 
@@ -72,7 +71,7 @@ print(f"{data.title}: {len(data.X_train):,} rows to train, {(y >= 0).sum():,} of
 
 # %%
 print("settings:", settings)
-classifier, labels, accuracy, seconds = ex.fit_ssl_cell(cell, data, profile, **changes)
+classifier, labels, accuracy, seconds = ex.fit_ssl_cell(cell, data, run.profile, **changes)
 assert np.array_equal(labels, y)
 print(f"fit {seconds['fit']:.1f} s; {classifier.history_['step'][-1]} steps; accuracy on the test rows {accuracy:.4f}")
 
@@ -105,8 +104,8 @@ fig
 # saves its last layer for Figure 17. A run with `changes` saves nothing.
 
 # %%
-record = ex.make_record(cell, profile, data, {"accuracy": accuracy}, seconds, stand_ins)
+record = ex.make_record(run, cell, data, {"accuracy": accuracy}, seconds, classifier)
 if not changes:
-    record = ex.save_ssl_cell(cell, record, classifier, data, y, results)
-    assert ex.read_record(ex.record_path(cell, profile, results)) == record
+    record = ex.save_ssl_cell(run, cell, record, classifier, data, y)
+    assert run.record(cell) == record
 record["metrics"] if changes else record

@@ -169,8 +169,8 @@ new_turned = np.c_[new_places, np.ones(len(new))] @ turn
 np.testing.assert_allclose(np.c_[network.embedding_, np.ones(N_ROWS)] @ turn, turned, atol=1e-3)
 
 # %%
-BLUES = LinearSegmentedColormap.from_list("blues", ["#9CCBF2", figures.METHOD_COLORS["umap"], "#00224A"])
-REDS = LinearSegmentedColormap.from_list("reds", ["#F7BE93", figures.METHOD_COLORS["pumap"], "#5C1F00"])
+BLUES = LinearSegmentedColormap.from_list("blues", ["#9CCBF2", ex.METHODS["umap"].color, "#00224A"])
+REDS = LinearSegmentedColormap.from_list("reds", ["#F7BE93", ex.METHODS["pumap"].color, "#5C1F00"])
 COLORS = np.where((moon == 0)[:, None], BLUES(along), REDS(along))
 SHOWN_ROW = 20  # whose neighbors are drawn in A
 WIDE, SIDE, LOW = 1.46, 1.16, 0.98  # inches: the width of all panels, the height of C to F, and that of A and B
@@ -245,7 +245,7 @@ def draw_frame(ax):
     middle = BOTTOM + SIDE / 2
     frame = FancyBboxPatch((COLUMNS[2], BOTTOM), WIDE, SIDE, boxstyle="square,pad=0", fc="none", ec=plots.FAINT, lw=0.6)
     ax.add_patch(frame)
-    plots.draw_network(ax, shapes, (COLUMNS[2] + 0.17, middle + 0.05), step=0.28, height=0.75, color=figures.METHOD_COLORS["pumap"])
+    plots.draw_network(ax, shapes, (COLUMNS[2] + 0.17, middle + 0.05), step=0.28, height=0.75, color=ex.METHODS["pumap"].color)
     ax.text(COLUMNS[2], BOTTOM - 0.05, "E", fontweight="bold", va="top")
     ax.text(COLUMNS[2] + 0.146, BOTTOM - 0.05, "moving the weights", fontsize=7.5, va="top")
     for x, words, side in ((0.06, "row", "left"), (WIDE - 0.06, "place", "right")):
@@ -255,19 +255,19 @@ def draw_frame(ax):
 def draw_arrow_key(ax):
     "What the arrows and the rings mean."
     left, top = COLUMNS[0], TOP + SIDE + 0.06
-    gradient = {"color": figures.METHOD_COLORS["pumap"], "linestyle": plots.DASHED}
+    gradient = {"color": ex.METHODS["pumap"].color, "linestyle": plots.DASHED}
     for height, words, look in ((top, "goes into", {}), (top - 0.17, "gradient: moves", gradient)):
         plots.draw_arrow(ax, [(left, height), (left + 0.34, height)], **look)
         ax.text(left + 0.44, height, words, va="center", fontsize=7)
     ax.scatter(COLUMNS[1] + 0.1, top, s=6, facecolors="white", edgecolors="black", linewidths=0.5)
     ax.text(COLUMNS[1] + 0.22, top, "a new row (in F)", va="center", fontsize=7)
-    ax.scatter(COLUMNS[1] + 0.1, top - 0.17, s=6, facecolors="white", edgecolors=figures.METHOD_COLORS["umap"], linewidths=0.5)
+    ax.scatter(COLUMNS[1] + 0.1, top - 0.17, s=6, facecolors="white", edgecolors=ex.METHODS["umap"].color, linewidths=0.5)
     ax.text(COLUMNS[1] + 0.22, top - 0.17, "start of a point (in C)", va="center", fontsize=7)
 
 
 def draw_flow(ax):
     "What leads to what (solid), and where the gradient goes (dashed)."
-    color, left, right = figures.METHOD_COLORS["pumap"], COLUMNS[2] + 0.06, COLUMNS[3] + WIDE - 0.06
+    color, left, right = ex.METHODS["pumap"].color, COLUMNS[2] + 0.06, COLUMNS[3] + WIDE - 0.06
     box = FancyBboxPatch((left, MIDDLE - 0.11), right - left, 0.22, boxstyle="round,pad=0,rounding_size=0.06", fc="#FDF1E8", ec=color, lw=0.9)
     ax.add_patch(box)
     ax.text((left + right) / 2, MIDDLE, "one loss: UMAP cross entropy over the edges of B", ha="center", va="center", fontsize=7)
@@ -333,6 +333,4 @@ assert len(ways) == N_ROWS
 # The figure is saved as `fig01_overview.png` and `.pdf`.
 
 # %%
-if save_to:
-    for path_of_file in plots.save_figure(fig, f"{save_to}/fig01_overview"):
-        print(path_of_file)
+figures.write(save_to, fig01_overview=fig)

@@ -504,6 +504,4 @@ assert words.count("stop-gradient") == len(cuts) and sum(word.endswith(" weights
 # The figure is saved as `fig02_variants.png` and `.pdf`.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig02_variants"):
-        print(path)
+figures.write(save_to, fig02_variants=fig)

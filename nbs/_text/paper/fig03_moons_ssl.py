@@ -166,7 +166,7 @@ with plots.use_style():
     axes[2].set(yscale="log")
     axes[2].legend(borderaxespad=0, handlelength=1.2)
     axes[2].set_title("C  both losses", loc="left")
-    axes[3].plot(history["validation_step"], history["validation_accuracy"], marker="o", ms=2.5, color=figures.METHOD_COLORS["umap"])
+    axes[3].plot(history["validation_step"], history["validation_accuracy"], marker="o", ms=2.5, color=ex.METHODS["umap"].color)
     axes[3].set_title("D  accuracy, new rows", loc="left")
     for ax in axes[2:]:
         ax.set(xlabel="step", xlim=(0, None))
@@ -190,6 +190,4 @@ assert history["classification"][-1] < 0.2 or changes  # the labels are learned
 # The figure is saved as `fig03_moons_ssl.png` and `.pdf`. The accuracies of all draws are saved as `fig03_draws.csv` and `.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig03_moons_ssl"), *figures.save_table(table, f"{save_to}/fig03_draws")):
-        print(path)
+figures.write(save_to, fig03_moons_ssl=fig, fig03_draws=table)

@@ -55,7 +55,8 @@ save_to = ""  # folder for the pictures; "" draws without writing
 # its panel will say why.
 
 # %%
-found = ex.gather("fig04", profile, results_dir, data_dir, stand_ins, run_missing)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig04", run, run_missing)
 cells, records, reasons = found.cells, found.records, found.reasons
 assert cells and all(cell.n_components == 2 for cell in cells)
 print(found)
@@ -69,7 +70,7 @@ print(found)
 panels, names = {cell.dataset: {} for cell in cells}, {}
 for record in records:
     names[record["cell"]["dataset"]] = figures.record_title(record)
-    panels[record["cell"]["dataset"]][record["cell"]["method"]] = ex.read_embedding(record, found.results)
+    panels[record["cell"]["dataset"]][record["cell"]["method"]] = ex.read_embedding(record, run)
 for cell, reason in reasons.items():
     panels[cell.dataset][cell.method] = reason
     names.setdefault(cell.dataset, datasets.describe(cell.dataset, data_dir or None)["title"])
@@ -92,7 +93,7 @@ for dataset, row in panels.items():
         turned = plots.procrustes_align(reference, embedding)
         aligned[dataset][method] = turned, y
         rest = np.sum((turned - reference) ** 2) / np.sum((reference - reference.mean(axis=0)) ** 2)
-        disparity.setdefault(dataset, {})[figures.METHOD_LABELS[method]] = rest
+        disparity.setdefault(dataset, {})[ex.ALL_METHODS[method].label] = rest
 
 # %% [markdown]
 # SciPy computes the same disparity in another way. And the alignment has changed no shape: all distances within an embedding have grown or shrunk by one factor.
@@ -101,9 +102,9 @@ for dataset, row in panels.items():
 for dataset, row in disparity.items():
     (reference, _) = panels[dataset]["umap"]
     for method in aligned[dataset]:
-        if figures.METHOD_LABELS[method] in row:
+        if ex.ALL_METHODS[method].label in row:
             before, after = panels[dataset][method][0], aligned[dataset][method][0]
-            np.testing.assert_allclose(row[figures.METHOD_LABELS[method]], procrustes(reference, before)[2], atol=1e-4)
+            np.testing.assert_allclose(row[ex.ALL_METHODS[method].label], procrustes(reference, before)[2], atol=1e-4)
             apart = pdist(before[:50].astype("float64"))
             factor = pdist(after[:50])[apart > 0] / apart[apart > 0]  # two rows may have one place
             np.testing.assert_allclose(factor, np.median(factor), rtol=1e-3)
@@ -143,6 +144,4 @@ assert drawn == len(records), f"{drawn} panels are drawn for {len(records)} reco
 # `fig04_projections.png` and `.pdf`, the same bytes for the same records.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig04_projections"):
-        print(path)
+figures.write(save_to, fig04_projections=fig)

@@ -17,24 +17,22 @@
 # %% [markdown]
 # # Figure 5 and Table 2: trustworthiness
 #
-# > How far each method keeps neighbors neighbors, beside the paper's numbers.
+# > Whether neighbors in an embedding are neighbors in the data, compared with the paper.
 #
-# Take a point of the embedding and its five nearest points there. Were they near in the data, too? *Trustworthiness* asks this of each point, and counts how far down
-# the list of the true neighbors the wrong ones stand. It is 1 if there are none, and about 0.5 if the points were scattered by chance.
+# Take a point of the embedding and its five nearest neighbors there. *Trustworthiness* penalizes those that are not among its nearest neighbors in the data, by their rank there.
+# It is 1 if there are none, and about 0.5 for a random embedding.
 
 # %%
 from IPython.display import Markdown
 
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, the cells run within a minute and the numbers mean little. With `profile = "laptop"` the records of the
-# repository are read, or made where they are out of date, and some of the paper's data sets are among them.
+# The defaults run a few hundred rows within a minute; the numbers then mean little. `profile = "laptop"` reads the records of the repository, and runs those that are out of date.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -47,37 +45,38 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # %% [markdown]
 # ## Records
 #
-# Each cell (one method, data set, number of dimensions and seed) is read from its record, or run. All are measured by the paper's protocol: five
-# neighbors, Euclidean distance, the first 10,000 rows of the training data.
+# A cell is one method, data set, number of dimensions and seed. Its record is read, or the cell is run. All follow the paper's protocol: five
+# neighbors, Euclidean distance, the first 10,000 rows of the training set.
 
 # %%
-found = ex.gather("fig05", profile, results_dir, data_dir, stand_ins, run_missing)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig05", run, run_missing)
 print(found)
 
 # %% [markdown]
 # ## Table 2
 #
-# Seeds become a mean and a standard deviation. The paper's value is of one run. `n_train` is ours: the paper has 50,000 rows of MNIST
-# and Fashion-MNIST, so with fewer a difference is to be expected. P. UMAP is trained by the profile's solver and for as long as the profile says; only `paper` has the original's loop and effort. There is no t-SNE in 64 dimensions, here or in the paper: its usual
-# fast form works in two. Where `stand_in` names other data than the paper's, a difference says as much about the data as about the method.
+# Mean and standard deviation over seeds; the paper's value is a single run. `n_train` is our number of training rows: the paper has 50,000 rows of MNIST
+# and Fashion-MNIST, so fewer rows cause a difference. P. UMAP is trained with the solver and the length of the profile; only `paper` has the original's.
+# There is no t-SNE in 64 dimensions, here or in the paper: its usual fast form works in two.
+# Where `stand_in` names other data than the paper's, a difference reflects the data as much as the method.
 
 # %%
-paper = figures.published_table(2)
-table = figures.comparison_table(found.records, "trustworthiness", paper)
+table = found.table("trustworthiness")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
-# Every cell is in the table or has a reason, and every number of the paper stands in the row of its own data set, dimension and method. An embedding that is hardly better than chance is named: its training failed, or two dimensions are too few for what the method keeps.
+# Every cell is in the table or has a reason, and every number of the paper is in its own row. Embeddings hardly better than chance are listed: their training failed, or two dimensions are too few.
 
 # %%
-figures.check_table(table, found, "table2")
+figures.check_table(table, found)
 assert table.ours.between(0, 1).all()
 for row in table[table.ours < 0.6].itertuples():
-    print(f"near chance: {row.dataset}, {figures.METHOD_LABELS[row.method]}, {row.dim}-D, {row.ours:.4f}")
+    print(f"near chance: {row.dataset}, {ex.ALL_METHODS[row.method].label}, {row.dim}-D, {row.ours:.4f}")
 
 # %% [markdown]
-# PCA checks the metric. It draws nothing at random, so seeds agree. And with as many components as the data have columns it only
-# turns them, so that every neighbor stays one.
+# PCA checks the metric. It is deterministic, so its seeds agree. With as many components as the data have columns it only
+# rotates them, so every neighbor stays one.
 
 # %%
 pca = table[table.method == "pca"]
@@ -87,19 +86,18 @@ assert pca.ours[pca.dim == pca.dataset.map(ex.N_COLUMNS)].gt(0.9999).all()
 # %% [markdown]
 # ## Figure 5
 #
-# How to read it: a dot is ours, a ring the paper's, and a ring around its dot is agreement.
+# A dot is ours, a ring is the paper's. A ring around its dot is agreement.
 
 # %%
-fig = figures.metric_dots(found.records, "trustworthiness", paper, missing=found.missing)
+fig = figures.metric_dots(table, found.titles, found.missing)
 fig
 
 # %% [markdown]
 # The paper finds that in 2-D the UMAP methods are about equally
-# trustworthy and t-SNE is slightly above them, and that in 64-D PCA, AE, VAE and P. t-SNE are above UMAP. In this profile:
+# trustworthy and t-SNE is slightly above them. In 64-D, PCA, AE, VAE and P. t-SNE are above UMAP. In this profile:
 
 # %%
-print(figures.agreement_text(table, sc.TOLERANCE["trustworthiness"]))
-print(figures.families_text(table))
+print(figures.metric_text(found, "trustworthiness"))
 print(sc.claims_text(found.records, "C01", "C02", "C03"))
 
 # %% [markdown]
@@ -108,6 +106,4 @@ print(sc.claims_text(found.records, "C01", "C02", "C03"))
 # The figure as `fig05_trustworthiness.png` and `.pdf`, the table as `table02.csv` and `table02.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig05_trustworthiness"), *figures.save_table(table, f"{save_to}/table02")):
-        print(path)
+figures.write(save_to, fig05_trustworthiness=fig, table02=table)

@@ -17,11 +17,11 @@
 # %% [markdown]
 # # Figure 6 and Table 3: accuracy of the nearest neighbor
 #
-# > How often the nearest point of an embedding has the class of a row that was never seen.
+# > How often the nearest point of an embedding has the class of a held-out row.
 #
-# A classifier that needs no training: a new row is embedded, and gets the class of the nearest training row there. Its *accuracy* is the share of test rows that get their own class. No
-# method has seen the classes, so what is measured is the embedding: are rows of one class together, and does a new row land among them? The captions of the paper's figures speak of
-# errors; its numbers are accuracies, as here.
+# A nearest-neighbor classifier needs no training: a new row is embedded and gets the class of the nearest training row. Its *accuracy* is the share of test rows with the right class. The embeddings do not use
+# the classes. So the accuracy measures whether rows of one class are together, and whether new rows land among them. The captions of the paper's figures say
+# "error"; its numbers are accuracies, as here.
 
 # %%
 import numpy as np
@@ -30,14 +30,13 @@ from IPython.display import Markdown
 from scipy.spatial import cKDTree
 
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, a few hundred rows are embedded within a minute: enough to see that all works. With `profile = "laptop"` the records of the repository are read, or made where they are out of date.
+# The defaults run a few hundred rows within a minute; the numbers then mean little. `profile = "laptop"` reads the records of the repository, and runs those that are out of date.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -50,59 +49,58 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # %% [markdown]
 # ## Records
 #
-# The classifier learns from all embedded training rows and is tested on all embedded test rows. A test row takes its place by the method's own `transform`: a network or PCA computes it, UMAP and t-SNE search
-# it among the training rows, which stay where they are. (For UMAP the original embedded the training rows a second time by `transform` and let the classifier learn from those; here it learns from the embedding
-# itself.)
+# The classifier learns from all embedded training rows and is tested on all embedded test rows. Test rows are embedded by the method's `transform`: a network or PCA computes their place. UMAP and t-SNE search
+# it among the training rows, which stay fixed. For UMAP the original embedded the training rows a second time by `transform` and let the classifier learn from those; here it learns from the embedding
+# itself.
 
 # %%
-found = ex.gather("fig06", profile, results_dir, data_dir, stand_ins, run_missing).having("knn1_accuracy")
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig06", run, run_missing).having("knn1_accuracy")
 print(found)
 
 # %% [markdown]
 # ## Table 3
 #
-# The mean over seeds beside the paper's one run. The test rows are the paper's 10,000 for MNIST and Fashion-MNIST in the larger profiles, so chance alone moves an accuracy near 0.7 by about 0.005.
+# Mean over seeds; the paper's value is a single run. The larger profiles have the paper's 10,000 test rows of MNIST and Fashion-MNIST, so chance alone moves an accuracy near 0.7 by about 0.005.
 
 # %%
-paper = figures.published_table(3)
-table = figures.comparison_table(found.records, "knn1_accuracy", paper)
+table = found.table("knn1_accuracy")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
-# Besides what holds for each table (no cell is lost, no number of the paper is in another's row), an accuracy is a count: times the number of test rows it must be a whole number. And where PCA only turns
-# the data, the nearest neighbor stays the nearest, so the accuracy is that of the data without any embedding.
+# An accuracy is a count: times the number of test rows it must be a whole number. Where PCA only rotates
+# the data, the nearest neighbor stays the nearest. So the accuracy is that of the data without any embedding.
 
 # %%
-figures.check_table(table, found, "table3")
+figures.check_table(table, found)
 counts = np.array([record["metrics"]["knn1_accuracy"] * record["n_test"] for record in found.records])
 np.testing.assert_allclose(counts, counts.round(), atol=1e-6)
 
-for cell, ours, of_the_data in ex.turned_only(found.records, "knn1_accuracy", data_dir):
+for cell, ours, of_the_data in ex.rotated_only(found.records, "knn1_accuracy", run):
     print(f"{cell.id}: {ours:.4f}; the data themselves: {of_the_data:.4f}")
     assert abs(ours - of_the_data) < 0.005  # rounding may turn a tie
 
 # %% [markdown]
 # ## Figure 6
 #
-# Dots are ours, rings the paper's. With two dimensions a low dot means that classes lie over each other.
+# A dot is ours, a ring is the paper's. A low dot in two dimensions means that classes overlap.
 
 # %%
-fig = figures.metric_dots(found.records, "knn1_accuracy", paper, missing=found.missing)
+fig = figures.metric_dots(table, found.titles, found.missing)
 fig
 
 # %% [markdown]
-# The paper finds in 2-D that the UMAP and t-SNE variants do about equally well and all much better than PCA, AE and VAE. In 64-D all are
-# alike, with UMAP slightly below the others on Fashion-MNIST and CIFAR10 (by its own Table 3 not slightly: 0.22 against 0.37 on CIFAR10). On the whole the accuracy follows the trustworthiness of Figure 5. Here:
+# The paper finds in 2-D that the UMAP and t-SNE variants are about equally good, and much better than PCA, AE and VAE. In 64-D all are
+# alike, with UMAP slightly below the others on Fashion-MNIST and CIFAR10. (By its own Table 3 not slightly: 0.22 against 0.37 on CIFAR10.) On the whole the accuracy follows the trustworthiness of Figure 5. Here:
 
 # %%
-print(figures.agreement_text(table, sc.TOLERANCE["knn1_accuracy"]))
-print(figures.families_text(table))
+print(figures.metric_text(found, "knn1_accuracy"))
 print(sc.claims_text(found.records, "C04", "C05", "C06"))
 
 # %% [markdown]
 # ## Does the accuracy follow the trustworthiness?
 #
-# A correlation of ranks says little where values are nearly equal, and one method that is out of line can decide it. So here is the correlation of ours, what becomes of it when any one method is left out (from the least to the greatest), and that of the paper's numbers on the same methods.
+# A rank correlation says little where values are nearly equal, and one outlier can decide it. The table shows our correlation, its range when any one method is left out, and the correlation of the paper's numbers on the same methods.
 
 # %%
 measures = ("trustworthiness", "knn1_accuracy", "knn5_accuracy")
@@ -127,19 +125,19 @@ for dataset, trust in ours["trustworthiness"].items():
 Markdown(figures.to_markdown(pd.DataFrame(lines)))
 
 # %% [markdown]
-# Trustworthiness looks at fitted rows, the accuracy at new ones, and a method may place these worse. The records keep the first 10,000 training points: each is given the class of its nearest neighbor among the others. The table has the share that is right, less the accuracy of the test rows (the mean over
-# seeds). A network or PCA treats old and new rows alike, so their gap should be small, unless a network has learned its training rows by heart; UMAP and t-SNE must search a place for a new row (`09_baselines` tells what that took for t-SNE).
+# Trustworthiness is measured on training rows, accuracy on test rows. A method may embed test rows worse. The records keep the first 10,000 training points. Each gets the class of its nearest neighbor among the others. The table shows the share that is right, minus the accuracy of the test rows (mean over
+# seeds). A network or PCA treats both kinds of rows alike, so its gap should be small unless it overfits. UMAP and t-SNE must search a place for a new row (`09_baselines`).
 
 # %%
 gaps = []
 for record in found.records:
-    points, y = ex.read_embedding(record, found.results) or ((), ())
+    points, y = ex.read_embedding(record, run) or ((), ())
     if len(points):
         nearest = cKDTree(points).query(points, k=2)[1]
         others = np.where(nearest[:, 0] == np.arange(len(points)), nearest[:, 1], nearest[:, 0])  # of equal points either may come first
         gaps.append({**record["cell"], "gap": np.mean(y[others] == y) - record["metrics"]["knn1_accuracy"]})
 wide = pd.DataFrame(gaps).pivot_table(index="dataset", columns="method", values="gap", sort=False)
-Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns=figures.METHOD_LABELS).reset_index(), digits=3))
+Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns={m: ex.METHODS[m].label for m in wide}).reset_index(), digits=3))
 
 # %% [markdown]
 # ## Write
@@ -147,6 +145,4 @@ Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns=figures
 # The figure as `fig06_knn1.png` and `.pdf`, the table as `table03.csv` and `table03.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig06_knn1"), *figures.save_table(table, f"{save_to}/table03")):
-        print(path)
+figures.write(save_to, fig06_knn1=fig, table03=table)

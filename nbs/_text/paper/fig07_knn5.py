@@ -17,24 +17,23 @@
 # %% [markdown]
 # # Figure 7 and Table 4: accuracy of five neighbors
 #
-# > The same test as in Figure 6, with a vote of five neighbors in place of one.
+# > The test of Figure 6 with a vote of five neighbors in place of one.
 #
-# One neighbor decides by itself, so a single stray point of another class costs every new row beside it. Five neighbors vote. What the vote gains over the one tells how the classes are mixed where they meet: much, if strays are
-# sprinkled among the points of the right class; nothing, if the classes are apart, or if whole regions lie over each other and most of the five are wrong as well.
+# With one neighbor, a single stray point of another class spoils every new row next to it. Five neighbors vote. The gain of the vote shows how classes mix where they meet. It is large if strays are
+# scattered among points of the right class. It is zero if the classes are apart, or if whole regions overlap.
 
 # %%
 import numpy as np
 from IPython.display import Markdown
 
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
 #
-# The cells are those of Figure 6, and so are their records: if that figure has been drawn in a profile, nothing is run here.
+# The cells are those of Figure 6. If that figure has been drawn in a profile, their records are reused.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -50,50 +49,50 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # As in Figure 6, the classifier learns from the embedded training rows and is tested on embedded test rows.
 
 # %%
-found = ex.gather("fig07", profile, results_dir, data_dir, stand_ins, run_missing).having("knn5_accuracy")
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig07", run, run_missing).having("knn5_accuracy")
 print(found)
 
 # %% [markdown]
 # ## Table 4
 #
-# Our mean over seeds, and the paper's one run. (The paper's caption refers to Figure 6; the numbers are those of Figure 7.)
+# Mean over seeds; the paper's value is a single run. (The paper's caption refers to Figure 6; the numbers are those of Figure 7.)
 
 # %%
-paper = figures.published_table(4)
-table = figures.comparison_table(found.records, "knn5_accuracy", paper)
+table = found.table("knn5_accuracy")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
-# The accuracy is a count of test rows, as in Figure 6, and where PCA only turns the data it is that of the data themselves.
+# The accuracy is a count of test rows, as in Figure 6. Where PCA only rotates the data, it is that of the data themselves.
 
 # %%
-figures.check_table(table, found, "table4")
+figures.check_table(table, found)
 counts = np.array([record["metrics"]["knn5_accuracy"] * record["n_test"] for record in found.records])
 np.testing.assert_allclose(counts, counts.round(), atol=1e-6)
 
-for cell, ours, of_the_data in ex.turned_only(found.records, "knn5_accuracy", data_dir):
+for cell, ours, of_the_data in ex.rotated_only(found.records, "knn5_accuracy", run):
     print(f"{cell.id}: {ours:.4f}; the data themselves: {of_the_data:.4f}")
     assert abs(ours - of_the_data) < 0.005  # rounding may turn a tie
 
 # %% [markdown]
 # ## What the vote gains
 #
-# The difference to one neighbor, ours and the paper's. Both accuracies come from the same embedding, so that this difference is not blurred by the chance of the training.
+# The difference from one neighbor, ours and the paper's. Both accuracies are of the same embedding, so chance in the training does not affect the difference.
 
 # %%
-one = figures.comparison_table(found.records, "knn1_accuracy", figures.published_table(3))
+one = found.table("knn1_accuracy")
 gain = table[["dataset", "dim", "method"]].assign(ours=table.ours - one.ours, paper=table.paper - one.paper)
 assert (one[["dataset", "dim", "method"]] == table[["dataset", "dim", "method"]]).all(axis=None)
 wide = gain.melt(["dataset", "dim", "method"], ["ours", "paper"], "of").pivot_table(index=["dataset", "dim", "of"], columns="method", values="value", sort=False)
-Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns=figures.METHOD_LABELS).reset_index(), digits=3))
+Markdown(figures.to_markdown(wide[figures.in_order(wide)].rename(columns={m: ex.METHODS[m].label for m in wide}).reset_index(), digits=3))
 
 # %% [markdown]
 # ## Figure 7
 #
-# Dots are ours, rings the paper's.
+# A dot is ours, a ring is the paper's.
 
 # %%
-fig = figures.metric_dots(found.records, "knn5_accuracy", paper, missing=found.missing)
+fig = figures.metric_dots(table, found.titles, found.missing)
 fig
 
 # %% [markdown]
@@ -101,8 +100,7 @@ fig
 # Fashion-MNIST and 0.01 to 0.03 on MNIST. Here:
 
 # %%
-print(figures.agreement_text(table, sc.TOLERANCE["knn5_accuracy"]))
-print(figures.families_text(table))
+print(figures.metric_text(found, "knn5_accuracy"))
 print(f"the vote gains {gain.ours.mean():+.4f} on the average of all rows, in {int(gain.ours.gt(0).sum())} of {len(gain)} of them")
 print(sc.claims_text(found.records, "C04", "C05", "C06"))
 
@@ -112,6 +110,4 @@ print(sc.claims_text(found.records, "C04", "C05", "C06"))
 # The figure as `fig07_knn5.png` and `.pdf`, the table as `table04.csv` and `table04.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig07_knn5"), *figures.save_table(table, f"{save_to}/table04")):
-        print(path)
+figures.write(save_to, fig07_knn5=fig, table04=table)

@@ -17,18 +17,17 @@
 # %% [markdown]
 # # Figure 8 and Table 5: silhouette of the classes
 #
-# > How tight the classes are in an embedding, and how far from each other.
+# > How compact the classes are in an embedding, and how far apart.
 #
-# Take a point, its mean distance $a$ to the others of its class, and its mean distance $b$ to the nearest other class. Its *silhouette* is $(b - a) / \max(a, b)$: near 1 if its class is a tight group far from all others, 0 if it might as
-# well belong to another class, negative if it is nearer to another one. The mean over all points is the score. It uses all distances, near and far, and the true labels. So it
-# asks for round groups: a class that an embedding shows as a clean but winding band, or as two groups, gets a low value.
+# Let $a$ be the mean distance of a point to the others of its class, and $b$ its mean distance to the nearest other class. Its *silhouette* is $(b - a) / \max(a, b)$. It is near 1 in a compact, distant group, 0 on the border
+# of two classes, and negative if another class is nearer. The score is the mean over all points. It uses all distances and the true labels. So it
+# favors round groups: a class that forms a clean but winding band, or two groups, gets a low value.
 
 # %%
 import numpy as np
 from IPython.display import Markdown
 
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.paper import scorecard as sc
 from pumap.metrics import silhouette
@@ -36,7 +35,7 @@ from pumap.metrics import silhouette
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, a few hundred rows of digits and moons are embedded. The records of `profile = "laptop"` are in the repository, and are made where they are out of date.
+# The defaults run a few hundred rows within a minute; the numbers then mean little. `profile = "laptop"` reads the records of the repository, and runs those that are out of date.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -49,33 +48,33 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # %% [markdown]
 # ## Records
 #
-# The score is over all training rows, exact, as in the paper: no sample of the points, no sample of the pairs.
+# The score is exact over all training rows, as in the paper: no sample of points or pairs.
 
 # %%
-found = ex.gather("fig08", profile, results_dir, data_dir, stand_ins, run_missing).having("silhouette")
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig08", run, run_missing).having("silhouette")
 print(found)
 
 # %% [markdown]
 # ## Table 5
 #
-# The mean over seeds beside the paper's one run. The paper does not tell how far apart two of its runs are, and a group that is placed elsewhere changes all distances to it.
+# Mean over seeds; the paper's value is a single run. The paper gives no deviation between runs, and one group at another place changes all distances to it.
 
 # %%
-paper = figures.published_table(5)
-table = figures.comparison_table(found.records, "silhouette", paper)
+table = found.table("silhouette")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
-# The records of 2-D embeddings keep their first 10,000 points. Where those are all, the score can be computed once more, here with all points moved and drawn ten times as large. It must come out the same: a
+# The records of 2-D embeddings keep the first 10,000 points. Where those are all, the score is computed again, with all points moved and scaled by ten. It must be the same, since a
 # silhouette has no unit.
 
 # %%
-figures.check_table(table, found, "table5")
+figures.check_table(table, found)
 assert table.ours.between(-1, 1).all()
 
 again = 0
 for record in found.records:
-    points, y = ex.read_embedding(record, found.results) or ((), ())
+    points, y = ex.read_embedding(record, run) or ((), ())
     if len(points) == record["n_train"]:
         np.testing.assert_allclose(silhouette(10 * points - 3, y), record["metrics"]["silhouette"], atol=1e-4)
         again += 1
@@ -84,19 +83,18 @@ print(f"{again} of {len(found.records)} silhouettes computed again")
 # %% [markdown]
 # ## Figure 8
 #
-# Dots are ours, rings the paper's. Below the line at zero, the points of a class are on the whole nearer to another class than to their own.
+# A dot is ours, a ring is the paper's. Below the line at zero, points are on average nearer to another class than to their own.
 
 # %%
-fig = figures.metric_dots(found.records, "silhouette", paper, missing=found.missing)
+fig = figures.metric_dots(table, found.titles, found.missing)
 fig
 
 # %% [markdown]
-# The paper finds that in 2-D UMAP and P. UMAP tend to have tighter groups than t-SNE and P. t-SNE, and these tighter than PCA "in all cases but CIFAR10". (By its own Table 5 Retina is a second exception.) It is what Figure 4
-# shows: t-SNE spreads a class until it meets the next, UMAP leaves gaps. In 64-D, P. t-SNE is near PCA or below it, and below each UMAP method. Here:
+# The paper finds that in 2-D UMAP and P. UMAP tend to have tighter groups than t-SNE and P. t-SNE, and these tighter than PCA "in all cases but CIFAR10". (By its own Table 5 Retina is a second exception.) Figure 4
+# shows why: t-SNE spreads a class until it meets the next, UMAP leaves gaps. In 64-D, P. t-SNE is near PCA or below it, and below each UMAP method. Here:
 
 # %%
-print(figures.agreement_text(table, sc.TOLERANCE["silhouette"]))
-print(figures.families_text(table))
+print(figures.metric_text(found, "silhouette"))
 print(sc.claims_text(found.records, "C07", "C08"))
 
 # %% [markdown]
@@ -105,6 +103,4 @@ print(sc.claims_text(found.records, "C07", "C08"))
 # The figure as `fig08_silhouette.png` and `.pdf`, the table as `table05.csv` and `table05.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig08_silhouette"), *figures.save_table(table, f"{save_to}/table05")):
-        print(path)
+figures.write(save_to, fig08_silhouette=fig, table05=table)

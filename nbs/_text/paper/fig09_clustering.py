@@ -17,17 +17,16 @@
 # %% [markdown]
 # # Figure 9 and Table 6: clusters and labels
 #
-# > Whether groups that k-means finds in an embedding are the classes.
+# > Whether clusters that k-means finds in an embedding are the classes.
 #
-# The silhouette of Figure 8 is told the classes. Here an algorithm looks for groups without them: *k-means* cuts the embedding into $k$ clusters, for each $k$ from half to one and a half times the number of classes, with five seeds each (one in the `smoke` profile). The clustering with the
-# best silhouette of its own is kept. Only then the labels are looked at. The *normalized mutual information* (NMI) of clusters and labels is 1 if each can be told from the other, and 0 if they have nothing to do with each other.
+# The silhouette of Figure 8 uses the classes. Here *k-means* searches for groups without them: it divides the embedding into $k$ clusters, for each $k$ from half to one and a half times the number of classes, with five seeds each (one in the `smoke` profile). The clustering with the
+# best silhouette of its own is kept. Only then is it compared with the labels. The *normalized mutual information* (NMI) of clusters and labels is 1 if each determines the other, and 0 if they are independent.
 # (The largest $k$ is one less than one and a half times, as in the original's code.)
 
 # %%
 from IPython.display import Markdown
 
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.paper import scorecard as sc
 from pumap.metrics import cluster_numbers
@@ -35,7 +34,7 @@ from pumap.metrics import cluster_numbers
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, a few hundred rows of digits and moons are embedded. The records of `profile = "laptop"` are in the repository, and are made where they are out of date.
+# The defaults run a few hundred rows within a minute; the numbers then mean little. `profile = "laptop"` reads the records of the repository, and runs those that are out of date.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -48,57 +47,56 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # %% [markdown]
 # ## Records
 #
-# Clusters are sought among the training rows: all of them as in the paper, but the first 10,000 in profile `laptop`. The bison has no classes, and so no place here.
+# Clusters are sought among the training rows: all of them as in the paper, but the first 10,000 in profile `laptop`. The bison has no classes, so it is left out.
 
 # %%
-found = ex.gather("fig09", profile, results_dir, data_dir, stand_ins, run_missing).having("clustering_nmi")
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig09", run, run_missing).having("clustering_nmi")
 print(found)
 print(f"ten classes: k from {cluster_numbers(10)[0]} to {cluster_numbers(10)[-1]}")
 
 # %% [markdown]
 # ## Table 6
 #
-# The mean over seeds beside the paper's one run. Which $k$ wins is decided by small differences of the silhouette, and another $k$ is another NMI. So a value may jump from one run to the next.
+# Mean over seeds; the paper's value is a single run. Small differences of the silhouette decide which $k$ wins, and another $k$ gives another NMI. So a value may jump between runs.
 
 # %%
-paper = figures.published_table(6)
-table = figures.comparison_table(found.records, "clustering_nmi", paper)
+table = found.table("clustering_nmi")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
-# Besides what holds for each table (no cell is lost, no number of the paper is in another's row), an NMI lies between 0 and 1. Where PCA only turns the data, k-means should find much the same clusters as in the data themselves.
+# An NMI lies between 0 and 1. Where PCA only rotates the data, k-means should find much the same clusters as in the data themselves.
 
 # %%
-figures.check_table(table, found, "table6")
+figures.check_table(table, found)
 assert table.ours.between(0, 1).all() and table.paper.dropna().between(0, 1).all()
 
-for cell, ours, of_the_data in ex.turned_only(found.records, "clustering_nmi", data_dir):
+for cell, ours, of_the_data in ex.rotated_only(found.records, "clustering_nmi", run):
     print(f"{cell.id}: {ours:.4f}; the data themselves: {of_the_data:.4f}")
     assert abs(ours - of_the_data) < 0.05  # rounding may lead k-means elsewhere
 
 # %% [markdown]
 # ## Figure 9
 #
-# Dots are ours, rings the paper's.
+# A dot is ours, a ring is the paper's.
 
 # %%
-fig = figures.metric_dots(found.records, "clustering_nmi", paper, missing=found.missing)
+fig = figures.metric_dots(table, found.titles, found.missing)
 fig
 
 # %% [markdown]
-# The paper finds that the NMI "corresponds closely to the silhouette score", that in 2-D UMAP and t-SNE are alike and well above PCA on most data sets, and that in 64-D each UMAP approach is above parametric t-SNE. Here:
+# The paper finds that the NMI "corresponds closely to the silhouette score". In 2-D, UMAP and t-SNE are alike and well above PCA on most data sets. In 64-D each UMAP approach is above parametric t-SNE. Here:
 
 # %%
-print(figures.agreement_text(table, sc.TOLERANCE["clustering_nmi"]))
-print(figures.families_text(table))
+print(figures.metric_text(found, "clustering_nmi"))
 print(sc.claims_text(found.records, "C09", "C10", "C11"))
 
 
 # %% [markdown]
 # ## Within a data set
 #
-# The correlation over all pairs of data set and method says most about the data sets: on some every method finds the classes, on others none does. By the paper's own numbers it is 0.90 in 2-D and 0.86 in 64-D, but
-# within single data sets it is lower, and in 64-D there is none on CIFAR10 and Retina. The same for ours, and for the paper's numbers of all its methods, where there are four methods or more:
+# The correlation over all pairs of data set and method mostly reflects the data sets: on some every method finds the classes, on others none does. By the paper's own numbers it is 0.90 in 2-D and 0.86 in 64-D. Within
+# single data sets it is lower, and in 64-D there is none on CIFAR10 and Retina. The next cell prints it for our numbers and for the paper's, where there are four methods or more.
 
 # %%
 def measured(metric, dim):
@@ -129,6 +127,4 @@ assert correlations["the paper", "mnist", 2] > 0.8 and correlations["the paper",
 # The figure as `fig09_clustering.png` and `.pdf`, the table as `table06.csv` and `table06.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig09_clustering"), *figures.save_table(table, f"{save_to}/table06")):
-        print(path)
+figures.write(save_to, fig09_clustering=fig, table06=table)

@@ -48,8 +48,7 @@ stand_ins = False  # may other data of the same kind stand in for what cannot be
 save_to = ""  # folder for the picture and the table; "" draws without writing
 
 # %%
-size = ex.profile(profile)
-results = ex.results_folder(results_dir, profile)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
 
 # %% [markdown]
 # ## Runs
@@ -74,12 +73,12 @@ if profile == "smoke":
 elif profile == "quick":
     names, solvers, most = ["digits"], list(SOLVERS), 10.0
 else:
-    names, solvers, most = ["mnist", "fmnist", ex.STAND_INS.get("retina", "retina") if stand_ins else "retina"], list(SOLVERS), 60.0 if profile == "laptop" else 0.0
+    names, solvers, most = ["mnist", "fmnist", run.actual("retina")], list(SOLVERS), 60.0 if profile == "laptop" else 0.0
 n_train = 300 if profile == "smoke" else 0
 effort = {"fast": 0.0, "layout": 0.0, "umap_tf": 100.0, "paper": 5.0, "umap-learn": 0.0} if profile != "smoke" else dict.fromkeys(SOLVERS, 0.25)
-runs = [{"dataset": name, "encoder": "mlp", "solver": solver, "effort": effort[solver], "max_seconds": most, "n_train": n_train, "seed": 0} for name in names for solver in solvers]
+trainings = [{"dataset": name, "encoder": "mlp", "solver": solver, "effort": effort[solver], "max_seconds": most, "n_train": n_train, "seed": 0} for name in names for solver in solvers]
 reasons = {}
-records = ex.training_runs(runs, results, data_dir, reasons)
+records = ex.training_records(trainings, run, reasons)
 for reason in reasons.values():
     print("left out:", reason)
 assert records, "No run could be made: see the reasons above."
@@ -141,6 +140,5 @@ Markdown(figures.to_markdown(table))
 # ## Save
 
 # %%
-if save_to:
-    for made in (*plots.save_figure(fig, f"{save_to}/fig10_training_curves"), *figures.save_table(table, f"{save_to}/fig10_training_curves")):
-        print(made)
+figures.write(save_to, fig10_training_curves=fig)
+figures.write(save_to, fig10_training_curves=table)

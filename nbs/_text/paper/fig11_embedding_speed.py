@@ -61,28 +61,11 @@ repeats = 10  # timed calls of the fast methods
 slow_repeats = 0  # timed calls of UMAP and t-SNE; 0: as the profile says
 
 # %%
-SIZES = {  # data sets; rows for training, new rows, new rows for slow methods; repeats of slow methods
-    "smoke": (("digits",), 300, 200, 30, 2),
-    "quick": (("digits",), 1_197, 300, 300, 10),
-    "laptop": (("mnist", "fmnist", "retina"), 50_000, 10_000, 1_000, 3),
-    "paper": (("mnist", "fmnist", "retina"), 50_000, 10_000, 10_000, 10),
-}
-wanted, *sizes = SIZES[ex.profile(profile).name]
-wanted = tuple(ex.STAND_INS.get(name, name) if stand_ins else name for name in wanted)
-n_train, n_new, n_slow, slow_repeats = (given or size for given, size in zip((n_train, n_new, n_slow, slow_repeats), sizes))
-kept = ex.measurements("fig11_embedding_speed", wanted, profile, results_dir, save_to)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+wanted, n_train, n_new, n_slow = ex.speed_sizes(run, n_train, n_new, n_slow)
+slow_repeats = slow_repeats or {"smoke": 2, "quick": 10, "laptop": 3, "paper": 10}[profile]
+kept = ex.measurements("fig11_embedding_speed", wanted, run, save_to)
 print(kept)
-
-# %% [markdown]
-# ## Data
-#
-# The new rows are test rows, which no method was fitted on.
-
-# %%
-reasons = {}
-loaded = ex.first_rows(kept.to_measure, n_train, n_new, data_dir, reasons)
-for told in (*loaded.values(), *(f"left out: {name}: {reason}" for name, reason in reasons.items())):
-    print(told)
 
 
 # %% [markdown]
@@ -131,6 +114,8 @@ def network_calls(model, rows, devices):
 
 # %% [markdown]
 # ## Measure
+#
+# New rows are test rows: no method has seen them. What an earlier run measured is reused.
 
 # %%
 def measured(data, method, encoder, device, n_rows, timing):
@@ -158,10 +143,7 @@ def measure(data):
 
 
 # %%
-lines = (kept.lines or []) + [line for data in loaded.values() for line in measure(data)]
-assert lines, "Nothing could be measured: see the reasons above."
-if save_to and loaded:
-    ex.write_measurements(lines, kept.path)
+lines = ex.measured_lines(kept, ex.first_rows(kept.to_measure, n_train, n_new, run), measure, bool(save_to))
 times = pd.DataFrame(lines)
 times[["dataset", "n_train", "method", "encoder", "device", "n_rows", "repeats", "warmup_seconds", "seconds_per_1000"]]
 
@@ -169,9 +151,8 @@ times[["dataset", "n_train", "method", "encoder", "device", "n_rows", "repeats",
 # Each data set has all four methods, without duplicates, and all times are positive.
 
 # %%
-assert not times.duplicated(["dataset", "method", "encoder", "device"]).any()
-assert times.groupby("dataset").method.apply(set).map({"pca", "pumap", "umap", "tsne"}.__eq__).all()
-assert (times.seconds_per_1000 > 0).all() and (times.lowest <= times.median_seconds).all() and (times.median_seconds <= times.highest).all()
+ex.check_times(lines, ("pca", "pumap", "umap", "tsne"), ("seconds_per_1000", "lowest"))
+assert (times.lowest <= times.median_seconds).all() and (times.median_seconds <= times.highest).all()
 
 
 # %% [markdown]
@@ -180,8 +161,8 @@ assert (times.seconds_per_1000 > 0).all() and (times.lowest <= times.median_seco
 # %%
 def series_of(line):
     "Label and looks of a line of the table: color for the method, filled for the MLP, open for convolutions, larger on the GPU."
-    label, color = figures.METHOD_LABELS[line.method], figures.METHOD_COLORS[line.method]
-    marker = figures.METHOD_MARKERS[line.method]
+    label, color = ex.ALL_METHODS[line.method].label, ex.ALL_METHODS[line.method].color
+    marker = ex.ALL_METHODS[line.method].marker
     if line.encoder:
         label += f" ({line.encoder}, {line.device})"
     looks = {"ls": "none", "marker": marker, "color": color, "ms": 8 if line.device == "GPU" else 5, "mew": 1.1}
@@ -242,6 +223,4 @@ print(sc.claims_text([], "C13", "C14", tables={"fig11_embedding_speed": lines}))
 # next run of this notebook reads that file and only draws the figure. Delete it to re-measure.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig11_embedding_speed"):
-        print(path)
+figures.write(save_to, fig11_embedding_speed=fig)

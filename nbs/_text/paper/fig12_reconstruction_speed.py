@@ -61,28 +61,12 @@ repeats = 10  # timed calls of the fast methods
 slow_repeats = 0  # timed calls of UMAP; 0: as the profile says
 
 # %%
-SIZES = {  # data sets; rows for training, new rows, new rows for UMAP, points for UMAP's way back; repeats of UMAP
-    "smoke": (("digits",), 300, 200, 30, 5, 2),
-    "quick": (("digits",), 1_197, 300, 300, 10, 3),
-    "laptop": (("mnist", "fmnist", "retina"), 50_000, 10_000, 1_000, 2, 1),
-    "paper": (("mnist", "fmnist", "retina"), 50_000, 10_000, 10_000, 10, 10),
-}
-wanted, *sizes = SIZES[ex.profile(profile).name]
-wanted = tuple(ex.STAND_INS.get(name, name) if stand_ins else name for name in wanted)
-n_train, n_new, n_slow, n_inverse, slow_repeats = (given or size for given, size in zip((n_train, n_new, n_slow, n_inverse, slow_repeats), sizes))
-kept = ex.measurements("fig12_reconstruction_speed", wanted, profile, results_dir, save_to)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+wanted, n_train, n_new, n_slow = ex.speed_sizes(run, n_train, n_new, n_slow)
+n_inverse = n_inverse or {"smoke": 5, "quick": 10, "laptop": 2, "paper": 10}[profile]
+slow_repeats = slow_repeats or {"smoke": 2, "quick": 3, "laptop": 1, "paper": 10}[profile]
+kept = ex.measurements("fig12_reconstruction_speed", wanted, run, save_to)
 print(kept)
-
-# %% [markdown]
-# ## Data
-#
-# The new rows are test rows, which no method was fitted on.
-
-# %%
-reasons = {}
-loaded = ex.first_rows(kept.to_measure, n_train, n_new, data_dir, reasons)
-for told in (*loaded.values(), *(f"left out: {name}: {reason}" for name, reason in reasons.items())):
-    print(told)
 
 
 # %% [markdown]
@@ -120,6 +104,8 @@ def there_and_back(model, rows, device):
 
 # %% [markdown]
 # ## Measure
+#
+# New rows are test rows: no method has seen them. What an earlier run measured is reused.
 
 # %%
 def measured(data, method, encoder, device, sizes, timings):
@@ -152,10 +138,7 @@ def measure(data):
 
 
 # %%
-lines = (kept.lines or []) + [line for data in loaded.values() for line in measure(data)]
-assert lines, "Nothing could be measured: see the reasons above."
-if save_to and loaded:
-    ex.write_measurements(lines, kept.path)
+lines = ex.measured_lines(kept, ex.first_rows(kept.to_measure, n_train, n_new, run), measure, bool(save_to))
 times = pd.DataFrame(lines)
 times[["dataset", "n_train", "method", "encoder", "device", "embed_rows", "reconstruct_rows", "embed_per_1000", "reconstruct_per_1000", "both_per_1000"]]
 
@@ -164,9 +147,7 @@ times[["dataset", "n_train", "method", "encoder", "device", "embed_rows", "recon
 
 # %%
 steps = ("embed_per_1000", "reconstruct_per_1000", "both_per_1000")
-assert not times.duplicated(["dataset", "method", "encoder", "device"]).any()
-assert times.groupby("dataset").method.apply(set).map({"pca", "pumap_decoder", "umap"}.__eq__).all()
-assert (times[list(steps)] > 0).all(axis=None)
+ex.check_times(lines, ("pca", "pumap_decoder", "umap"), steps)
 np.testing.assert_allclose(times.embed_per_1000 + times.reconstruct_per_1000, times.both_per_1000, rtol=1e-4)
 
 
@@ -176,7 +157,7 @@ np.testing.assert_allclose(times.embed_per_1000 + times.reconstruct_per_1000, ti
 # %%
 def label_of(line):
     "The name of a series."
-    words = figures.METHOD_LABELS[line.method].replace(" +", "\n+")
+    words = ex.ALL_METHODS[line.method].label.replace(" +", "\n+")
     return words + (f"\n{line.encoder}\n{line.device}" if line.encoder else "")
 
 
@@ -192,7 +173,7 @@ def draw(times):
         for ax, name in zip(axes, names):
             group = times[times.dataset == name]
             for x, line in enumerate(group.itertuples()):
-                values, color = [getattr(line, step) for step in steps], figures.METHOD_COLORS[line.method]
+                values, color = [getattr(line, step) for step in steps], ex.ALL_METHODS[line.method].color
                 ax.plot([x, x], [min(values), max(values)], color=color, lw=0.8, zorder=2)
                 for step, value, aside in zip(steps, values, (-0.18, 0.18, 0)):  # side by side, since the sum often lies on one of its parts
                     both = step == "both_per_1000"
@@ -244,6 +225,4 @@ for others, limit in (({"umap": "UMAP"}, {"least": 100}), ({"pca": "PCA"}, {"mos
 # folder. The next run of this notebook reads that file and only draws the figure. Delete it to re-measure.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig12_reconstruction_speed"):
-        print(path)
+figures.write(save_to, fig12_reconstruction_speed=fig)

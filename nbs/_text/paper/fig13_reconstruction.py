@@ -15,28 +15,27 @@
 # ---
 
 # %% [markdown]
-# # Figure 13 and Table 7: error of the reconstructions
+# # Figure 13 and Table 7: reconstruction error
 #
-# > How much of a row comes back from its place in the embedding.
+# > How much of a row can be reconstructed from its embedding.
 #
-# Some methods know a way back. PCA turns its components into rows again. UMAP fits a new row to the neighbors that a point has in the embedding. Autoencoders have a second network, the *decoder*, and so has parametric UMAP in two variants: in UMAP/AE
-# encoder and decoder are trained on both losses together; in the other the decoder learns behind a stop-gradient, so that the embedding is UMAP's alone. This other one is the paper's "Parametric UMAP" in this figure, `pumap_decoder` in the records.
+# Some methods have an inverse. PCA multiplies its components back. UMAP fits a new row to the neighbors of a point in the embedding. Autoencoders have a second network, the *decoder*. So have two variants of parametric UMAP. In UMAP/AE
+# encoder and decoder are trained on both losses together. In the other the decoder is behind a stop-gradient, so the embedding is UMAP's alone. The latter is the paper's "Parametric UMAP" in this figure, and `pumap_decoder` in the records.
 #
-# What is measured is the *mean squared error* of test rows: embedded, brought back, and compared with what they were, over all of their values, in units of the range of the data. It punishes a blur little and a wrong shape much.
+# The measure is the *mean squared error* of test rows: embedded, reconstructed, and compared with the originals, over all of their values, in units of the range of the data. It penalizes blur little and wrong shapes much.
 
 # %%
 import numpy as np
 from IPython.display import Markdown
 
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, a few hundred rows are embedded within a minute. The records of `profile = "laptop"` are in the repository, and are made where they are out of date.
+# The defaults run a few hundred rows within a minute; the numbers then mean little. `profile = "laptop"` reads the records of the repository, and runs those that are out of date.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -49,30 +48,30 @@ save_to = ""  # folder for the pictures and the table; "" draws without writing
 # %% [markdown]
 # ## Records
 #
-# On the retina, or what stands in for it, ours are not in the paper's unit: there each column is scaled to [0, 1] before its error is taken, here all columns by one factor, which keeps the distances that the graph is made of.
+# On the retina, or its stand-in, ours are not in the paper's unit. There each column is scaled to [0, 1] before the error is computed. Here all columns are scaled by one factor, which keeps the distances of the graph.
 #
-# UMAP's way back needs a triangulation of the embedding, which cannot be had in 64 dimensions; so neither the paper nor we have a number there. It is slow, too: it is judged on the first 100 test rows, as the original did with 100 drawn at random, all other
-# methods on all test rows. Our UMAP of songs finds neighbors by dynamic time warping and has no way back; the paper's number is of a Euclidean one.
+# UMAP's inverse needs a triangulation of the embedding, which is not feasible in 64 dimensions, so neither the paper nor we have a number there. It is slow, too. It is measured on the first 100 test rows (the original drew 100 at random), all other
+# methods on all test rows. Our UMAP of songs finds neighbors by dynamic time warping and has no inverse; the paper's number is of a Euclidean one.
 
 # %%
-found = ex.gather("fig13", profile, results_dir, data_dir, stand_ins, run_missing).having("reconstruction_mse")
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig13", run, run_missing).having("reconstruction_mse")
 print(found)
 
 # %% [markdown]
 # ## Table 7
 #
-# The mean over seeds beside the paper's one run. (Two numbers of the paper's VAE are wrong: the scorecard's errata say which.)
+# Mean over seeds; the paper's value is a single run. (Two numbers of the paper's VAE are wrong; see the scorecard's errata.)
 
 # %%
-paper = figures.published_table(7)
-table = figures.comparison_table(found.records, "reconstruction_mse", paper)
+table = found.table("reconstruction_mse")
 Markdown(figures.to_markdown(table.drop(columns="metric")))
 
 # %% [markdown]
-# No error is negative. With more components PCA cannot do worse, and with as many as there are columns it only turns the data: then nothing is lost.
+# No error is negative. PCA cannot get worse with more components. With as many components as columns it only rotates the data, and nothing is lost.
 
 # %%
-figures.check_table(table, found, "table7")
+figures.check_table(table, found)
 assert (table.ours >= 0).all()
 pca = table[table.method == "pca"].pivot(index="dataset", columns="dim", values="ours")
 assert {2, 64} - set(pca) or (pca[64] <= pca[2]).where(pca.notna().all(axis=1), True).all()
@@ -84,31 +83,29 @@ for row in table[table.method == "pca"].itertuples():
 # %% [markdown]
 # ## Figure 13
 #
-# Dots are ours, rings the paper's. The axis is logarithmic: a step of the same length is the same ratio. What was only turned has no dot.
+# A dot is ours, a ring is the paper's. The axis is logarithmic: equal distances are equal ratios. PCA that only rotates the data has no dot.
 
 # %%
-seen = [record for record in found.records if record["metrics"]["reconstruction_mse"] > 1e-8]
-fig = figures.metric_dots(seen, "reconstruction_mse", paper, missing=found.missing)
+fig = figures.metric_dots(table[table.ours > 1e-8], found.titles, found.missing)
 fig
 
 # %% [markdown]
-# The paper finds that in 2-D parametric UMAP typically reconstructs better than UMAP, and UMAP better than PCA; that training the autoencoder together with UMAP helps slightly; and that in 64-D UMAP/AE is generally comparable to AE and VAE and better than
-# parametric UMAP with its decoder apart. (By its own Table 7, UMAP is above PCA on Cassin's vireo and CIFAR10, and UMAP/AE has more than twice the AE's error on Cassin's vireo and Retina.) Here:
+# The paper finds that in 2-D parametric UMAP typically reconstructs better than UMAP, and UMAP better than PCA. Training the autoencoder together with UMAP helps slightly. In 64-D UMAP/AE is generally comparable to AE and VAE, and better than
+# parametric UMAP with a separate decoder. (By its own Table 7, UMAP is above PCA on Cassin's vireo and CIFAR10, and UMAP/AE has more than twice the AE's error on Cassin's vireo and Retina.) Here:
 
 # %%
-print(figures.agreement_text(table, sc.RELATIVE_TOLERANCE["reconstruction_mse"], relative=True))
-print(figures.families_text(table))
+print(figures.metric_text(found, "reconstruction_mse"))
 print(sc.claims_text(found.records, "C17", "C18", "C19"))
 
 # %% [markdown]
-# ## What comes back
+# ## Examples
 #
-# A number does not say whether a blurred shoe is still a shoe. These are the first test rows of the first data set that has images, with what each method makes of them. (Photographs of faces are kept in no record.)
+# These are the first test rows of the first data set of images, with the reconstruction of each method. (Records hold no photographs of faces.)
 
 # %%
 shown, originals, records = {}, None, []
 for record in found.records:
-    cell, pair = ex.Cell(**record["cell"]), ex.read_reconstructions(record, found.results)
+    cell, pair = ex.Cell(**record["cell"]), ex.read_reconstructions(record, run)
     first = not records or cell.dataset == records[0]["cell"]["dataset"] and cell.method not in shown.get(cell.n_components, ())
     if pair and pair[0].ndim == 4 and first:
         originals = pair[0] if originals is None else originals
@@ -119,7 +116,7 @@ panel = figures.reconstruction_grid(originals, shown) if shown else None
 panel
 
 # %% [markdown]
-# The pictures and the numbers are of the same run, so the error of the few rows shown should be of the size of the error of all.
+# The pictures and the numbers are of the same run. So the error of the few rows shown should be of the size of the error of all.
 
 # %%
 for record in records:
@@ -135,8 +132,4 @@ for record in records:
 # The figure as `fig13_reconstruction.png` and `.pdf`, the examples as `fig13_reconstruction_examples.png` and `.pdf`, the table as `table07.csv` and `table07.md`.
 
 # %%
-if save_to:
-    pictures = {f"{save_to}/fig13_reconstruction": fig} | ({f"{save_to}/fig13_reconstruction_examples": panel} if panel else {})
-    written = [path for place, picture in pictures.items() for path in plots.save_figure(picture, place)]
-    for path in (*written, *figures.save_table(table, f"{save_to}/table07")):
-        print(path)
+figures.write(save_to, fig13_reconstruction=fig, fig13_reconstruction_examples=panel, table07=table)

@@ -86,8 +86,8 @@ SIZES = {
 }  # fmt: skip
 size = dict(SIZES[ex.profile(profile).name])
 size |= {name: given for name, given in {"n_train": n_train, "n_new": n_new, "n_steps": n_steps}.items() if given}
-results = ex.results_folder(results_dir, profile)
-kept = Path(save_to or results) / "fig14_latent_algebra.csv"
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+kept = Path(save_to or run.results) / "fig14_latent_algebra.csv"
 known = all(kept.with_suffix(suffix).is_file() for suffix in (".csv", ".json", ".npz"))
 print(f"read from {ex.portable(kept)} and its .json and .npz; delete them to measure anew" if known else "nothing measured yet, so it will be now")
 
@@ -125,7 +125,7 @@ assert smaller(np.arange(16.0).reshape(1, 4, 4, 1), 2).ravel().tolist() == [2.5,
 # %%
 data, reason = None, ""
 if not known:
-    name = ex.STAND_INS.get(size["dataset"], size["dataset"]) if stand_ins else size["dataset"]
+    name = run.actual(size["dataset"])
     try:
         data = datasets.load(name, data_dir or None)
     except (datasets.DataNotFound, datasets.DataDamaged) as error:
@@ -329,7 +329,7 @@ if moves is not None:
     print(f"{about['title']}, {about['n_train']:,} training rows of {about['side']} x {about['side']} pixels, {about['n_components']}-D, {about['n_steps']:,} steps; {about['n_new']:,} held-out rows moved")
     print(f"judge: accuracy {about_judge.accuracy.mean():.3f} (always the commoner answer: {about_judge.commoner.mean():.3f}), area under the ROC curve {about_judge.roc_auc.mean():.3f}")
     for method, told in about["networks"].items():
-        print(f"{figures.METHOD_LABELS[method]}: squared error {told['mse']:.4f} (mean image: {told['mse_of_mean']:.4f}), attributes explain {told['explained']:.1%} of the variance, judge's accuracy {told['judge_accuracy']:.3f}")
+        print(f"{ex.ALL_METHODS[method].label}: squared error {told['mse']:.4f} (mean image: {told['mse_of_mean']:.4f}), attributes explain {told['explained']:.1%} of the variance, judge's accuracy {told['judge_accuracy']:.3f}")
 
 
 # %% [markdown]
@@ -400,7 +400,7 @@ def draw_tiles(ax, tiles, rows=(), columns=()):
 
 def looks(method, **more):
     "Circles for both: triangles, which these two methods have elsewhere, would seem to point up or down here."
-    return {"color": figures.METHOD_COLORS[method], "marker": "o", "ms": 3.5, "mew": 0.9} | more
+    return {"color": ex.ALL_METHODS[method].color, "marker": "o", "ms": 3.5, "mew": 0.9} | more
 
 
 def words(name):
@@ -418,7 +418,7 @@ def draw_changes(ax, changes):
     for j, method in enumerate(methods):
         for i, attribute in enumerate(order):
             x, line = i + 0.36 * (j - 0.5), own.loc[(method, attribute)]
-            ax.plot([x, x], [line.taken, line.added], color=figures.METHOD_COLORS[method], lw=0.8)
+            ax.plot([x, x], [line.taken, line.added], color=ex.ALL_METHODS[method].color, lw=0.8)
             ax.plot(x, line.taken, **looks(method, mfc="white"))
             ax.plot(x, line.added, **looks(method))
     ax.axhline(0, color=plots.GRAY, lw=0.6)
@@ -452,14 +452,14 @@ def draw():
         place = lambda x, y, w, h: fig.add_axes([x / width, 1 - (y + h) / height, w / width, h / height])
         title = lambda x, y, text: fig.text(x / width, 1 - y / height, text, va="bottom", fontweight="bold")
         methods = figures.in_order(about["networks"])
-        labels = [figures.METHOD_LABELS[m].replace(" +", "\n+") for m in methods]
+        labels = [ex.ALL_METHODS[m].label.replace(" +", "\n+") for m in methods]
         title(0.05, 0.25, f"A  {ex.title_of(about['title'], about['stand_in_for'])}, here {about['side']} x {about['side']}: held-out rows, reconstructed")
         draw_tiles(place(0.95, 0.35, 6.0, 1.2), np.concatenate([pictures[f"{m}_unmoved"] for m in methods]), labels)
         title(0.05, 1.95, "B  The first of them, attributes taken away (−), added (+)")
         for x, method, shown in zip((0.95, 3.2), methods, (map(words, about["shown"]), ())):
             ax = place(x, 2.4, 2.1, 0.42 * rows)
             draw_tiles(ax, pictures[f"{method}_moved"], list(shown), ("−2", "−1", "0", "+1", "+2"))
-            ax.set_title(figures.METHOD_LABELS[method])
+            ax.set_title(ex.ALL_METHODS[method].label)
         title(5.45, 1.95, "C  All attributes")
         ax = place(5.75, 2.4, 1.2, 1.2)
         ax.axhline(0.5, color=plots.GRAY, lw=0.8, ls="--")
@@ -469,7 +469,7 @@ def draw():
         ax.set_xlabel("Strength")
         title(0.05, 2.9 + middle, "D  What the judge answers, per attribute, at strength 1")
         draw_changes(place(0.95, 3.2 + middle, 6.0, 1.6), changes)
-        handles = [Line2D([], [], label=figures.METHOD_LABELS[m], **looks(m, lw=2, marker="")) for m in methods]
+        handles = [Line2D([], [], label=ex.ALL_METHODS[m].label, **looks(m, lw=2, marker="")) for m in methods]
         plain = {"color": plots.GRAY, "ls": "none", "ms": 4}
         handles += [Line2D([], [], label="added", marker="o", **plain), Line2D([], [], label="taken away", marker="o", mfc="white", **plain), Line2D([], [], label="shuffled annotations (C)", marker="x", **plain)]
         fig.legend(handles=handles, loc="lower left", bbox_to_anchor=(0.95 / width, 1 - (3.18 + middle) / height), ncols=5, borderaxespad=0, handletextpad=0.3, columnspacing=1.2)
@@ -511,7 +511,7 @@ if moves is not None:
         own = changes[(changes.method == method) & (changes.vectors == "annotated")]
         assert own.follows.sum() == sum(added > 0 > taken for added, taken in sc.attribute_changes(moves.to_dict("records"), method))
         mine = strengths[(strengths.method == method) & (strengths.strength == 1)].set_index("vectors").loc["annotated"]
-        print(f"{figures.METHOD_LABELS[method]}: at strength 1 the accuracy of the target is {mine.target_accuracy:.1%}, and {mine.own_nearest:.1%} keep their identity")
+        print(f"{ex.ALL_METHODS[method].label}: at strength 1 the accuracy of the target is {mine.target_accuracy:.1%}, and {mine.own_nearest:.1%} keep their identity")
 
 # %% [markdown]
 # ## Save
@@ -526,6 +526,4 @@ if moves is not None:
 # The next run of this notebook reads the last three files and only draws the figure. Delete them to re-measure.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig14_latent_algebra"):
-        print(path)
+figures.write(save_to, fig14_latent_algebra=fig)

@@ -17,23 +17,20 @@
 # %% [markdown]
 # # Figure 15: few labels and the UMAP loss
 #
-# > What the UMAP loss of all rows adds to a classifier that has few labels.
+# > What the UMAP loss of all rows adds to a classifier with few labels.
 #
-# Two classifiers have the same network and the same labels. One has nothing else. The other pays, besides, for every edge of the data's neighbor graph that it pulls apart: it learns from all rows, labeled or not. The graph is that of the pixels, Euclidean, and of the known labels: edges
-# between rows with different labels are cut, as in the original.
+# Two classifiers have the same network and the same labels. One is trained on the labels alone. The other also minimizes the UMAP loss on the edges of the neighbor graph, so it learns from all rows, labeled or not. The graph is Euclidean, between pixels. Edges
+# between rows with different known labels are cut, as in the original.
 
 # %%
-from dataclasses import replace
-
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, a few hundred digits and a few steps show that everything works. With `profile = "laptop"` the records of the repository are read, or made where they are out of date.
+# The defaults run a few hundred digits for a few steps. `profile = "laptop"` reads the records of the repository, and runs those that are out of date.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -46,30 +43,30 @@ save_to = ""  # folder for the picture; "" draws without writing
 # %% [markdown]
 # ## Records
 #
-# A cell is one method, on one data set, with so many labels per class, and a seed that decides which rows these are. `cell_ssl` is what happens in one cell. Beside them, the UMAP of the pixels is a cell of the other grid, where the profile has it.
+# A cell is one method on one data set, with a number of labels per class and a seed that chooses the labeled rows. `cell_ssl` is one such cell. The UMAP of the pixels is a cell of the other grid, where the profile has it.
 
 # %%
-found = ex.gather("fig15", profile, results_dir, data_dir, stand_ins, run_missing)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig15", run, run_missing)
 print(found)
 
 # %%
-curves = replace(found, cells=tuple(c for c in found.cells if c.kind == "ssl"), records=[r for r in found.records if ex.cell_of(r).kind == "ssl"])
-pictures = {r["cell"]["dataset"]: ex.read_embedding(r, found.results) for r in found.records if ex.cell_of(r).kind == "embedding"}
-table = figures.ssl_table(curves.records, sc.published_accuracies())
-figures.check_ssl_table(table, curves)
+curves = found.of(ex.SSLCell)
+pictures = {record["cell"]["dataset"]: ex.read_embedding(record, run) for record in found.of(ex.Cell).records}
+figures.check_ssl_table(curves.accuracies, curves)
 
 # %% [markdown]
 # ## Figure 15
 #
-# Labels are counted *per class* (the paper's axis says "training examples"). Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. The paper has the whole network and up to 60,000 rows; so compare the
-# distance between the two curves with that of the paper's two, not their heights. In the corner of a panel is, as in the paper, the 2-D UMAP of the pixels, here in the colors of the true classes: a graph helps as far as neighbors are of one class.
+# Labels are counted *per class* (the paper's axis says "training examples"). Filled markers are ours, with one standard deviation over seeds; rings are the paper's, one run each. The paper has the full network and up to 60,000 rows. So compare the
+# distance between the two curves with the paper's, not their heights. In the corner of a panel is the 2-D UMAP of the pixels, in the colors of the true classes. A graph helps as far as neighbors share a class.
 
 # %%
-fig = figures.label_curves(curves.records, sc.published_accuracies(), curves.missing, pictures)
+fig = figures.label_curves(curves.accuracies, curves.titles, curves.missing, pictures)
 fig
 
 # %% [markdown]
-# The paper finds that on MNIST and Fashion-MNIST the UMAP loss helps, most where labels are few, and that on CIFAR10 it harms: there neighbors in pixels are often of different classes. In this profile:
+# The paper finds that the UMAP loss helps on MNIST and Fashion-MNIST, most with few labels. On CIFAR10 it harms: neighbors in pixels often have different classes. In this profile:
 
 # %%
 print("with the UMAP loss minus without:", sc.gain_text(sc.gains(curves.records, "umap_euclidean", "baseline")))
@@ -81,6 +78,4 @@ print(sc.claims_text(curves.records, "C22", "C23"))
 # The figure as `fig15_ssl_euclidean.png` and `.pdf`. The numbers are in Table 8, which the notebook of Figure 18 makes.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig15_ssl_euclidean"):
-        print(path)
+figures.write(save_to, fig15_ssl_euclidean=fig)

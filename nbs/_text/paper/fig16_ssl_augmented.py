@@ -17,21 +17,20 @@
 # %% [markdown]
 # # Figure 16: few labels, augmentation and the UMAP loss
 #
-# > Whether the UMAP loss still adds something where images are augmented.
+# > Whether the UMAP loss still helps when images are augmented.
 #
-# An augmentation moves, turns and recolors an image and keeps its label: out of four labeled images it makes many. It says which changes do not matter; the UMAP loss says which images belong together. Here the classifier has the one, or both: then both ends of each edge
-# are augmented, too. (The original's augmentation of MNIST is applied to ten images out of eleven without the UMAP loss and to one out of eleven with it, by a slip; here it is the same with both.)
+# An augmentation moves, rotates and recolors an image and keeps its label, so four labeled images become many. It defines which changes do not matter; the UMAP loss defines which images belong together. Here the classifier has the first, or both. With both, the two ends of each edge
+# are augmented. (By a slip, the original augments ten MNIST images out of eleven without the UMAP loss and one out of eleven with it. Here it is the same with both.)
 
 # %%
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, a few hundred digits and a few steps show that everything works. With `profile = "laptop"` the records of the repository are read, or made where they are out of date.
+# The defaults run a few hundred digits for a few steps. `profile = "laptop"` reads the records of the repository, and runs those that are out of date.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -45,24 +44,24 @@ save_to = ""  # folder for the picture; "" draws without writing
 # ## Records
 
 # %%
-found = ex.gather("fig16", profile, results_dir, data_dir, stand_ins, run_missing)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig16", run, run_missing)
 print(found)
 
 # %%
-table = figures.ssl_table(found.records, sc.published_accuracies())
-figures.check_ssl_table(table, found)
+figures.check_ssl_table(found.accuracies, found)
 
 # %% [markdown]
 # ## Figure 16
 #
-# Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. Labels are per class.
+# Filled markers are ours, with one standard deviation over seeds; rings are the paper's, one run each. Labels are per class.
 
 # %%
-fig = figures.label_curves(found.records, sc.published_accuracies(), found.missing)
+fig = figures.label_curves(found.accuracies, found.titles, found.missing)
 fig
 
 # %% [markdown]
-# The paper finds that on MNIST and Fashion-MNIST both together are better than augmentation alone, and on CIFAR10 worse. In this profile:
+# The paper finds that both together are better than augmentation alone on MNIST and Fashion-MNIST, and worse on CIFAR10. In this profile:
 
 # %%
 print("augmentation minus baseline:", sc.gain_text(sc.gains(found.records, "aug", "baseline")))
@@ -75,6 +74,4 @@ print(sc.claims_text(found.records, "C24", "C25"))
 # The figure as `fig16_ssl_augmented.png` and `.pdf`. The numbers are in Table 8, which the notebook of Figure 18 makes.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig16_ssl_augmented"):
-        print(path)
+figures.write(save_to, fig16_ssl_augmented=fig)

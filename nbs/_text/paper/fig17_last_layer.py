@@ -15,25 +15,24 @@
 # ---
 
 # %% [markdown]
-# # Figure 17: what the last layer has learned
+# # Figure 17: the last layer
 #
-# > The classifier's last hidden layer as a picture: what it knows of the classes with few labels, and with all.
+# > A 2-D UMAP of the classifier's last hidden layer, with few labels and with all.
 #
-# The classifier without the UMAP loss (`baseline`) is trained on so many labels per class. What its last layer reads, some dozens to hundreds of numbers for each row, is embedded in two dimensions by UMAP. The paper reads from it that such a graph largely agrees with what the network
-# has decided already, right or wrong: the groups follow the predicted classes rather than the true ones. That would explain why a graph of this layer teaches little without augmentation (Figure 18).
+# The classifier without the UMAP loss (`baseline`) is trained on a number of labels per class. What its last layer reads, some dozens to hundreds of numbers per row, is embedded by UMAP. The paper concludes that such a graph largely agrees with the network's
+# predictions, right or wrong: groups follow the predicted classes rather than the true ones. That would explain why a graph of this layer helps little without augmentation (Figure 18).
 
 # %%
 import numpy as np
 
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.metrics import silhouette
 
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, a few hundred digits and a few steps show that everything works. With `profile = "laptop"` the records of the repository are read, or made where they are out of date.
+# The defaults run a few hundred digits for a few steps. `profile = "laptop"` reads the records of the repository, and runs those that are out of date.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -46,25 +45,24 @@ save_to = ""  # folder for the picture; "" draws without writing
 # %% [markdown]
 # ## Records
 #
-# The points are kept beside the records of the baseline, for the first 10,000 training rows. The UMAP of the pixels is a cell of the other grid, where the profile has it.
+# The points are kept next to the records of the baseline, for the first 10,000 training rows. The UMAP of the pixels is a cell of the other grid, where the profile has it.
 
 # %%
-found = ex.gather("fig17", profile, results_dir, data_dir, stand_ins, run_missing)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("fig17", run, run_missing)
 print(found)
 
 # %%
-panels, titles = {}, {}
-for cell in found.cells:
-    if cell in found.reasons:
-        panels.setdefault(cell.dataset, {})[cell.n_labels if cell.kind == "ssl" else "pixels"] = found.reasons[cell]
-for record in found.records:
-    cell = record["cell"]
-    read = ex.read_last_layer if "n_labels" in cell else ex.read_embedding
-    panels.setdefault(cell["dataset"], {})[cell.get("n_labels", "pixels")] = read(record, found.results)
-    titles[cell["dataset"]] = figures.record_title(record)
+panels = {}
+for cell, reason in found.reasons.items():
+    panels.setdefault(cell.dataset, {})[getattr(cell, "n_labels", "pixels")] = reason
+for record in found.of(ex.SSLCell).records:
+    panels.setdefault(record["cell"]["dataset"], {})[record["cell"]["n_labels"]] = ex.read_last_layer(record, run)
+for record in found.of(ex.Cell).records:
+    panels.setdefault(record["cell"]["dataset"], {})["pixels"] = ex.read_embedding(record, run)
 
 # %% [markdown]
-# The pixels' UMAP may be of more rows than the classifier was trained on; the first of both are the same rows. So it is cut to them, and the labels must agree.
+# The UMAP of the pixels may have more rows than the classifier; the first rows of both are the same. So it is cut to them, and the labels must agree.
 
 # %%
 for row in panels.values():
@@ -77,14 +75,14 @@ for row in panels.values():
 # %% [markdown]
 # ## Figure 17
 #
-# Upper row: true classes; lower row: predicted ones. Points with a black edge had a label; where a quarter of all or more had one, none is marked. Each panel is turned, mirrored and scaled to lie over the UMAP of the pixels as well as it can.
+# Upper row: true classes; lower row: predicted classes. Points with a black edge had a label; where a quarter or more had one, none is marked. Each panel is rotated, mirrored and scaled to match the UMAP of the pixels as well as possible.
 
 # %%
-fig = figures.last_layer_grid(panels, titles)
+fig = figures.last_layer_grid(panels, found.titles)
 fig
 
 # %% [markdown]
-# The same in numbers: how many of these training rows are predicted rightly, and how well the *predicted* classes are apart in the picture (silhouette of the first 3,000 points), beside the true ones.
+# The same in numbers: the share of these training rows that is predicted correctly, and the silhouette (first 3,000 points) of the *predicted* and of the true classes.
 
 # %%
 for dataset, row in panels.items():
@@ -97,13 +95,11 @@ for dataset, row in panels.items():
             print(f"{dataset}, {count}: {right:.3f} right; silhouette of the predicted classes {apart[0]:.2f}, of the true ones {apart[1]:.2f}")
 
 # %% [markdown]
-# If the paper is right, the first silhouette is the higher one where labels are few, and both are alike where all rows have one.
+# If the paper is right, the first silhouette is higher where labels are few, and both are alike where all rows have one.
 #
 # ## Write
 #
 # The figure as `fig17_last_layer.png` and `.pdf`.
 
 # %%
-if save_to:
-    for path in plots.save_figure(fig, f"{save_to}/fig17_last_layer"):
-        print(path)
+figures.write(save_to, fig17_last_layer=fig)

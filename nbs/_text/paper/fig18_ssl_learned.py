@@ -17,23 +17,22 @@
 # %% [markdown]
 # # Figure 18 and Table 8: few labels and the learned graph
 #
-# > The UMAP loss on a graph that the classifier draws itself, and the accuracies of all six methods.
+# > The UMAP loss on a graph that the classifier itself defines, and the accuracies of all six methods.
 #
-# Neighbors in pixels are not always of one class. So here the graph is of what the classifier's last layer reads, drawn anew as the training goes on: rows that look alike *to the network* are neighbors. Alone, so the paper argues, this confirms what the network has decided already. With augmentation
-# there is something to learn: the two ends of an edge must fall together although both were changed.
+# Neighbors in pixels do not always share a class. So here the graph is that of the classifier's last layer, computed again during training: rows that are similar *to the network* are neighbors. The paper argues that alone this only confirms the network's predictions. With augmentation
+# there is something to learn: the two ends of an edge must stay together although both were changed.
 
 # %%
 from IPython.display import Markdown
 
 from pumap.paper import experiments as ex
-from pumap import plots
 from pumap.paper import figures
 from pumap.paper import scorecard as sc
 
 # %% [markdown]
 # ## Parameters
 #
-# As they stand, a few hundred digits and a few steps show that everything works. With `profile = "laptop"` the records of the repository are read, or made where they are out of date.
+# The defaults run a few hundred digits for a few steps. `profile = "laptop"` reads the records of the repository, and runs those that are out of date.
 
 # %% tags=["parameters"]
 profile = "smoke"  # smoke, quick, laptop, paper (the original sizes)
@@ -49,22 +48,22 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 # Table 8 has all six methods, Figure 18 four of them.
 
 # %%
-found = ex.gather("table8", profile, results_dir, data_dir, stand_ins, run_missing)
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+found = figures.gather("table8", run, run_missing)
 print(found)
 
 # %% [markdown]
 # ## Table 8
 #
-# Mean and standard deviation over seeds, beside the paper's one run. The paper leaves out 16 labels per class; those of its numbers stand in the outputs of its authors' notebooks. `n_train` is ours: the paper has 50,000 rows (CIFAR10: 40,000), so its `full` is
+# Mean and standard deviation over seeds; the paper's value is a single run. The paper omits 16 labels per class; those numbers are from the outputs of the authors' notebooks. `n_train` is our number of training rows. The paper has 50,000 (CIFAR10: 40,000), so its `full` is
 # more labels than ours in the smaller profiles. Where `stand_in` names other data than the paper's, compare the methods with each other only.
 
 # %%
-table = figures.ssl_table(found.records, sc.published_accuracies())
-table = table[table.ours.notna()]
+table = found.accuracies[found.accuracies.ours.notna()]
 Markdown(figures.to_markdown(table))
 
 # %% [markdown]
-# Every cell is in the table or has a reason, and every number of the paper stands in its own row.
+# Every cell is in the table or has a reason, and every number of the paper is in its own row.
 
 # %%
 figures.check_ssl_table(table, found)
@@ -76,11 +75,11 @@ for row in table.itertuples():
 # %% [markdown]
 # ## Figure 18
 #
-# Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. Labels are per class.
+# Filled markers are ours, with one standard deviation over seeds; rings are the paper's, one run each. Labels are per class.
 
 # %%
-shown = [record for record in found.records if record["cell"]["method"] in ex.figure("fig18").ssl_methods]
-fig = figures.label_curves(shown, sc.published_accuracies(), found.missing)
+shown = found.accuracies[found.accuracies.method.isin(ex.figure("fig18").ssl_methods)]
+fig = figures.label_curves(shown, found.titles, found.missing)
 fig
 
 # %% [markdown]
@@ -97,6 +96,4 @@ print(sc.claims_text(found.records, "C26", "C27"))
 # The figure as `fig18_ssl_learned.png` and `.pdf`, the table as `table08.csv` and `table08.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/fig18_ssl_learned"), *figures.save_table(table, f"{save_to}/table08")):
-        print(path)
+figures.write(save_to, fig18_ssl_learned=fig, table08=table)

@@ -37,7 +37,9 @@ profile = "laptop"  # laptop or paper: whose records are compared with the paper
 
 # %%
 folder, measured = ex.figures_dir(profile), ex.figures_dir("laptop")  # records; benchmarks
-card, records = sc.scorecard(profile), sc.records_of(profile)
+run = sc.scorecard_run(profile)
+records = sc.records_of(run)
+card = sc.scorecard(run, records)
 assert card["skill"]["overall"], f"No record of the profile {profile!r} has a number of the paper. Run `pumap run all --profile {profile}` first."
 TITLES = {"mnist": "MNIST", "fmnist": "Fashion-MNIST", "cifar10": "CIFAR10", "cassins": "songs", "retina": "single cells", "moons": "moons", "bison": "bison"}
 MEASURES = {name: label.replace("\n", " ") for name, label in figures.METRIC_LABELS.items()}
@@ -73,9 +75,9 @@ def four(value):
 # There are three seeds in 2-D on MNIST, Fashion-MNIST and single cells, and at four labels per class; one seed elsewhere. The machine had other work at the same time.
 
 # %%
-cells = {"Figures 4 to 9, 13; Tables 2 to 7": ("embedding", ex.profile(profile).cells), "Figures 15 to 18; Table 8": ("ssl", ex.ssl_grid(profile).cells)}
+cells = {"Figures 4 to 9, 13; Tables 2 to 7": (ex.Cell, run.profile.cells), "Figures 15 to 18; Table 8": (ex.SSLCell, ex.ssl_grid(run.profile).cells)}
 print(sc.made_with_text(card))
-show(("grid", "runs made", "runs of the profile"), [[name, len(sc.of_grid(records, kind)), len(grid)] for name, (kind, grid) in cells.items()])
+show(("grid", "runs made", "runs of the profile"), [[name, len(sc.of_grid(records, grid)), len(of_grid)] for name, (grid, of_grid) in cells.items()])
 
 # %%
 stand_ins = {(d["dataset"], d["title"], d["n_train"]) for d in card["conditions"]["data"] if d["stand_in_for"]}
@@ -99,8 +101,8 @@ show(("data set", "here", "training rows"), [[TITLES[name], title, f"{n:,}"] for
 
 # %%
 CHANGES = (  # what, the day of the change, which records it would touch
-    ("the first layer is scaled to the rows", "2026-11-28", lambda c: c["method"] in ex.PUMAPS),
-    ("smaller batches for few rows", "2026-11-28", lambda c: c["method"] in ex.PUMAPS and c["dataset"] in ("moons", "retina")),
+    ("the first layer is scaled to the rows", "2026-11-28", lambda c: c["method"] in ex.P_UMAP),
+    ("smaller batches for few rows", "2026-11-28", lambda c: c["method"] in ex.P_UMAP and c["dataset"] in ("moons", "retina")),
 )
 older = [[what, day, sum(touched(r["cell"]) and r["finished"] < day for r in records), sum(touched(r["cell"]) for r in records)] for what, day, touched in CHANGES]
 show(("change", "day", "records made before it", "records it concerns"), older)
@@ -118,7 +120,7 @@ show(("change", "day", "records made before it", "records it concerns"), older)
 numbers = {(row["dataset"], row["method"]): row for row in card["cells"] if row["table"] == 2 and row["dim"] == 2}
 rows = []
 for method in ("umap", "umap_tf", "pumap", "umap_ae", "pumap_decoder", "tsne", "ptsne", "ae", "vae", "pca"):
-    row = [figures.METHOD_LABELS[method]]
+    row = [ex.ALL_METHODS[method].label]
     for dataset in ("mnist", "fmnist"):
         found = numbers.get((dataset, method), {})
         difference = found.get("difference")
@@ -169,14 +171,14 @@ show(sc.COLUMN_HEADS, [line for line, column in zip(sc.column_lines(card["skill"
 def share_of_training(row):
     "Passes of this profile over those of the paper's."
     cell = ex.Cell(row["dataset"], row["measured_on"], row["dim"])
-    ours, paper = (ex.settings_for(cell, name).get("n_training_epochs") for name in (profile, "paper"))
+    ours, paper = (cell.settings(p).get("n_training_epochs") for p in (run.profile, ex.profile("paper")))
     return ours / paper if ours and paper else None
 
 
 def outside_line(row):
     share = share_of_training(row)
     cause = OTHER_CAUSES.get((row["metric"], row["dataset"], row["method"])) or ("short training" if share and share < 0.2 else "not known")
-    return [row["table"], MEASURES[row["metric"]], TITLES[row["dataset"]], row["dim"], figures.METHOD_LABELS[row["method"]], four(row["paper"]), four(row["ours"]), f"{row['difference']:+.4f}", None if share is None else f"{share:.1%}", cause]
+    return [row["table"], MEASURES[row["metric"]], TITLES[row["dataset"]], row["dim"], ex.ALL_METHODS[row["method"]].label, four(row["paper"]), four(row["ours"]), f"{row['difference']:+.4f}", None if share is None else f"{share:.1%}", cause]
 
 
 OTHER_CAUSES = {
@@ -206,7 +208,7 @@ def trial_line(dataset, method, dim, metric, change):
     paper, digits = paper_value(dataset, dim, method, metric), 5 if metric == "reconstruction_mse" else 4
     values = [f"{value:.{digits}f}" for value in (paper, found["grid"], found[change])]
     closed = None if dataset in {name for name, *_ in stand_ins} else f"{(found[change] - found['grid']) / (paper - found['grid']):.0%}"
-    return [TITLES[dataset], figures.METHOD_LABELS[method], f"{dim}-D", MEASURES[metric], change, *values, closed]
+    return [TITLES[dataset], ex.ALL_METHODS[method].label, f"{dim}-D", MEASURES[metric], change, *values, closed]
 
 
 TRIAL_HEADS = ("data set", "method", "dim", "measure", "change", "paper", "in the grid", "with the change", "gap closed")
@@ -275,7 +277,7 @@ show(("claim", "rule", "evidence"), [[c["id"], c["measured_as"], c["evidence"]] 
 
 # %%
 songs = {row["method"]: row for row in card["cells"] if (row["table"], row["dataset"], row["dim"]) == (3, "cassins", 2)}
-show(("method", "paper (Cassin's vireo)", "ours (stand-in)"), [[figures.METHOD_LABELS[m], four(songs[m]["paper"]), four(songs[m]["ours"])] for m in ("ae", "vae", "pca") if m in songs])
+show(("method", "paper (Cassin's vireo)", "ours (stand-in)"), [[ex.ALL_METHODS[m].label, four(songs[m]["paper"]), four(songs[m]["ours"])] for m in ("ae", "vae", "pca") if m in songs])
 
 # %% [markdown]
 # C13 to C16, what the convolutional network costs: multiplications of a row, and time as a multiple of PCA's ([benchmarks/inference](../benchmarks/inference.ipynb), a run of its own).

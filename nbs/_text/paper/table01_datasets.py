@@ -34,7 +34,6 @@
 import pandas as pd
 from IPython.display import Markdown
 
-from pumap import plots
 from pumap.paper import datasets, figures
 from pumap.paper import experiments as ex
 from pumap.paper import scorecard as sc
@@ -54,8 +53,9 @@ save_to = ""  # folder for the picture and the table; "" draws without writing
 
 # %%
 paper = pd.DataFrame(sc.published("table1")).set_index("dataset")
-asked = list(paper.index) if ex.profile(profile).name in ("laptop", "paper") else list(ex.profile(profile).datasets)
-names = {name: ex.STAND_INS.get(name, name) if stand_ins else name for name in asked}
+run = ex.open_run(profile, results_dir, data_dir, stand_ins)
+asked = list(paper.index if profile in ("laptop", "paper") else run.profile.datasets)
+names = {name: run.actual(name) for name in asked}
 print(f"profile {profile}: {', '.join(names.values())}")
 
 
@@ -139,6 +139,4 @@ assert len(fig.axes) == len(asked) and len(drawn) == sum(not isinstance(example,
 # The figure is saved as `table01_datasets.png` and `.pdf`, the table as `table01.csv` and `table01.md`.
 
 # %%
-if save_to:
-    for path in (*plots.save_figure(fig, f"{save_to}/table01_datasets"), *figures.save_table(table, f"{save_to}/table01")):
-        print(path)
+figures.write(save_to, table01_datasets=fig, table01=table)
