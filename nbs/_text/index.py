@@ -105,7 +105,7 @@ assert KNeighborsClassifier(5).fit(z, y[:1500]).score(z_new, y[1500:]) > 0.8
 # ## Read on
 #
 # - **Site**: [pumap.github.io/pumap](https://pumap.github.io/pumap).
-# - **Tutorials**, on digits or your own files, also [on Binder](https://mybinder.org/v2/gh/pumap/pumap/main?labpath=nbs%2Ftutorials%2Fquickstart.ipynb):
+# - **Tutorials**, without downloads or on your own files, also [on Binder](https://mybinder.org/v2/gh/pumap/pumap/main?labpath=nbs%2Ftutorials%2Fquickstart.ipynb):
 # [quickstart](tutorials/quickstart.ipynb), [moving from umap-learn](tutorials/moving_from_umap_learn.ipynb), [own encoder and decoder](tutorials/own_encoder.ipynb), [big data](tutorials/big_data.ipynb), [few labels](tutorials/semi_supervised.ipynb), [feature importance](tutorials/feature_importance.ipynb), [autoencoder](tutorials/autoencoder.ipynb), [single cells](tutorials/single_cells.ipynb), [text](tutorials/text.ipynb), [ONNX](tutorials/serve_onnx.ipynb), [interactive map](tutorials/interactive_map.ipynb).
 # - **Library**, one notebook per module, in reading order: [core](00_core.ipynb), [graph](01_graph.ipynb), [losses](02_losses.ipynb), [networks](03_networks.ipynb), [backend](04_backend.ipynb), [training](05_training.ipynb), [fast solver](06_fast_solver.ipynb), [estimator](07_parametric_umap.ipynb),
 # [semi-supervised](08_semisupervised.ipynb), [baselines](09_baselines.ipynb), [metrics](10_metrics.ipynb), [plots](11_plots.ipynb), [umap-learn's interface](12_umap_compat.ipynb), [interactive map](13_interactive_map.ipynb).

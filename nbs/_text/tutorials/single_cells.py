@@ -62,7 +62,7 @@ print(f"anndata {anndata.__version__}" if anndata else "anndata is not installed
 # %% tags=["parameters"]
 h5ad_file = ""  # a .h5ad file with counts or logarithms in X, or with obsm["X_pca"]; "" is simulated counts
 type_column = ""  # the column of obs with the cell types of the reference; "" is none (for simulated counts, the type)
-batch_column = ""  # the column of obs that tells reference and query apart; "" takes a random fifth as the query
+batch_column = ""  # the column of obs with the batches; "" takes a random fifth of the cells as the query
 query_batch = ""  # the value in batch_column of the query
 save_to = ""  # folder for the model, the PCA and the coordinates; "" saves to a temporary one
 

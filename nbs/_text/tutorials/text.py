@@ -239,6 +239,6 @@ assert np.allclose(loaded.transform(again.transform(questions)), model.transform
 # %% [markdown]
 # ## Limits
 #
-# - tf-idf knows words, not meanings: two documents that say the same in other words are far apart. Rows may also be vectors of a language model; then
-#   everything here but the last sections stays the same.
+# - tf-idf knows words, not meanings: two documents that say the same in other words are far apart. Rows may also be vectors of a language model; only the
+#   sections on words then have no use.
 # - Words that the training set lacks have no column. Fit again, or `update` with a vectorizer of the same vocabulary, when the language changes.
