@@ -76,7 +76,7 @@ def write_images(path):
 OWN = {  # tutorial: how its file is written, its parameters, what its outputs must say
     "single_cells": (write_h5ad, {"h5ad_file": "cells.h5ad", "type_column": "kind"}, ("round", "'X_pumap': 1.0")),
     "text": (write_csv, {"text_file": "documents.csv"}, ("fruit: ", "hammer")),
-    "autoencoder": (write_images, {"images_file": "images.npy", "n_training_epochs": 0.1}, ("(48, 90)",)),
+    "autoencoder": (write_images, {"images_file": "images.npy", "n_training_epochs": 0.1, "compared": [(2, 0)]}, ("(48, 90)",)),
 }
 
 
