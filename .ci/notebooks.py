@@ -39,7 +39,7 @@ def lent_process():
 def with_parameters(notebook, **values):
     "The notebook with a cell behind its parameters, as papermill has it."
     at = next((i for i, cell in enumerate(notebook.cells) if "parameters" in cell.get("metadata", {}).get("tags", ())), None)
-    if at is not None and all(f"\n{name} = " in notebook.cells[at].source for name in values):
+    if at is not None and all(f"\n{name} = " in f"\n{notebook.cells[at].source}" for name in values):
         from execnb.nbio import mk_cell
 
         notebook.cells.insert(at + 1, mk_cell("\n".join(f"{name} = {value!r}" for name, value in values.items())))

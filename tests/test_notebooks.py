@@ -7,6 +7,8 @@ import importlib.util
 import os
 import sys
 
+import h5py
+import numpy as np
 import pytest
 from conftest import ROOT, name_of, source_notebooks
 
@@ -41,3 +43,53 @@ def test_notebook_runs(path, results):
         run_notebook(read_nb(path), path, results_dir=str(results))
     except NotebookFailed as error:
         pytest.fail(str(error), pytrace=False)
+
+
+def write_h5ad(path):
+    "Counts as CSR, a column of classes and one with missing values, as anndata writes them."
+    rng = np.random.default_rng(0)
+    kind = np.arange(90) % 3
+    counts = rng.poisson(1 + 5 * (np.arange(40) % 3 == kind[:, None]))
+    rows, columns = counts.nonzero()
+    with h5py.File(path, "w") as file:
+        matrix, obs = file.create_group("X"), file.create_group("obs")
+        matrix.attrs.update({"encoding-type": "csr_matrix", "shape": counts.shape})
+        matrix["data"], matrix["indices"] = counts[rows, columns].astype("float32"), columns
+        matrix["indptr"] = np.searchsorted(rows, np.arange(91))
+        obs.attrs["_index"] = "barcode"
+        obs["barcode"] = [f"cell {i}" for i in range(90)]
+        obs["kind/codes"], obs["kind/categories"] = kind.astype("int8"), ["round", "flat", "long"]
+        obs["dead/values"], obs["dead/mask"] = kind == 0, kind == 1
+
+
+def write_csv(path):
+    words = {"fruit": "apple pear plum cherry", "tools": "hammer saw drill file", "birds": "crow wren robin finch"}
+    rng = np.random.default_rng(0)
+    lines = [f"{label},{' '.join(rng.choice(text.split(), 3))} number{i % 7}" for i in range(30) for label, text in words.items()]
+    path.write_text("\n".join(["label,text", *lines]), encoding="utf-8")
+
+
+def write_images(path):
+    np.save(path, np.random.default_rng(0).integers(0, 255, (60, 6, 5, 3), dtype="uint8"))
+
+
+OWN = {  # tutorial: how its file is written, its parameters, what its outputs must say
+    "single_cells": (write_h5ad, {"h5ad_file": "cells.h5ad", "type_column": "kind"}, ("round", "'X_pumap': 1.0")),
+    "text": (write_csv, {"text_file": "documents.csv"}, ("fruit: ", "hammer")),
+    "autoencoder": (write_images, {"images_file": "images.npy", "n_training_epochs": 0.1, "compared": [(2, 0)]}, ("(48, 90)",)),
+}
+
+
+@pytest.mark.timeout(SECONDS)
+@pytest.mark.parametrize("name", OWN)
+def test_tutorial_takes_a_file_by_its_parameters(name, tmp_path):
+    from execnb.nbio import read_nb
+
+    write, values, expected = OWN[name]
+    key = next(iter(values))
+    write(tmp_path / values[key])
+    path = ROOT / "nbs" / "tutorials" / f"{name}.ipynb"
+    notebook = run_notebook(read_nb(path), path, **values | {key: str(tmp_path / values[key])})
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    shown = "\n".join("".join(output.get("text", "") or output.get("data", {}).get("text/plain", "")) for output in outputs)
+    assert all(words in shown for words in expected), shown
