@@ -271,7 +271,7 @@ def test_the_table_of_data_sets_with_one_of_each_kind(tmp_path, monkeypatch):
     panels = {ax.get_title().replace("\n", " "): " ".join(t.get_text() for t in ax.texts).replace("\n", " ") for ax in variables["fig"].axes}
     assert len(panels) == 8 and "Worm neurons are not on this machine." in panels["Worm neurons"]
     (hidden,) = (ax for ax in variables["fig"].axes if "in place of CelebAMask" in ax.get_title().replace("\n", " "))
-    assert not hidden.has_data() and "may not be passed on" in hidden.texts[0].get_text().replace("\n", " ")
+    assert not hidden.has_data() and "license forbids redistribution" in hidden.texts[0].get_text().replace("\n", " ")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["table01.csv", "table01.md", "table01_datasets.pdf", "table01_datasets.png"]
 
 
