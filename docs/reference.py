@@ -32,7 +32,7 @@ def methods_of(node):
 
 def is_property(node, name):
     part = next(part for part in node.body if getattr(part, "name", "") == name)
-    return any(isinstance(mark, ast.Name) and mark.id == "property" for mark in part.decorator_list)
+    return any(isinstance(mark, ast.Name) and mark.id in ("property", "cached_property") for mark in part.decorator_list)
 
 
 def documented(node, prefix="", indent=""):
