@@ -150,7 +150,7 @@ def beyond_other_converters():
 @pytest.mark.backend
 @pytest.mark.skipif(not backend._installed("tensorflow", "tf2onnx", "onnx", "onnxruntime"), reason="needs pumap[tensorflow,onnx]")
 def test_tensorflow_converts_what_others_lack(monkeypatch):
-    "In a process of its own, so under each backend, and nothing of it remains."
+    "Under TensorFlow directly, under the other backends in a process of its own."
     model, x = beyond_other_converters(), np.random.default_rng(0).random((4, 8, 8, 2), dtype="float32")
     monkeypatch.setitem(backend._CONVERTERS, "jax", ("no_such_package", "onnx-jax"))  # jax2onnx may have learned them
     content = backend.to_onnx(model, x)

@@ -503,8 +503,8 @@ def _with_known_operations(model):
 
 
 # %% [markdown]
-# The converters of JAX and PyTorch lack some common layers, such as max pooling, which tf2onnx knows. Where TensorFlow is installed, it converts those
-# networks, in a process of its own: one process has one backend. The network travels as a Keras file.
+# The other converters lack some common layers: jax2onnx, for example, max pooling. Where TensorFlow is installed, tf2onnx converts those networks in a
+# process of its own, since one process has one backend. The network travels as a Keras file.
 
 # %%
 #| export

@@ -2045,7 +2045,7 @@ for wrong in (SSLCell("digit", "aug", 4), SSLCell("digits", "umap", 4), SSLCell(
 
 # %% [markdown]
 # These settings hold in every profile: the loss and its weight, the graph, `min_dist`, the label smoothing. As in the original, known labels enter the graph: edges between rows with different labels are cut (the paper does not say so). One thing is ours: the
-# seed draws the labeled rows of a class at random. The original takes the first of each class; so does `labels="first"`.
+# seed draws the labeled rows of a class at random. `labels="first"` takes the first rows of each class, as the original does.
 
 # %%
 #| export

@@ -198,28 +198,28 @@ def shuffled_vectors(z, table, vectors, random_state):
 # %% [markdown]
 # ## The attribute classifier
 #
-# The attribute classifier (`judge` in the code) is one logistic regression for each attribute. It is fitted on 150 principal components of the real
+# The attribute classifier is one logistic regression for each attribute. It is fitted on 150 principal components of the real
 # training images; for digits, on half as many components as pixels. It is tested on real images that neither it nor the networks have seen.
 #
 # For rare attributes, always predicting "no" is nearly always right. So the accuracy is compared with that of the majority class. The area under the
 # ROC curve is reported too: the probability that an image with the attribute gets a higher score than one without it.
 
 # %%
-def train_judge(rows, table):
+def train_classifier(rows, table):
     "A classifier of flat images, one answer for each attribute."
     components = PCA(min(150, rows.shape[1] // 2), whiten=True, random_state=0)
     return make_pipeline(components, MultiOutputClassifier(LogisticRegression(C=0.01, max_iter=500))).fit(rows, table)
 
 
-def answers(judge, images, which=slice(None)):
+def answers(classifier, images, which=slice(None)):
     "Probabilities that images have the attributes, or some of them, shape (n_images, n_attributes)."
-    rows = judge[:-1].transform(images.reshape(len(images), -1))
-    return np.stack([one.predict_proba(rows)[:, 1] for one in judge[-1].estimators_[which]], axis=1)
+    rows = classifier[:-1].transform(images.reshape(len(images), -1))
+    return np.stack([one.predict_proba(rows)[:, 1] for one in classifier[-1].estimators_[which]], axis=1)
 
 
-def judge_of_judges(judge, images, table):
-    "For each attribute: how often the judge is right about real images."
-    said = answers(judge, images)
+def classifier_quality(classifier, images, table):
+    "For each attribute: how often the classifier is right about real images."
+    said = answers(classifier, images)
     right, share = ((said > 0.5) == table).mean(axis=0), table.mean(axis=0)
     area = [float(roc_auc_score(table[:, k], said[:, k])) if 0 < share[k] < 1 else None for k in range(len(names))]
     return [{"attribute": str(n), "share": float(s), "accuracy": float(r), "commoner": float(max(s, 1 - s)), "roc_auc": a} for n, s, r, a in zip(names, share, right, area)]
@@ -239,14 +239,14 @@ def judge_of_judges(judge, images, table):
 STRENGTHS = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 
 
-def moved_by(model, judge, z, vectors, kind, strengths):
+def moved_by(model, classifier, z, vectors, kind, strengths):
     "A line for each attribute and strength."
     flat = lambda points: model.inverse_transform(points).reshape(len(points), -1)
     unmoved, lines = flat(z), []
     for k, name in enumerate(names):
         for strength in strengths:
             moved = flat(z + np.float32(strength) * vectors[k]) if strength else unmoved
-            said = answers(judge, moved, slice(k, k + 1))[:, 0]
+            said = answers(classifier, moved, slice(k, k + 1))[:, 0]
             line = {"vectors": kind, "attribute": name, "strength": strength, "probability": said.mean(), "yes": (said > 0.5).mean()}
             nearest = pairwise_distances_argmin(moved, unmoved)
             lines.append(line | {"squared_distance": np.square(moved - unmoved).mean(), "own_nearest": (nearest == np.arange(len(z))).mean()})
@@ -276,23 +276,23 @@ def pictures_of(model, z, vectors):
 
 # %%
 def measure():
-    "The moves as a table, what else is to be told, and the reconstructions to show."
+    "The moves as a table, the settings and qualities, and the reconstructions to show."
     flat = X_train.reshape(len(X_train), -1)
-    judge, lines, pictures = train_judge(flat, train_table), [], {}
+    classifier, lines, pictures = train_classifier(flat, train_table), [], {}
     X_new = X_test[: size["n_new"]]
     about = {"data": data.name, "title": data.title, "stand_in_for": data.stand_in_for, "sha256": data.sha256, **size}
-    about |= {"n_train": len(X_train), "n_new": len(X_new), "judge": judge_of_judges(judge, X_test, test_table), "networks": {}, "versions": ex.versions()}
+    about |= {"n_train": len(X_train), "n_new": len(X_new), "classifier": classifier_quality(classifier, X_test, test_table), "networks": {}, "versions": ex.versions()}
     for method, (model, seconds) in train_networks(X_train).items():
         z_train, z = model.embedding_, model.transform(X_new)
         vectors, explained = attribute_vectors(z_train, train_table)
         vectors, others = (v.astype(np.float32) for v in (vectors, shuffled_vectors(z_train, train_table, vectors, random_state=0)))
-        own = moved_by(model, judge, z, vectors, "annotated", STRENGTHS) + moved_by(model, judge, z, others, "shuffled", (-1.0, 0.0, 1.0))
+        own = moved_by(model, classifier, z, vectors, "annotated", STRENGTHS) + moved_by(model, classifier, z, others, "shuffled", (-1.0, 0.0, 1.0))
         about_line = {"dataset": data.name, "title": ex.title_of(data.title, data.stand_in_for), "method": method}
         lines += [about_line | line for line in own]
         decoded = model.inverse_transform(z)
-        agreement = (answers(judge, decoded) > 0.5) == test_table[: len(X_new)]
+        agreement = (answers(classifier, decoded) > 0.5) == test_table[: len(X_new)]
         about["networks"][method] = {"seconds": seconds, "mse": float(np.square(decoded - X_new).mean()), "mse_of_mean": float(np.square(X_train.mean(axis=0) - X_new).mean()),
-                                     "explained": float(explained), "judge_accuracy": float(agreement.mean())}  # fmt: skip
+                                     "explained": float(explained), "classifier_accuracy": float(agreement.mean())}  # fmt: skip
         *pictures[method], about["shown"] = pictures_of(model, z, vectors)
     return pd.DataFrame(lines), about, {f"{m}_{part}": images for m, both in pictures.items() for part, images in zip(("unmoved", "moved"), both)}
 
@@ -325,11 +325,11 @@ elif data:
 
 # %%
 if moves is not None:
-    about_judge = pd.DataFrame(about["judge"])
+    quality = pd.DataFrame(about["classifier"])
     print(f"{about['title']}, {about['n_train']:,} training rows of {about['side']} x {about['side']} pixels, {about['n_components']}-D, {about['n_steps']:,} steps; {about['n_new']:,} held-out rows moved")
-    print(f"judge: accuracy {about_judge.accuracy.mean():.3f} (always the commoner answer: {about_judge.commoner.mean():.3f}), area under the ROC curve {about_judge.roc_auc.mean():.3f}")
-    for method, told in about["networks"].items():
-        print(f"{ex.ALL_METHODS[method].label}: squared error {told['mse']:.4f} (mean image: {told['mse_of_mean']:.4f}), attributes explain {told['explained']:.1%} of the variance, judge's accuracy {told['judge_accuracy']:.3f}")
+    print(f"classifier: accuracy {quality.accuracy.mean():.3f} (majority class: {quality.commoner.mean():.3f}), area under the ROC curve {quality.roc_auc.mean():.3f}")
+    for method, line in about["networks"].items():
+        print(f"{ex.ALL_METHODS[method].label}: squared error {line['mse']:.4f} (mean image: {line['mse_of_mean']:.4f}), attributes explain {line['explained']:.1%} of the variance, the classifier's accuracy {line['classifier_accuracy']:.3f}")
 
 
 # %% [markdown]
@@ -467,7 +467,7 @@ def draw():
         ax = place(5.75, 4.1, 1.2, 1.2)
         draw_strengths(ax, strengths, "own_nearest", "Identity kept")
         ax.set_xlabel("Strength")
-        title(0.05, 2.9 + middle, "D  What the judge answers, per attribute, at strength 1")
+        title(0.05, 2.9 + middle, "D  What the classifier answers, per attribute, at strength 1")
         draw_changes(place(0.95, 3.2 + middle, 6.0, 1.6), changes)
         handles = [Line2D([], [], label=ex.ALL_METHODS[m].label, **looks(m, lw=2, marker="")) for m in methods]
         plain = {"color": plots.GRAY, "ls": "none", "ms": 4}
@@ -481,7 +481,7 @@ def draw():
 def note():
     "What is seen, in the figure itself."
     shown = "Only what decoders made is shown: the photographs may not be passed on.\n" if about["dataset"] == "celeba" else ""
-    return f"{shown}{about['n_train']:,} training rows of {about['side']} x {about['side']} pixels; {about['n_new']:,} held-out rows moved; {about['n_components']}-D. C: means over {len(about['judge'])} attributes."
+    return f"{shown}{about['n_train']:,} training rows of {about['side']} x {about['side']} pixels; {about['n_new']:,} held-out rows moved; {about['n_components']}-D. C: means over {len(about['classifier'])} attributes."
 
 
 def draw_why_not():

@@ -255,10 +255,6 @@ if not h5ad_file:
     assert by_type.loc["F", "query_share"] > by_type.drop("F")["query_share"].max() + 0.2
 
 # %% [markdown]
-# On real cells the share is as useful. For 2,000 neurons of a worm, a quarter of them the query, each of ten types was left out of the reference in
-# turn. For the nine types with at least 20 cells in the query, the share separates the new type from the others with an area under the ROC curve
-# from 0.96 to 1.00. For five of the types, the vote was measured, too: it had 0.50 to 0.78.
-#
 # ## Save and load
 #
 # The model is one file. A new query also needs the genes, their means and the components of the PCA.
