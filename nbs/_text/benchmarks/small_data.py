@@ -59,7 +59,7 @@ save_to = ""  # folder for the tables; "" writes nothing
 #
 # A batch has a sixth as many edges as there are rows, and at least 200. This is the smallest of five rules that loses at most .003 of trustworthiness on
 # each of the seven data sets for the choice (`figures/laptop/benchmark_small_data_choice.md`). Smaller batches are quicker, and some lose up to .005.
-# An earlier rule, a tenth of the rows from 125, was evaluated on the other six data sets before: it lost .0037 on the digits and .0042 on breast
+# An earlier rule, a tenth of the rows from 125, was evaluated on the other six data sets before: it lost .0038 on the digits and .0042 on breast
 # cancer. The method `pumap with batches of n/10 from 125` repeats it.
 #
 # Each method runs in a process of its own. The first fit of a process pays for imports and compiling, so a fit of the first data set comes before all
