@@ -540,7 +540,7 @@ class Stages(NamedTuple):
     layout_passes : float or None
         Epochs over the rows, at most, in which to learn umap-learn's layout. `None` = 30 where encodings are expensive, else 0.
     normalize : bool
-        With a layout, train with batch normalization, folded away afterwards.
+        With a layout, or where encodings are expensive, train with batch normalization, folded away afterwards.
     parallel : bool
         Let the layout use all cores; the result then differs from run to run.
     capped_until : float
@@ -628,7 +628,7 @@ def _make_plan(encoder, edges, n_rows, options, stages, with_decoder) -> _Plan:
         n_steps = edge_steps(options.n_training_epochs, edges, batch_size)
     passes = stages.layout_passes if stages.layout_passes is not None else 0 if cheap else _MOST_PASSES
     layout_steps, umap_steps = shared_effort(n_steps, batch_size, len(_placed(edges)), passes, 0.5 if with_decoder else 0.8)
-    learning_rate = options.learning_rate or (5e-3 if cheap else 5e-4 if layout_steps else 2e-3)
+    learning_rate = options.learning_rate or (5e-3 if cheap else 5e-4 if layout_steps or stages.normalize else 2e-3)
     return _Plan(batch_size, learning_rate, layout_steps, umap_steps)
 
 # %% ../nbs/06_fast_solver.ipynb #5c38851f
@@ -658,8 +658,8 @@ def fit_encoder_fast(
     decoding : Decoding or None
         A decoder that is trained jointly, in place.
     options : TrainingOptions
-        Defaults for dense layers: 1.5 epochs, a learning rate of 5e-3. Defaults for other networks: 0.25 epochs, 5e-4 after a layout and
-        2e-3 without. Both take at least 3,000 steps. A batch has a sixth as many edges as there are rows, between 200 and 1,000 (500 for
+        Defaults for dense layers: 1.5 epochs, a learning rate of 5e-3. Defaults for other networks: 0.25 epochs, and 5e-4, or
+        2e-3 with neither a layout nor normalization. Both take at least 3,000 steps. A batch has a sixth as many edges as there are rows, between 200 and 1,000 (500 for
         networks with other layers than dense ones). Edges are drawn by their strength.
     stages : Stages
     random_state : None, int or Generator
@@ -681,10 +681,10 @@ def fit_encoder_fast(
         folds = [fold]
         width = math.prod(rows.shape) + (math.prod(targets.shape) // 2 if decoding or side.weight else 0)
         block, n_blocks = _steps_in_blocks(plan.umap_steps, plan.batch_size, 4 * width)
+        if stages.normalize and (plan.layout_steps or not is_dense(encoder)):
+            network, fold = parts.enter_context(with_normalization(network, notes))
+            folds.insert(0, fold)
         if plan.layout_steps:
-            if stages.normalize:
-                network, fold = parts.enter_context(with_normalization(network, notes))
-                folds.insert(0, fold)
             layout = graph_layout(rows, edges, encoder.output_shape[-1], loss, rng_start, stages.parallel)
             regress(network, rows, layout, plan.layout_steps, _placed(edges), rng_start, options.verbose)
             notes.append(f"{plan.layout_steps} steps of regression onto a layout came first")

@@ -109,7 +109,7 @@ _FOREIGN = {  # parameters of umap-learn that have no counterpart of the same na
     "landmark_loss_fn": "It is called landmark_loss here.",
     "keras_fit_kwargs": "Training is not Keras' fit: set n_training_epochs, batch_size, verbose and callbacks.",
     "loss_report_frequency": "history_ holds about a hundred values of the loss, however many epochs there are.",
-    "init": "The embedding starts from the encoder's initial weights, not from a layout.",
+    "init": "The solver chooses its own start: the encoder's initial weights, for networks with expensive layers a layout (solver_options).",
     "unique": "Remove duplicate rows first, with np.unique(X, axis=0, return_inverse=True).",
     "disconnection_distance": "All n_neighbors neighbors of a row count; leave far ones out of a precomputed_graph.",
     "low_memory": _SEARCH,
@@ -443,8 +443,8 @@ def _validation(settings, decoding, encoder) -> tuple:
 
 
 # %% [markdown]
-# A network that was given or fitted before starts from what it has learned: its first layer was made for rows that are not centered, and a warm start
-# needs no layout.
+# A network that was given or fitted before starts from what it has learned: its first layer was made for rows that are not centered. A warm start
+# needs no layout, and normalization would undo what its layers have learned.
 
 # %%
 #| export
@@ -477,7 +477,7 @@ def train(settings, rows: Rows, graph, loss: UMAPLoss, networks: tuple, rng: np.
         history = fit_encoder(rows, edges, encoder, loss, joint, options, rng)
     else:
         learned = {"fresh": False} if start.warm or isinstance(settings.encoder, keras.Model) else {}
-        learned |= {"layout_passes": 0} if start.warm else {}
+        learned |= {"layout_passes": 0, "normalize": False} if start.warm else {}
         stages = make_stages({"parallel": settings.random_state is None} | learned | (settings.solver_options or {}))
         history = fit_encoder_fast(rows, edges, encoder, loss, joint, options, stages, rng)
     history |= {"validation": check.losses for check in checks}
@@ -720,7 +720,7 @@ class ParametricUMAP(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Setting
         Edges in a batch, no more than rows. `None` = 1,000 ("paper"), or a sixth of the rows, between 200 and 1,000 ("fast"; 500 for
         convolutions).
     learning_rate : float or None, default=None
-        Learning rate of Adam. `None` = 1e-3 ("paper"), or 5e-3 falling to zero ("fast"; with convolutions 5e-4 after a layout, 2e-3 without).
+        Learning rate of Adam. `None` = 1e-3 ("paper"), or 5e-3 falling to zero ("fast"; 5e-4 with convolutions or other expensive layers).
     optimizer : str, keras.optimizers.Optimizer or None, default=None
         Optimizer of the encoder, with its own learning rate; each fit takes a fresh copy. `None` = Adam with `learning_rate`.
     callbacks : list of keras.callbacks.Callback or None, default=None

@@ -4,22 +4,23 @@
 
 # %% auto #0
 __all__ = ['METHODS', 'SSL_METHODS', 'ALL_METHODS', 'PROTOCOL', 'PROTOCOL_VERSION', 'SSL_VERSION', 'CLUSTER_SEEDS',
-           'SCALE_SETTINGS', 'P_UMAP', 'WITH_DECODER', 'IN_64', 'TOYS', 'IMAGES', 'PAPER_DATA', 'SMALL_STEPS',
-           'LAPTOP_SETTINGS', 'PROFILES', 'FIGURES', 'CLONE', 'STAND_INS', 'RECORD_KEYS', 'TRACE_KEYS', 'METRICS',
-           'NOT_RUN', 'LAYER', 'READ_VARIABLE', 'UMAP_RECONSTRUCTED', 'TRUSTWORTHINESS_ROWS', 'N_SHOWN', 'N_COLUMNS',
-           'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'SPEED_SIZES', 'unknown', 'Method', 'methods', 'Cell', 'Block',
-           'Profile', 'profile', 'Figure', 'figure', 'cells_for', 'cells_of_notebook', 'root', 'figures_dir',
-           'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'RecordDamaged', 'write_record', 'read_record',
-           'set_aside', 'Kept', 'Run', 'open_run', 'read_arrays', 'read_embedding', 'read_reconstructions',
-           'read_last_layer', 'note_what_was_read', 'what_was_read', 'settings_used', 'effort_by_itself', 'method_of',
-           'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device', 'peak_memory_mb', 'commit',
-           'processor', 'n_threads', 'training_of', 'make_record', 'save_cell', 'rotated_only', 'NotebookFailed',
-           'import_papermill', 'check_parameters', 'clean_copy', 'made_from', 'left_out', 'is_drawn', 'signed',
-           'kernel_environment', 'run_notebook', 'SSLCell', 'cell_of', 'ssl_count', 'label_order', 'ssl_method',
-           'SSLGrid', 'ssl_grid', 'choose_labels', 'ssl_encoder', 'ssl_classifier', 'fit_ssl_cell', 'last_layer',
-           'save_ssl_cell', 'training_name', 'training_records', 'Timing', 'time_call', 'Measurements',
-           'write_measurements', 'read_measurements', 'measurements', 'speed_sizes', 'title_of', 'first_rows',
-           'measured_lines', 'check_times', 'speed_line', 'timed_encoders', 'timed_devices', 'placed', 'timed_umap']
+           'SCALE_SETTINGS', 'P_UMAP', 'WITH_DECODER', 'IN_64', 'TOYS', 'IMAGES', 'PAPER_DATA', 'WITH_LAYOUT',
+           'LAPTOP_SETTINGS', 'EARLIER_SETTINGS', 'PROFILES', 'FIGURES', 'CLONE', 'STAND_INS', 'RECORD_KEYS',
+           'TRACE_KEYS', 'METRICS', 'NOT_RUN', 'LAYER', 'READ_VARIABLE', 'UMAP_RECONSTRUCTED', 'TRUSTWORTHINESS_ROWS',
+           'N_SHOWN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'SPEED_SIZES', 'unknown', 'Method',
+           'methods', 'Cell', 'Block', 'Profile', 'profile', 'Figure', 'figure', 'cells_for', 'cells_of_notebook',
+           'root', 'figures_dir', 'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'RecordDamaged',
+           'write_record', 'read_record', 'set_aside', 'Kept', 'Run', 'open_run', 'read_arrays', 'read_embedding',
+           'read_reconstructions', 'read_last_layer', 'note_what_was_read', 'what_was_read', 'settings_used',
+           'effort_by_itself', 'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device',
+           'peak_memory_mb', 'commit', 'processor', 'n_threads', 'training_of', 'make_record', 'save_cell',
+           'rotated_only', 'NotebookFailed', 'import_papermill', 'check_parameters', 'clean_copy', 'made_from',
+           'left_out', 'is_drawn', 'signed', 'kernel_environment', 'run_notebook', 'SSLCell', 'cell_of', 'ssl_count',
+           'label_order', 'ssl_method', 'SSLGrid', 'ssl_grid', 'choose_labels', 'ssl_encoder', 'ssl_classifier',
+           'fit_ssl_cell', 'last_layer', 'save_ssl_cell', 'training_name', 'training_records', 'Timing', 'time_call',
+           'Measurements', 'write_measurements', 'read_measurements', 'measurements', 'speed_sizes', 'title_of',
+           'first_rows', 'measured_lines', 'check_times', 'speed_line', 'timed_encoders', 'timed_devices', 'placed',
+           'timed_umap']
 
 # %% ../../nbs/paper/02_experiments.ipynb #d9f8aafc
 import csv
@@ -268,6 +269,7 @@ class Profile:
     n_clustered: int | None = None  # first training rows whose embedding is clustered; None takes all
     cluster_seeds: tuple = CLUSTER_SEEDS  # of k-means
     settings: tuple = ()  # as in PROTOCOL: (methods, data sets or None for all, settings)
+    earlier: tuple = ()  # settings that records may have until their cells are run again, in the same form; () = none
 
     def _of_blocks(self, key):
         return tuple(dict.fromkeys(value for block in self.blocks for value in getattr(block, key)))
@@ -292,17 +294,23 @@ class Profile:
         return tuple(dict.fromkeys(cell for block in self.blocks for cell in block.cells()))
 
 # %% ../../nbs/paper/02_experiments.ipynb #5d25b5dd
-SCALE_SETTINGS = ("n_training_epochs", "n_decoder_epochs", "solver", "batch_size", "learning_rate")  # all that a profile may set of a method
+SCALE_SETTINGS = ("n_training_epochs", "n_decoder_epochs", "solver", "solver_options", "batch_size", "learning_rate")  # all that a profile may set of a method
 P_UMAP, WITH_DECODER, IN_64 = methods(family="umap", parametric=True), methods(family="umap", has_decoder=True), methods(dimensions=(2, 64))
 TOYS, IMAGES, PAPER_DATA = ("moons", "bison"), ("mnist", "fmnist", "cifar10"), ("mnist", "fmnist", "cifar10", "cassins", "retina")
-SMALL_STEPS = {"batch_size": 125, "learning_rate": 0.002}  # with convolutions or an LSTM the solver would take 500 and 0.0005
-LAPTOP_SETTINGS = (
-    (("umap_tf",), None, {"n_training_epochs": 100}), (("umap_tf",), IMAGES, {"n_training_epochs": 20}),
-    (P_UMAP, IMAGES, {"n_training_epochs": 0.06}), (P_UMAP, ("cassins",), {"n_training_epochs": 0.15}), (WITH_DECODER, (*IMAGES, "cassins"), {"n_decoder_epochs": 3}),
-    (("umap_ae",), ("cifar10",), SMALL_STEPS), (P_UMAP, ("cassins",), SMALL_STEPS),
+WITH_LAYOUT = (*IMAGES, "cassins")  # data sets on which the solver would learn a layout first, since their networks are expensive
+_SHORT = (
+    (("umap_tf",), None, {"n_training_epochs": 100}), (("umap_tf",), IMAGES, {"n_training_epochs": 20}), (WITH_DECODER, WITH_LAYOUT, {"n_decoder_epochs": 3}),
     (("ptsne",), None, {"n_training_epochs": 100}), (("ptsne",), IMAGES, {"n_training_epochs": 15}), (("ptsne",), ("cassins",), {"n_training_epochs": 60}), (("ptsne",), ("moons",), {"n_training_epochs": 1000}),
     (("vae", "ae"), None, {"n_training_epochs": 30}), (("vae", "ae"), IMAGES, {"n_training_epochs": 5}), (("vae", "ae"), ("moons",), {"n_training_epochs": 500}), (("vae", "ae"), ("retina",), {"n_training_epochs": 300}),
 )  # fmt: skip
+LAPTOP_SETTINGS = (*_SHORT, (P_UMAP, WITH_LAYOUT, {"solver_options": {"layout_passes": 0}}))
+_SMALL_STEPS = {"batch_size": 125, "learning_rate": 0.002}
+EARLIER_SETTINGS = (
+    *_SHORT,
+    (P_UMAP, IMAGES, {"n_training_epochs": 0.06}),
+    (("umap_ae",), ("cifar10",), _SMALL_STEPS),
+    (P_UMAP, ("cassins",), {"n_training_epochs": 0.15} | _SMALL_STEPS),
+)
 
 # %% ../../nbs/paper/02_experiments.ipynb #a47c7b72
 PROFILES = {
@@ -324,7 +332,7 @@ PROFILES = {
             "laptop", "real images, songs and cells on two cores: all rows, shortened training",
             blocks=(Block((*PAPER_DATA, *TOYS), tuple(METHODS), (2,)), Block(PAPER_DATA, IN_64, (64,)), Block(("mnist", "fmnist", "retina"), tuple(METHODS), (2,), (1, 2))),
             n_train_of={"bison": 10_000}, n_clustered=10_000,
-            settings=LAPTOP_SETTINGS,
+            settings=LAPTOP_SETTINGS, earlier=EARLIER_SETTINGS,
         ),
         Profile(
             "paper", "the original sizes, networks and epochs, for a GPU",

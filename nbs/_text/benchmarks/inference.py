@@ -127,7 +127,7 @@ print(f"one row, warm: {one['pumap']:.3g} ms ({'under' if one['pumap'] < 1 else 
 # %% [markdown]
 # ## Convolutions
 #
-# On a CPU, the paper's convolutional networks embed and reconstruct about a hundred times more slowly than PCA (Figures 11 and 12). This section tests
+# On this CPU, the paper's convolutional networks embed about 120 times and reconstruct about 280 times more slowly than PCA (Figures 11 and 12). This section tests
 # whether the code or the arithmetic takes the time. It counts the multiplications for one row. The product of two large matrices shows how many
 # multiplications per second this machine can do. The last column is the ratio to PCA that a network would have at this speed.
 

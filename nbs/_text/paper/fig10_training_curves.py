@@ -87,7 +87,7 @@ assert records, "No run could be made: see the reasons above."
 # %% [markdown]
 # ## The figure
 #
-# The vertical axis ends at 2.5 times the lowest final loss. All curves start above it.
+# The vertical axis ends at 2.5 times the lowest final loss. Most curves start above it.
 
 # %%
 def draw(records):

@@ -58,7 +58,7 @@ figures.check_ssl_table(curves.accuracies, curves)
 # %% [markdown]
 # ## Figure 15
 #
-# Labels are counted *per class* (the paper's axis says "training examples"). Filled markers are ours, with one standard deviation over seeds; rings are the paper's, one run each. The paper has the full network and up to 60,000 rows. So compare the
+# Labels are counted *per class* (the paper's axis says "training examples"). Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. The paper has the full network and up to 50,000 rows. So compare the
 # distance between the two curves with the paper's, not their heights. In the corner of a panel is the 2-D UMAP of the pixels, in the colors of the true classes. A graph helps as far as neighbors share a class.
 
 # %%

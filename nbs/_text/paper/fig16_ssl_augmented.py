@@ -54,7 +54,7 @@ figures.check_ssl_table(found.accuracies, found)
 # %% [markdown]
 # ## Figure 16
 #
-# Filled markers are ours, with one standard deviation over seeds; rings are the paper's, one run each. Labels are per class.
+# Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. Labels are per class.
 
 # %%
 fig = figures.label_curves(found.accuracies, found.titles, found.missing)

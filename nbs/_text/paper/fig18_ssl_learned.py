@@ -75,7 +75,7 @@ for row in table.itertuples():
 # %% [markdown]
 # ## Figure 18
 #
-# Filled markers are ours, with one standard deviation over seeds; rings are the paper's, one run each. Labels are per class.
+# Filled markers are ours, with one standard deviation where there are several seeds; rings are the paper's, one run each. Labels are per class.
 
 # %%
 shown = found.accuracies[found.accuracies.method.isin(ex.figure("fig18").ssl_methods)]
