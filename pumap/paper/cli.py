@@ -135,15 +135,16 @@ def states_of(run: ex.Run) -> dict:
     Returns
     -------
     dict
-        Figure id -> done, total, drawn, and all three in a word (`state`).
+        Figure id -> done, earlier (records with earlier settings), total, drawn, and all in a word (`state`).
     """
     states, digests = looks_of(run, (cell for f in ex.FIGURES for cell in ex.cells_for(f, run.profile)))
     drawn, found = {f.notebook: ex.is_drawn(f.notebook, run, digests) for f in ex.FIGURES.values()}, {}
     for f in ex.FIGURES.values():
         cells = ex.cells_for(f.id, run.profile)
-        done, shown = sum(states[cell] == "done" for cell in cells), drawn[f.notebook]
-        word = "drawn" if shown and (done or not cells) else "begun" if 0 < done < len(cells) else "run" if done else "not run"
-        found[f.id] = {"state": word, "done": done, "total": len(cells), "drawn": shown}
+        done, earlier = (sum(states[cell] == state for cell in cells) for state in ("done", "earlier"))
+        shown = drawn[f.notebook]
+        word = "drawn" if shown and (done or earlier or not cells) else "begun" if 0 < done < len(cells) else "run" if done else "not run"
+        found[f.id] = {"state": word, "done": done, "earlier": earlier, "total": len(cells), "drawn": shown}
     return found
 
 # %% ../../nbs/paper/05_cli.ipynb #181c6a92
@@ -158,9 +159,10 @@ def list_figures(as_json: JsonOption = False, results: ResultsOption = None) -> 
     if as_json:
         print_json(rows)
         return 0
-    table = Table("id", "title", *ex.PROFILES, caption="cells there / cells needed, * = drawn; to draw: pumap run ID --profile NAME")
+    table = Table("id", "title", *ex.PROFILES, caption="cells done / cells needed; +N = with earlier settings; * = drawn; to draw: pumap run ID --profile NAME")
     for row in rows:
-        table.add_row(row["id"], row["title"], *(f"{s['done']}/{s['total']}{' *' if s['drawn'] else ''}" for s in row["state"].values()))
+        shown = (f"{s['done']}{'+' + str(s['earlier']) if s['earlier'] else ''}/{s['total']}{' *' if s['drawn'] else ''}" for s in row["state"].values())
+        table.add_row(row["id"], row["title"], *shown)
     Console().print(table)
     return 0
 
@@ -264,7 +266,7 @@ class Plan:
     figures : tuple of Figure
         The figures asked for.
     states : dict
-        Cell -> "done", "missing", "stale" or "damaged".
+        Cell -> "done", "missing", "earlier", "stale" or "damaged".
     drawn : tuple of str
         Notebooks whose executed copies are up to date.
     run_missing : bool
@@ -768,9 +770,9 @@ def prepare(plan: Plan):
     results = plan.run.results
     for cell in plan.todo:
         state = plan.states[cell]
-        if state in ("stale", "damaged"):
+        if state in ("earlier", "stale", "damaged"):
             place = ex.set_aside(plan.run.path(cell), state)
-            why = {"stale": "was made from other inputs", "damaged": "cannot be read"}[state]
+            why = {"earlier": "has earlier settings of the profile", "stale": "was made from other inputs", "damaged": "cannot be read"}[state]
             say(f"{cell.id}: the record {why}; kept as {place.name}, the cell runs again", error=True)
     for name in [*(cell.id for cell, state in plan.states.items() if state != "done"), *plan.draw]:
         (results / "cells" / f"{name}.log").unlink(missing_ok=True)
@@ -861,8 +863,9 @@ def run(
     check_data(data)
     plan = make_plan(figures, ex.Run(size, folder, str(Path(data_dir).resolve()) if data_dir else "", stand_ins), not only_there)
     if only_there:
-        say(f"{len(plan.todo)} of {len(plan.states)} cells are not there, and are left out")
-        plan = replace(plan, states={cell: state for cell, state in plan.states.items() if state == "done"})
+        earlier = sum(state == "earlier" for state in plan.states.values())
+        say(f"{len(plan.todo) - earlier} of {len(plan.states)} cells are not there, and are left out" + (f"; {earlier} have earlier settings" if earlier else ""))
+        plan = replace(plan, states={cell: "done" for cell, state in plan.states.items() if state in ("done", "earlier")})
     if dry_run:
         print_plan(plan)
         return 0

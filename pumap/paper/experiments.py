@@ -6,21 +6,21 @@
 __all__ = ['METHODS', 'SSL_METHODS', 'ALL_METHODS', 'PROTOCOL', 'PROTOCOL_VERSION', 'SSL_VERSION', 'CLUSTER_SEEDS',
            'SCALE_SETTINGS', 'P_UMAP', 'WITH_DECODER', 'IN_64', 'TOYS', 'IMAGES', 'PAPER_DATA', 'WITH_LAYOUT',
            'LAPTOP_SETTINGS', 'EARLIER_SETTINGS', 'PROFILES', 'FIGURES', 'CLONE', 'STAND_INS', 'RECORD_KEYS',
-           'TRACE_KEYS', 'METRICS', 'NOT_RUN', 'LAYER', 'READ_VARIABLE', 'UMAP_RECONSTRUCTED', 'TRUSTWORTHINESS_ROWS',
-           'N_SHOWN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'SPEED_SIZES', 'unknown', 'Method',
-           'methods', 'Cell', 'Block', 'Profile', 'profile', 'Figure', 'figure', 'cells_for', 'cells_of_notebook',
-           'root', 'figures_dir', 'notebook_path', 'results_folder', 'portable', 'inputs_hash', 'RecordDamaged',
-           'write_record', 'read_record', 'set_aside', 'Kept', 'Run', 'open_run', 'read_arrays', 'read_embedding',
-           'read_reconstructions', 'read_last_layer', 'note_what_was_read', 'what_was_read', 'settings_used',
-           'effort_by_itself', 'method_of', 'fit_cell', 'reconstruct', 'measure', 'has_classes', 'versions', 'device',
-           'peak_memory_mb', 'commit', 'processor', 'n_threads', 'training_of', 'make_record', 'save_cell',
-           'rotated_only', 'NotebookFailed', 'import_papermill', 'check_parameters', 'clean_copy', 'made_from',
-           'left_out', 'is_drawn', 'signed', 'kernel_environment', 'run_notebook', 'SSLCell', 'cell_of', 'ssl_count',
-           'label_order', 'ssl_method', 'SSLGrid', 'ssl_grid', 'choose_labels', 'ssl_encoder', 'ssl_classifier',
-           'fit_ssl_cell', 'last_layer', 'save_ssl_cell', 'training_name', 'training_records', 'Timing', 'time_call',
-           'Measurements', 'write_measurements', 'read_measurements', 'measurements', 'speed_sizes', 'title_of',
-           'first_rows', 'measured_lines', 'check_times', 'speed_line', 'timed_encoders', 'timed_devices', 'placed',
-           'timed_umap']
+           'TRACE_KEYS', 'METRICS', 'NOT_RUN', 'OTHER_SETTINGS', 'LAYER', 'READ_VARIABLE', 'UMAP_RECONSTRUCTED',
+           'TRUSTWORTHINESS_ROWS', 'N_SHOWN', 'N_COLUMNS', 'AUGMENTATIONS', 'SSL_PROTOCOL', 'SSL_GRIDS', 'SPEED_SIZES',
+           'unknown', 'Method', 'methods', 'Cell', 'Block', 'Profile', 'profile', 'Figure', 'figure', 'cells_for',
+           'cells_of_notebook', 'root', 'figures_dir', 'notebook_path', 'results_folder', 'portable', 'inputs_hash',
+           'RecordDamaged', 'write_record', 'read_record', 'set_aside', 'Kept', 'Run', 'of_one_setting', 'open_run',
+           'read_arrays', 'read_embedding', 'read_reconstructions', 'read_last_layer', 'note_what_was_read',
+           'what_was_read', 'settings_used', 'effort_by_itself', 'method_of', 'fit_cell', 'reconstruct', 'measure',
+           'has_classes', 'versions', 'device', 'peak_memory_mb', 'commit', 'processor', 'n_threads', 'training_of',
+           'make_record', 'save_cell', 'rotated_only', 'NotebookFailed', 'import_papermill', 'check_parameters',
+           'clean_copy', 'made_from', 'left_out', 'is_drawn', 'signed', 'kernel_environment', 'run_notebook', 'SSLCell',
+           'cell_of', 'ssl_count', 'label_order', 'ssl_method', 'SSLGrid', 'ssl_grid', 'choose_labels', 'ssl_encoder',
+           'ssl_classifier', 'fit_ssl_cell', 'last_layer', 'save_ssl_cell', 'training_name', 'training_records',
+           'Timing', 'time_call', 'Measurements', 'write_measurements', 'read_measurements', 'measurements',
+           'speed_sizes', 'title_of', 'first_rows', 'measured_lines', 'check_times', 'speed_line', 'timed_encoders',
+           'timed_devices', 'placed', 'timed_umap']
 
 # %% ../../nbs/paper/02_experiments.ipynb #d9f8aafc
 import csv
@@ -36,7 +36,7 @@ import time
 import zipfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from io import BytesIO
 from itertools import product
@@ -722,6 +722,7 @@ def set_aside(path: Path, why: str) -> Path:
 
 # %% ../../nbs/paper/02_experiments.ipynb #ce006ea7
 NOT_RUN = "not run yet"  # the reason for a cell whose record is missing, stale or damaged, if none may be run
+OTHER_SETTINGS = "earlier settings, while other seeds have today's"  # the reason for a record that would mix two settings in one mean
 
 
 @dataclass(frozen=True)
@@ -731,9 +732,9 @@ class Kept:
     Attributes
     ----------
     state : str
-        "done", "missing", "stale" or "damaged".
+        "done", "missing", "earlier", "stale" or "damaged".
     record : dict or None
-        None if it is missing or damaged.
+        None if it is missing or damaged. One with earlier settings has `earlier` = True.
     digest : str or None
         Checksum of the file; None if it is missing.
     """
@@ -792,11 +793,14 @@ class Run:
         except RecordDamaged:
             return Kept("damaged", None, digest)
         allowed = (True, False) if self.stand_ins is None else (self.stand_ins,)
-        current = record["inputs"] in [inputs_hash(cell, self.profile, stand_ins) for stand_ins in allowed]
-        return Kept("done" if current else "stale", record, digest)
+        profiles = {"done": self.profile} | ({"earlier": replace(self.profile, settings=self.profile.earlier)} if self.profile.earlier else {})
+        for state, size in profiles.items():
+            if record["inputs"] in [inputs_hash(cell, size, stand_ins) for stand_ins in allowed]:
+                return Kept(state, record | ({"earlier": True} if state == "earlier" else {}), digest)
+        return Kept("stale", record, digest)
 
     def state(self, cell) -> str:
-        "State of a cell: done, missing, stale or damaged."
+        "State of a cell: done, missing, earlier, stale or damaged."
         return self.look(cell).state
 
     def record(self, cell) -> dict:
@@ -804,27 +808,27 @@ class Run:
         return read_record(self.path(cell))
 
     def collect(self, cells, run_missing: bool = True, reasons: dict | None = None) -> list:
-        """Return the records of cells; damaged and stale ones are set aside and run again if their data can be had.
+        """Return the records of cells; those that are not done are set aside and run again if their data can be had.
 
         Parameters
         ----------
         cells : iterable of Cell or SSLCell
             The cells wanted.
         run_missing : bool
-            Whether to run what is not done.
+            Whether to run what is not done. Otherwise records with earlier settings are taken, too.
         reasons : dict, optional
             Filled with cell -> why it is missing; None raises the error instead.
 
         Returns
         -------
         list of dict
-            Records in the order of `cells`.
+            Records in the order of `cells`, from `of_one_setting`.
         """
         records, absent, digests = [], {}, {}
         for cell in cells:
             kept = self.look(cell)
             try:
-                if kept.state == "done":
+                if kept.state == "done" or kept.state == "earlier" and not run_missing:
                     records.append(kept.record)
                 elif not run_missing:
                     raise FileNotFoundError(NOT_RUN if reasons is not None else f"{cell.id} has not been run in profile {self.profile.name} (state: {kept.state}); run it with `pumap run`.")
@@ -844,7 +848,30 @@ class Run:
                 reasons[cell] = str(error)
             digests[cell.id] = kept.digest
         note_what_was_read(digests)
-        return records
+        return of_one_setting(records, reasons)
+
+
+def of_one_setting(records: list, reasons: dict | None = None) -> list:
+    """Leave out records with earlier settings where another seed of the same method has today's.
+
+    Parameters
+    ----------
+    records : list of dict
+        From `Run.look`.
+    reasons : dict, optional
+        Filled with cell -> why it is left out.
+
+    Returns
+    -------
+    list of dict
+        The others, in the same order.
+    """
+    of_any_seed = lambda record: tuple(value for key, value in record["cell"].items() if key != "seed")
+    today = {of_any_seed(record) for record in records if not record.get("earlier")}
+    left_out = [record for record in records if record.get("earlier") and of_any_seed(record) in today]
+    if reasons is not None:
+        reasons.update({cell_of(record): OTHER_SETTINGS for record in left_out})
+    return [record for record in records if record not in left_out]
 
 # %% ../../nbs/paper/02_experiments.ipynb #9ea7456e
 def open_run(profile_name: str, results_dir="", data_dir="", stand_ins: bool = False) -> Run:

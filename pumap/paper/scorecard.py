@@ -13,9 +13,9 @@ __all__ = ['TOLERANCE', 'RELATIVE_TOLERANCE', 'SPREAD_SHARE', 'NOTHING', 'MEASUR
            'descending', 'close', 'verdict', 'means_of', 'Rule', 'Follows', 'gains', 'gain_text', 'mean_gain',
            'at_each', 'shrinks', 'Gain', 'Own', 'claim_of_speed', 'cohens_h', 'attribute_changes', 'FromTable',
            'answer_of', 'kept_tables', 'judged_claims', 'claims_text', 'published_records', 'changed_rules', 'errata',
-           'conditions', 'scorecard', 'scorecard_text', 'row_text', 'clustered_text', 'skill_lines', 'column_lines',
-           'skill_text', 'scorecard_markdown', 'made_with_text', 'html_table', 'html_numbers', 'html_skill',
-           'html_conditions', 'pictures_of', 'scorecard_html']
+           'conditions', 'scorecard', 'scorecard_text', 'row_text', 'clustered_text', 'earlier_text', 'skill_lines',
+           'column_lines', 'skill_text', 'scorecard_markdown', 'made_with_text', 'html_table', 'html_numbers',
+           'html_skill', 'html_conditions', 'pictures_of', 'scorecard_html']
 
 # %% ../../nbs/paper/03_scorecard.ipynb #7037818b
 import csv
@@ -27,7 +27,7 @@ from pathlib import Path
 
 # %% ../../nbs/paper/03_scorecard.ipynb #79eafee8
 from .experiments import CLUSTER_SEEDS, FIGURES, METRICS, PAPER_DATA, STAND_INS, Cell, Run, SSLCell, cell_of, figures_dir, label_order, methods, profile
-from .experiments import read_embedding, read_last_layer, read_measurements, root, ssl_count, ssl_grid, versions
+from .experiments import of_one_setting, read_embedding, read_last_layer, read_measurements, root, ssl_count, ssl_grid, versions
 
 # %% ../../nbs/paper/03_scorecard.ipynb #3af00327
 def published(name: str) -> list:
@@ -111,7 +111,7 @@ def scorecard_run(profile_name: str, results_dir=None) -> Run:
 
 
 def records_of(run: Run) -> list:
-    """Read the up-to-date records of both grids of a profile.
+    """Read the records of both grids of a profile, those with earlier settings included.
 
     Parameters
     ----------
@@ -121,10 +121,11 @@ def records_of(run: Run) -> list:
     Returns
     -------
     list of dict
-        Records in the order of the grid. Records of stand-ins are left out if their data set has records of the original.
+        Records in the order of the grid. Records of stand-ins are left out if their data set has records of the original,
+        and records with earlier settings if another seed has today's.
     """
     seen = map(run.look, (*run.profile.cells, *ssl_grid(run.profile).cells))
-    records = [kept.record for kept in seen if kept.state == "done"]
+    records = of_one_setting([kept.record for kept in seen if kept.state in ("done", "earlier")])
     original = {r["cell"]["dataset"] for r in records if not r["data"]["stand_in_for"]}
     return [r for r in records if not (r["data"]["stand_in_for"] and r["cell"]["dataset"] in original)]
 
@@ -147,7 +148,7 @@ def of_grid(records: list, grid: type) -> list:
     return [record for record in records if isinstance(cell_of(record), grid)]
 
 # %% ../../nbs/paper/03_scorecard.ipynb #1603c36f
-NOTHING = {"ours": None, "sd": None, "n": None, "seeds": 0, "source": None, "stand_in_for": None}  # a number that was not measured
+NOTHING = {"ours": None, "sd": None, "n": None, "seeds": 0, "source": None, "stand_in_for": None, "earlier": False}  # a number that was not measured
 
 
 def summarize(records: list, metric: str) -> dict:
@@ -163,7 +164,7 @@ def summarize(records: list, metric: str) -> dict:
     Returns
     -------
     dict
-        ours (mean), sd, n (training rows), seeds, source, stand_in_for; empty values if nothing was measured.
+        ours (mean), sd, n (training rows), seeds, source, stand_in_for, earlier (settings); empty values if nothing was measured.
     """
     values = [r["metrics"][metric] for r in records if r["metrics"].get(metric) is not None]
     if not values:
@@ -171,7 +172,8 @@ def summarize(records: list, metric: str) -> dict:
     data = records[0]["data"]
     source = data["title"] + (f", stand-in for {data['stand_in_for']}" if data["stand_in_for"] else "")
     sd = statistics.stdev(values) if len(values) > 1 else None
-    return {"ours": statistics.fmean(values), "sd": sd, "n": records[0]["n_train"], "seeds": len(values), "source": source, "stand_in_for": data["stand_in_for"]}
+    told = {"source": source, "stand_in_for": data["stand_in_for"], "earlier": any(r.get("earlier", False) for r in records)}
+    return {"ours": statistics.fmean(values), "sd": sd, "n": records[0]["n_train"], "seeds": len(values)} | told
 
 # %% ../../nbs/paper/03_scorecard.ipynb #a2cc20fd
 MEASURED_ON = {("reconstruction_mse", "pumap"): "pumap_decoder"}  # the paper's name of a method -> ours, where they differ
@@ -222,7 +224,7 @@ def table_rows(number: int, records: list, profile_name: str) -> list:
     Returns
     -------
     list of dict
-        table, dataset, dim, method, metric, paper, ours, sd, n, seeds, source, stand_in_for, difference (ours - paper), within, within_scaled, profile, measured_on.
+        table, dataset, dim, method, metric, paper, ours, sd, n, seeds, source, stand_in_for, earlier, difference (ours - paper), within, within_scaled, profile, measured_on.
     """
     if number == 8:
         return ssl_rows(of_grid(records, SSLCell), profile_name)
@@ -1416,9 +1418,9 @@ def conditions(records: list) -> dict:
     Returns
     -------
     dict
-        hours, versions, devices, data, cells (seconds and peak memory of each).
+        hours, versions, devices, data, cells (seconds and peak memory of each, and whether its settings are earlier ones).
     """
-    cells = [{"cell": cell_of(r).id, "seconds": round(sum(r["seconds"].values()), 1), "peak_memory_mb": r["peak_memory_mb"]} for r in records]
+    cells = [{"cell": cell_of(r).id, "seconds": round(sum(r["seconds"].values()), 1), "peak_memory_mb": r["peak_memory_mb"], "earlier": r.get("earlier", False)} for r in records]
     data = {}
     for r in records:
         rows = {"n_train": r["n_train"], "n_test": r["n_test"]}
@@ -1494,7 +1496,7 @@ def row_text(row: dict, head: str) -> str:
         A difference has its sign, Table 8 has labels in place of dimensions, and a method shows both names where they differ.
     """
     if head == "data":
-        return row["source"] or ""
+        return (row["source"] or "") + (" †" if row.get("earlier") else "")
     if head == "dim" and "labels" in row:
         return f"{row['labels']} labels"
     if head == "method" and row["measured_on"] != row["method"]:
@@ -1526,6 +1528,23 @@ def clustered_text(card: dict) -> str:
     rows = f" Clusters (Table 6): of the first {size.n_clustered:,} training rows, in the paper of all." if size.n_clustered else ""
     seeds = f" Seeds of k-means: {len(size.cluster_seeds)}, in the paper {len(CLUSTER_SEEDS)}." if size.cluster_seeds != CLUSTER_SEEDS else ""
     return rows + seeds
+
+
+def earlier_text(card: dict) -> str:
+    """Say how many records have earlier settings.
+
+    Parameters
+    ----------
+    card : dict
+        From `scorecard`.
+
+    Returns
+    -------
+    str
+        A sentence, or "" if none has.
+    """
+    earlier = sum(cell["earlier"] for cell in card["conditions"]["cells"])
+    return f" †: earlier settings of the profile ({earlier} of {len(card['conditions']['cells'])} cells)." if earlier else ""
 
 # %% ../../nbs/paper/03_scorecard.ipynb #e01cdf58
 SKILL_HEADS = ("table", "metric", "columns", "numbers", "within", "shuffled", "median", "within, scaled", "shuffled, scaled", "median, scaled", "skill", "Spearman", "p <= 0.05")
@@ -1625,7 +1644,7 @@ def scorecard_markdown(card: dict) -> str:
         lines += ["", "## Rules that were changed after a verdict", "", CHANGED, "", *_markdown_table(("id", "rule before", "held before", "rule now", "holds now"), changed)]
     lines += ["", "## Skill", "", *(f"- *{name}*: {words[name]}" for name in ("within", "scaled", "shuffled", "median", "skill", "spearman")), ""]
     lines += _markdown_table(SKILL_HEADS, skill_lines(card["skill"])) + ["", *_markdown_table(COLUMN_HEADS, column_lines(card["skill"]))]
-    lines += ["", "## Numbers", "", f"{len(measured)} of {len(card['cells'])} numbers measured. {words['within']}{clustered_text(card)}", ""]
+    lines += ["", "## Numbers", "", f"{len(measured)} of {len(card['cells'])} numbers measured. {words['within']}{clustered_text(card)}{earlier_text(card)}", ""]
     lines += _markdown_table(COLUMNS, [[row_text(row, head) for head in COLUMNS] for row in measured])
     lines += ["", "## Errors in the paper", "", *_markdown_table(("id", "where", "printed or done", "should be", "why"), [[e[key] for key in ("id", "source", "printed", "should_be", "why")] for e in card["errata"]])]
     return "\n".join([*lines, "", "## Made with", "", made_with_text(card)]) + "\n"
@@ -1829,7 +1848,7 @@ def scorecard_html(card: dict, pictures: list = ()) -> str:
     changed = [[c["id"], c["measured_before"], c["held_before"], c["measured_as"], c["holds"]] for c in card["changed"]]
     title = f"Scorecard, profile {card['profile']}"
     sections = {
-        "": f"<p>{measured} of {len(card['cells'])} numbers measured. {escape(rule_text('within') + clustered_text(card))}</p>",
+        "": f"<p>{measured} of {len(card['cells'])} numbers measured. {escape(rule_text('within') + clustered_text(card) + earlier_text(card))}</p>",
         "Claims": f"<p>{IN_PAPER.replace('*', '')} {DEVIATIONS} {rule_text('tie')}</p>\n" + html_table(("id", "claim", "holds", "in the paper", "evidence", "rule", "source"), claims),
         "Rules that were changed after a verdict": f"<p>{escape(CHANGED)}</p>\n" + html_table(("id", "rule before", "held before", "rule now", "holds now"), changed),
         "Skill": html_skill(card["skill"]),

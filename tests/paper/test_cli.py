@@ -225,6 +225,20 @@ def test_what_a_notebook_left_out_is_told_and_not_taken_for_done(tmp_path, monke
     assert not ex.is_drawn("fig14_latent_algebra", run_at(tmp_path))
 
 
+def test_records_with_earlier_settings_are_drawn_and_marked_and_run_again(pumap, tmp_path, monkeypatch):
+    smoke, cell = ex.profile("smoke"), ex.Cell("digits", "pca", 2)
+    cell.compute(run_at(tmp_path))
+    changed = dataclasses.replace(smoke, settings=((("pca",), None, {"random_state": None}),), earlier=smoke.settings)
+    monkeypatch.setitem(ex.PROFILES, "smoke", changed)
+    listed = json.loads(pumap("list", "--json", "--results", tmp_path)[1])
+    state = next(row for row in listed if row["id"] == "fig05")["state"]["smoke"]
+    assert (state["done"], state["earlier"]) == (0, 1) and "0+1/" in pumap("list", "--results", tmp_path)[1]
+    plan = cli.make_plan(cli.figures_named(["fig05"]), ex.Run(changed, tmp_path))
+    assert plan.states[cell] == "earlier" and cell in plan.todo
+    cli.prepare(plan)
+    assert list((tmp_path / "records").glob("digits-pca-2d-seed0.json.earlier-*"))
+
+
 def test_half_a_grid_can_be_drawn(pumap, tmp_path):
     "No cell is run, what is missing is named, and nothing that is stale is set aside."
     there, stale = ex.Cell("digits", "pca", 2), ex.Cell("moons", "pca", 2)

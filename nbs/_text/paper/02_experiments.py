@@ -44,7 +44,7 @@ import time
 import zipfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
 from io import BytesIO
 from itertools import product
@@ -928,14 +928,16 @@ def set_aside(path: Path, why: str) -> Path:
 # A *run* is a profile with its results and its data. Every step of the reproduction that reads or writes takes one.
 #
 # The file of a record is read once. `look` returns everything that one read tells: the record, a checksum, and the *state* of its cell.
-# The state is `done`, `missing`, `stale` (its inputs have changed) or `damaged`.
+# The state is `done`, `missing`, `earlier` (made with the earlier settings of the profile), `stale` (other inputs have changed) or `damaged`.
 #
 # `collect` returns the records of some cells. Those that are not done are run. A data set that cannot be had costs a figure one panel, not
-# the whole: with a dictionary in `reasons`, the cell is left out and the reason noted there.
+# the whole: with a dictionary in `reasons`, the cell is left out and the reason noted there. If no cell may be run, records with earlier settings are
+# returned, too, and marked as such. A mean never mixes them with others: where one seed has today's settings, the seeds with earlier ones are left out.
 
 # %%
 #| export
 NOT_RUN = "not run yet"  # the reason for a cell whose record is missing, stale or damaged, if none may be run
+OTHER_SETTINGS = "earlier settings, while other seeds have today's"  # the reason for a record that would mix two settings in one mean
 
 
 @dataclass(frozen=True)
@@ -945,9 +947,9 @@ class Kept:
     Attributes
     ----------
     state : str
-        "done", "missing", "stale" or "damaged".
+        "done", "missing", "earlier", "stale" or "damaged".
     record : dict or None
-        None if it is missing or damaged.
+        None if it is missing or damaged. One with earlier settings has `earlier` = True.
     digest : str or None
         Checksum of the file; None if it is missing.
     """
@@ -1008,11 +1010,14 @@ class Run:
         except RecordDamaged:
             return Kept("damaged", None, digest)
         allowed = (True, False) if self.stand_ins is None else (self.stand_ins,)
-        current = record["inputs"] in [inputs_hash(cell, self.profile, stand_ins) for stand_ins in allowed]
-        return Kept("done" if current else "stale", record, digest)
+        profiles = {"done": self.profile} | ({"earlier": replace(self.profile, settings=self.profile.earlier)} if self.profile.earlier else {})
+        for state, size in profiles.items():
+            if record["inputs"] in [inputs_hash(cell, size, stand_ins) for stand_ins in allowed]:
+                return Kept(state, record | ({"earlier": True} if state == "earlier" else {}), digest)
+        return Kept("stale", record, digest)
 
     def state(self, cell) -> str:
-        "State of a cell: done, missing, stale or damaged."
+        "State of a cell: done, missing, earlier, stale or damaged."
         return self.look(cell).state
 
     def record(self, cell) -> dict:
@@ -1020,27 +1025,27 @@ class Run:
         return read_record(self.path(cell))
 
     def collect(self, cells, run_missing: bool = True, reasons: dict | None = None) -> list:
-        """Return the records of cells; damaged and stale ones are set aside and run again if their data can be had.
+        """Return the records of cells; those that are not done are set aside and run again if their data can be had.
 
         Parameters
         ----------
         cells : iterable of Cell or SSLCell
             The cells wanted.
         run_missing : bool
-            Whether to run what is not done.
+            Whether to run what is not done. Otherwise records with earlier settings are taken, too.
         reasons : dict, optional
             Filled with cell -> why it is missing; None raises the error instead.
 
         Returns
         -------
         list of dict
-            Records in the order of `cells`.
+            Records in the order of `cells`, from `of_one_setting`.
         """
         records, absent, digests = [], {}, {}
         for cell in cells:
             kept = self.look(cell)
             try:
-                if kept.state == "done":
+                if kept.state == "done" or kept.state == "earlier" and not run_missing:
                     records.append(kept.record)
                 elif not run_missing:
                     raise FileNotFoundError(NOT_RUN if reasons is not None else f"{cell.id} has not been run in profile {self.profile.name} (state: {kept.state}); run it with `pumap run`.")
@@ -1060,7 +1065,30 @@ class Run:
                 reasons[cell] = str(error)
             digests[cell.id] = kept.digest
         note_what_was_read(digests)
-        return records
+        return of_one_setting(records, reasons)
+
+
+def of_one_setting(records: list, reasons: dict | None = None) -> list:
+    """Leave out records with earlier settings where another seed of the same method has today's.
+
+    Parameters
+    ----------
+    records : list of dict
+        From `Run.look`.
+    reasons : dict, optional
+        Filled with cell -> why it is left out.
+
+    Returns
+    -------
+    list of dict
+        The others, in the same order.
+    """
+    of_any_seed = lambda record: tuple(value for key, value in record["cell"].items() if key != "seed")
+    today = {of_any_seed(record) for record in records if not record.get("earlier")}
+    left_out = [record for record in records if record.get("earlier") and of_any_seed(record) in today]
+    if reasons is not None:
+        reasons.update({cell_of(record): OTHER_SETTINGS for record in left_out})
+    return [record for record in records if record not in left_out]
 
 
 # %% [markdown]
@@ -1162,6 +1190,19 @@ with tempfile.TemporaryDirectory() as folder:
     assert run.state(cell) == "damaged"
     print(set_aside(place, "damaged").name)
     assert run.state(cell) == "missing"
+
+# %% [markdown]
+# After a change of a profile's settings, its old records have the state `earlier`. They are taken only where no cell may be run, and no other seed is done.
+
+# %%
+changed = replace(smoke, settings=((P_UMAP, None, {"n_training_epochs": 1}),), earlier=smoke.settings)
+with tempfile.TemporaryDirectory() as folder:
+    run = Run(changed, Path(folder))
+    write_record(example, run.path(cell))
+    assert run.state(cell) == "earlier" and [record["earlier"] for record in run.collect([cell], run_missing=False)] == [True]
+    other, reasons = replace(cell, seed=1), {}
+    write_record(example | {"cell": asdict(other), "inputs": inputs_hash(other, changed)}, run.path(other))
+    assert [record["cell"]["seed"] for record in run.collect([cell, other], run_missing=False, reasons=reasons)] == [1] and reasons == {cell: OTHER_SETTINGS}
 
 
 # %% [markdown]

@@ -46,7 +46,7 @@ import numpy as np
 
 from pumap.core import write_atomic
 from pumap.paper.datasets import describe
-from pumap.paper.experiments import ALL_METHODS, METHODS, METRICS, NOT_RUN, Run, cell_of, cells_for, label_order, root, title_of
+from pumap.paper.experiments import ALL_METHODS, METHODS, METRICS, NOT_RUN, OTHER_SETTINGS, Run, cell_of, cells_for, label_order, root, title_of
 from pumap.paper.scorecard import RELATIVE_TOLERANCE, TOLERANCE, UMAP_FAMILY, measured_on, published, published_accuracies
 
 try:
@@ -356,13 +356,14 @@ def stand_in_of(record: dict) -> str | None:
 
 def records_frame(
     records,  # records of `pumap.paper.experiments`
-) -> pd.DataFrame:  # dataset, dim, method, seed, n_train, title, stand_in, and a column for each metric
-    "One row for each record, in the order given. A data set that stands in for another says so in its title, and its own name is `stand_in`."
-    rows, columns = [], ["dataset", "dim", "method", "seed", "n_train", "title", "stand_in"]
+) -> pd.DataFrame:  # dataset, dim, method, seed, n_train, title, stand_in, earlier, and a column for each metric
+    "One row for each record, in the order given. A data set that stands in for another says so in its title, and its own name is `stand_in`. Earlier settings have a †."
+    rows, columns = [], ["dataset", "dim", "method", "seed", "n_train", "title", "stand_in", "earlier"]
     for record in records:
         cell = record["cell"]
         row = {"dataset": cell["dataset"], "dim": cell["n_components"], "method": cell["method"], "seed": cell["seed"]}
-        rows.append({**row, "n_train": record["n_train"], "title": record_title(record), "stand_in": stand_in_of(record), **record["metrics"]})
+        row |= {"n_train": record["n_train"], "title": record_title(record), "stand_in": stand_in_of(record), "earlier": "†" if record.get("earlier") else ""}
+        rows.append({**row, **record["metrics"]})
     frame = pd.DataFrame(rows, columns=None if rows else columns)
     repeated = frame[frame.duplicated(["dataset", "dim", "method", "seed"])]
     if len(repeated):
@@ -375,7 +376,7 @@ def _cell_words(row):
 
 
 # %%
-assert records_frame(made_up_records()).shape == (2 * 4 * 3, 9)
+assert records_frame(made_up_records()).shape == (2 * 4 * 3, 10)
 stand_in = made_up_records(datasets=["finches"], methods=["pca"], seeds=1)
 stand_in[0]["data"]["stand_in_for"] = "cassins"
 assert records_frame(stand_in).title[0] == "Finches (in place of Cassin's vireo)" and records_frame(stand_in).stand_in[0] == "Finches"
@@ -391,14 +392,15 @@ def comparison_table(
     records,  # records of `pumap.paper.experiments`, all of one profile
     metric: str,  # a key of their `metrics`, such as "trustworthiness"
     published=None,  # the paper's table, as `published_table` gives it; None: no values of the paper
-) -> pd.DataFrame:  # dataset, stand_in, dim, method, metric, paper, ours, sd, n_seeds, n_train, difference (ours - paper)
+) -> pd.DataFrame:  # dataset, stand_in, dim, method, metric, paper, ours, sd, n_seeds, n_train, earlier, difference (ours - paper)
     """Our mean over seeds beside the paper's value, one row for each data set, dimension and method.
 
     `sd` is the sample standard deviation, NaN for one seed; `paper` is NaN where the paper has no value; `stand_in` is the title of data that stand in for `dataset`, else None.
+    `earlier` is "†" where the records have earlier settings of the profile, else "".
     Raises `ValueError` if no record has the metric, or records of one cell differ in their number of rows."""
     frame = records_frame(records)
     if metric not in frame or frame[metric].isna().all():
-        known = sorted(set(frame.columns) - {"dataset", "dim", "method", "seed", "n_train", "title", "stand_in"})
+        known = sorted(set(frame.columns) - {"dataset", "dim", "method", "seed", "n_train", "title", "stand_in", "earlier"})
         raise ValueError(f"No record has a value of {metric!r}; metrics in these records: {', '.join(known) or 'none'}.")
     order = {m: i for i, m in enumerate(in_order(frame.method))}
     place = {d: i for i, d in enumerate(frame.dataset.unique())}
@@ -407,12 +409,12 @@ def comparison_table(
         if cell.n_train.nunique() > 1:
             raise ValueError(f"Seeds of {_cell_words(cell.iloc[0])} were trained on different numbers of rows: give one profile's records.")
         paper, ours = _published_value(published, metric, *key), cell[metric].astype(float)
-        numbers = (paper, ours.mean(), ours.std(ddof=1), len(cell), int(cell.n_train.iloc[0]), ours.mean() - paper)
+        numbers = (paper, ours.mean(), ours.std(ddof=1), len(cell), int(cell.n_train.iloc[0]), cell.earlier.max(), ours.mean() - paper)
         dataset, dim, method = key
         rows.append((dataset, cell.stand_in.iloc[0], dim, method, metric, *numbers))
     rows.sort(key=lambda row: (place[row[0]], row[2], order[row[3]]))
     return pd.DataFrame(
-        rows, columns=["dataset", "stand_in", "dim", "method", "metric", "paper", "ours", "sd", "n_seeds", "n_train", "difference"]
+        rows, columns=["dataset", "stand_in", "dim", "method", "metric", "paper", "ours", "sd", "n_seeds", "n_train", "earlier", "difference"]
     )
 
 
@@ -1355,9 +1357,10 @@ class Found:
 
     def __str__(self):
         lines = [f"profile {self.run.profile.name}: {self.run.profile.title}; {len(self.records)} of {len(self.cells)} cells are there"]
-        waiting = [cell.id for cell, reason in self.reasons.items() if reason == NOT_RUN]
-        lines += [f"left out: {reason}" for reason in dict.fromkeys(self.reasons.values()) if reason != NOT_RUN]
-        return "\n".join(lines + [f"left out, {NOT_RUN}: {', '.join(waiting)}"] * bool(waiting))
+        lines += [f"left out: {reason}" for reason in dict.fromkeys(self.reasons.values()) if reason not in (NOT_RUN, OTHER_SETTINGS)]
+        named = {f"left out, {why}": [cell.id for cell, reason in self.reasons.items() if reason == why] for why in (NOT_RUN, OTHER_SETTINGS)}
+        named["† earlier settings of the profile"] = [cell_of(record).id for record in self.records if record.get("earlier")]
+        return "\n".join(lines + [f"{what}: {', '.join(ids)}" for what, ids in named.items() if ids])
 
 
 # %%
@@ -1412,6 +1415,7 @@ assert found.table("trustworthiness") is found.table("trustworthiness") and foun
 print(found)
 assert "1 of 2 cells are there\nleft out: Bison is not here." in str(found)
 assert str(replace(found, reasons={other: NOT_RUN})).endswith(f"left out, not run yet: {other.id}")
+assert str(replace(found, records=[there[0] | {"earlier": True}])).endswith(f"† earlier settings of the profile: {cell_of(there[0]).id}")
 
 
 # %% [markdown]

@@ -127,9 +127,10 @@ fig = figures.projection_grid(aligned, titles)
 fig
 
 # %% [markdown]
-# What to look for. The first three columns minimize one and the same loss: UMAP and UMAP (TF) by moving the points, P. UMAP by training a network that places
+# The first three columns minimize one loss: UMAP and UMAP (TF) by moving the points, P. UMAP by training a network that places
 # them. Trained long enough, they show the same groups, P. UMAP with softer borders, since a network of that size cannot place each
-# point as it likes. UMAP/AE adds the error of a decoder to that loss, and gives up some of the gaps for it; behind the stop-gradient of "P. UMAP + dec." the decoder may change nothing, so its picture is P. UMAP's but for effort and chance. A number such as +7 in a corner counts the points outside the panel. t-SNE spreads the points more evenly over the
+# point freely. Panels of records with earlier settings (the list with † above) are no evidence for this: on images and songs, their networks learned
+# umap-learn's layout first. UMAP/AE adds the error of a decoder to that loss, and gives up some of the gaps for it; behind the stop-gradient of "P. UMAP + dec." the decoder may change nothing, so its picture is P. UMAP's but for effort and chance. A number such as +7 in a corner counts the points outside the panel. t-SNE spreads the points more evenly over the
 # plane, and P. t-SNE does so with a network. AE and VAE know of no neighbors: they keep what a decoder needs, often as rays from a middle, on which classes overlap. PCA is linear: its groups overlap where two directions cannot
 # tell them apart. Distances between groups mean little in all but PCA.
 

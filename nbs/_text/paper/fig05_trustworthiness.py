@@ -60,6 +60,7 @@ print(found)
 # and Fashion-MNIST, so fewer rows cause a difference. P. UMAP is trained with the solver and the length of the profile; only `paper` has the original's.
 # There is no t-SNE in 64 dimensions, here or in the paper: its usual fast form works in two.
 # Where `stand_in` names other data than the paper's, a difference reflects the data as much as the method.
+# A † in `earlier` marks records with earlier settings of the profile (`02_experiments`): on images and songs, their networks learned umap-learn's layout first.
 
 # %%
 table = found.table("trustworthiness")

@@ -61,7 +61,7 @@ print(found)
 # %% [markdown]
 # ## Table 3
 #
-# Mean over seeds; the paper's value is a single run. The larger profiles have the paper's 10,000 test rows of MNIST and Fashion-MNIST, so chance alone moves an accuracy near 0.7 by about 0.005.
+# Mean over seeds; the paper's value is a single run. A † in `earlier` marks earlier settings: on images and songs, networks learned umap-learn's layout first (`02_experiments`). The larger profiles have the paper's 10,000 test rows of MNIST and Fashion-MNIST, so chance alone moves an accuracy near 0.7 by about 0.005.
 
 # %%
 table = found.table("knn1_accuracy")

@@ -56,7 +56,7 @@ print(found)
 # %% [markdown]
 # ## Table 4
 #
-# Mean over seeds; the paper's value is a single run. (The paper's caption refers to Figure 6; the numbers are those of Figure 7.)
+# Mean over seeds; the paper's value is a single run. A † in `earlier` marks earlier settings: on images and songs, networks learned umap-learn's layout first (`02_experiments`). (The paper's caption refers to Figure 6; the numbers are those of Figure 7.)
 
 # %%
 table = found.table("knn5_accuracy")

@@ -58,7 +58,7 @@ print(found)
 # %% [markdown]
 # ## Table 5
 #
-# Mean over seeds; the paper's value is a single run. The paper gives no deviation between runs, and one group at another place changes all distances to it.
+# Mean over seeds; the paper's value is a single run. A † in `earlier` marks earlier settings: on images and songs, networks learned umap-learn's layout first (`02_experiments`). The paper gives no deviation between runs, and one group at another place changes all distances to it.
 
 # %%
 table = found.table("silhouette")

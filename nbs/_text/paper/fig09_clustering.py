@@ -58,7 +58,7 @@ print(f"ten classes: k from {cluster_numbers(10)[0]} to {cluster_numbers(10)[-1]
 # %% [markdown]
 # ## Table 6
 #
-# Mean over seeds; the paper's value is a single run. Small differences of the silhouette decide which $k$ wins, and another $k$ gives another NMI. So a value may jump between runs.
+# Mean over seeds; the paper's value is a single run. A † in `earlier` marks earlier settings: on images and songs, networks learned umap-learn's layout first (`02_experiments`). Small differences of the silhouette decide which $k$ wins, and another $k$ gives another NMI. So a value may jump between runs.
 
 # %%
 table = found.table("clustering_nmi")

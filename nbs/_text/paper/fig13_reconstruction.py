@@ -61,7 +61,7 @@ print(found)
 # %% [markdown]
 # ## Table 7
 #
-# Mean over seeds; the paper's value is a single run. (Two numbers of the paper's VAE are wrong; see the scorecard's errata.)
+# Mean over seeds; the paper's value is a single run. A † in `earlier` marks earlier settings: on images and songs, networks learned umap-learn's layout first (`02_experiments`). (Two numbers of the paper's VAE are wrong; see the scorecard's errata.)
 
 # %%
 table = found.table("reconstruction_mse")
