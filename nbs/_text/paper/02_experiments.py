@@ -1191,19 +1191,6 @@ with tempfile.TemporaryDirectory() as folder:
     print(set_aside(place, "damaged").name)
     assert run.state(cell) == "missing"
 
-# %% [markdown]
-# After a change of a profile's settings, its old records have the state `earlier`. They are taken only where no cell may be run, and no other seed is done.
-
-# %%
-changed = replace(smoke, settings=((P_UMAP, None, {"n_training_epochs": 1}),), earlier=smoke.settings)
-with tempfile.TemporaryDirectory() as folder:
-    run = Run(changed, Path(folder))
-    write_record(example, run.path(cell))
-    assert run.state(cell) == "earlier" and [record["earlier"] for record in run.collect([cell], run_missing=False)] == [True]
-    other, reasons = replace(cell, seed=1), {}
-    write_record(example | {"cell": asdict(other), "inputs": inputs_hash(other, changed)}, run.path(other))
-    assert [record["cell"]["seed"] for record in run.collect([cell, other], run_missing=False, reasons=reasons)] == [1] and reasons == {cell: OTHER_SETTINGS}
-
 
 # %% [markdown]
 # ## Running a cell
@@ -2095,6 +2082,20 @@ for wrong in (SSLCell("digit", "aug", 4), SSLCell("digits", "umap", 4), SSLCell(
     try: wrong.check()
     except ValueError as error: print(error)
     else: assert False
+
+# %% [markdown]
+# After a change of a profile's settings, its old records have the state `earlier`. They are taken only where no cell may be run, and no other seed is done.
+
+# %%
+cell, smoke = Cell("digits", "pumap", 2), profile("smoke")
+changed = replace(smoke, settings=((P_UMAP, None, {"n_training_epochs": 1}),), earlier=smoke.settings)
+with tempfile.TemporaryDirectory() as folder:
+    run = Run(changed, Path(folder))
+    write_record(example, run.path(cell))
+    assert run.state(cell) == "earlier" and [record["earlier"] for record in run.collect([cell], run_missing=False)] == [True]
+    other, reasons = replace(cell, seed=1), {}
+    write_record(example | {"cell": asdict(other), "inputs": inputs_hash(other, changed)}, run.path(other))
+    assert [record["cell"]["seed"] for record in run.collect([cell, other], run_missing=False, reasons=reasons)] == [1] and reasons == {cell: OTHER_SETTINGS}
 
 # %% [markdown]
 # These settings hold in every profile: the loss and its weight, the graph, `min_dist`, the label smoothing. As in the original, known labels enter the graph: edges between rows with different labels are cut (the paper does not say so). One thing is ours: the
