@@ -68,7 +68,7 @@ if profile == "laptop":
     once = [conv | {"solver": "fast", "effort": effort, "stages": {"parallel": True}} for effort in (0.03, 0.06, 0.12)]  # as without a seed
     once += [conv | {"solver": "umap-learn", "effort": 0.0, "max_seconds": 1800.0}, mlp | {"solver": "paper", "effort": 0.0, "max_seconds": 60.0}]
     without = [mlp | {"solver": "fast", "effort": 0.5, "stages": stages} for stages in ({"n_coordinates": 0}, {"capped_until": 0.0}, {"layout_passes": 3})]
-    without += [conv | {"solver": "fast", "effort": 0.06, "stages": {"parallel": True} | stages} for stages in ({"layout_passes": 0}, {"normalize": False})]
+    without += [conv | {"solver": "fast", "effort": 0.06, "stages": {"parallel": True} | stages} for stages in ({"layout_passes": 0}, {"normalize": False}, {"layout_passes": 0, "normalize": False})]
     others = ["digits", "mnist", "worm_neurons", "cifar10_jpeg"]
     main, once, without = ([training for training in part if training["encoder"] in encoders] for part in (main, once, without))
 else:
@@ -143,7 +143,7 @@ if len(default) and len(layout):
 # ## What each part gives
 #
 # Each line has the same effort, with one part of the fast solver changed. For the MLP, the changes are: no principal coordinates, no cap on the
-# repulsion, and a start from a layout. For the convolutional network, they are: no start from a layout, and no batch normalization.
+# repulsion, and a start from a layout. For the convolutional network, they are: no start from a layout, no batch normalization, and neither.
 
 # %%
 parts = ex.training_records([training | {"seed": 0} for training in without], run, reasons)
@@ -180,7 +180,7 @@ Markdown(figures.to_markdown(elsewhere))
 ENDS = {"paper": "s", "umap-learn": "v"}  # signs of the ends; the other solvers have theirs from `plots`
 WITHOUT = {
     "n_coordinates=0": "no principal coordinates", "capped_until=0.0": "no cap on the repulsion", "normalize=False": "no batch normalization",
-    "layout_passes=3": "a layout to start from", "layout_passes=0": "no layout to start from",
+    "layout_passes=3": "a layout to start from", "layout_passes=0": "no layout to start from", "layout_passes=0, normalize=False": "neither layout nor batch normalization",
 }  # fmt: skip
 
 

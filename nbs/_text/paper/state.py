@@ -421,13 +421,14 @@ show(("what is added", "data set", "labels per class", "paper", "ours"), rows)
 
 # %%
 NETWORKS, STOPPED = {"mlp": "MLP", "conv28": "convolutional"}, {("conv28", "umap-learn"), ("mlp", "paper")}
+WITH_A_LAYOUT = {("conv28", "fast"): ", after a layout"}
 SOLVER_NAMES = {"umap-learn": "umap-learn, ParametricUMAP", "layout": "umap-learn, UMAP without a network", "fast": "pumap, solver=\"fast\"", "paper": "pumap, solver=\"paper\""}
 runs = pd.read_csv(measured / "benchmark_training_speed.csv")
 medians = runs.groupby(["encoder", "solver", "effort", "repeats"], sort=False).median(numeric_only=True).reset_index()
 show(
     ("network", "method", "n_training_epochs", "seconds", "cross entropy", "trustworthiness", "test accuracy", "peak memory", "runs"),
     [
-        [NETWORKS[r.encoder], SOLVER_NAMES[r.solver], r.effort or ("stopped" if (r.encoder, r.solver) in STOPPED else "default"), f"{r.seconds:.0f}", f"{r.cross_entropy:.3f}", f"{r.trustworthiness:.3f}", None if pd.isna(r.knn5_accuracy) else f"{r.knn5_accuracy:.3f}", f"{r.peak_memory_mb / 1024:.1f} GiB", r.repeats]
+        [NETWORKS[r.encoder], SOLVER_NAMES[r.solver] + WITH_A_LAYOUT.get((r.encoder, r.solver), ""), r.effort or ("stopped" if (r.encoder, r.solver) in STOPPED else "default"), f"{r.seconds:.0f}", f"{r.cross_entropy:.3f}", f"{r.trustworthiness:.3f}", None if pd.isna(r.knn5_accuracy) else f"{r.knn5_accuracy:.3f}", f"{r.peak_memory_mb / 1024:.1f} GiB", r.repeats]
         for r in medians.itertuples()
     ],
 )
