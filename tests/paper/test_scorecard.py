@@ -295,7 +295,7 @@ def test_skill_ignores_stand_ins_and_is_in_all_forms(card, monkeypatch):
     assert "| 2-7 | all | 1 | 7 | 7 | " in sc.scorecard_markdown(card) and f"| {score:+.2f} | +1.00 | 1 of 1 |" in sc.scorecard_markdown(card)
     words = " ".join(tree(sc.scorecard_html(card)).itertext())
     assert all(rule["rule"] in words for rule in sc.published("rules")) and "Rules that were changed after a verdict" in words
-    assert [c["id"] for c in card["changed"]] == ["C06", "C09", "C17", "C20", "C24"] and all(c["held_before"] for c in card["changed"])
+    assert [c["id"] for c in card["changed"]] == ["C06", "C09", "C12", "C17", "C20", "C24"] and all(c["held_before"] for c in card["changed"])
 
 
 # errata

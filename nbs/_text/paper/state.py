@@ -295,6 +295,7 @@ CAUSES = {
     "C04": "Fails on songs only. On the stand-in songs AE and VAE find neighbors of the right kind almost as often as UMAP, so the gap is below the 0.1 of the rule (0.097 for one neighbor, 0.078 for five).",
     "C06": "Correlations are low on songs, and in 64-D on MNIST and single cells. The paper's own tables fail, too.",
     "C08": "On CIFAR10 as in the paper's own table. On single cells PCA's silhouette is far lower for the stand-in than for the paper's retina.",
+    "C12": "With the MLP it holds. The paper's convolutional network takes 17 times as long as UMAP on this CPU; the paper has a GPU.",
     "C13": "Hardware: the paper has a GPU. On this CPU the convolutional network is expensive; with the MLP the claim holds on each data set.",
     "C14": "Not known. On the paper's CPU the rule holds but for songs. Here PCA is faster and the convolutional network slower; with the MLP the rule holds on each data set.",
     "C16": "Hardware, as C13. With the MLP it holds on two of three data sets.",
@@ -342,13 +343,14 @@ show(("claim", "text", "evidence in the paper's tables"), [[c["id"], c["text"], 
 # %% [markdown]
 # ### Rules that were changed after a verdict
 #
-# Five rules were changed after their verdicts were known. The new rules were committed before they were evaluated, though some of the numbers were known ([03_scorecard](03_scorecard.ipynb)).
+# Six rules were changed after their verdicts were known. The new rules were committed before they were evaluated, though some of the numbers were known ([03_scorecard](03_scorecard.ipynb)).
 # C28 (UMAP needs fewer neighbors than t-SNE) was dropped, since its rule only compared two settings. C29 to C31 are new.
 
 # %%
 CHANGED = {
     "C06": "per data set, not pooled",
     "C09": "per data set, not pooled",
+    "C12": "with each network, not only the MLP",
     "C17": "ties are not below",
     "C20": "effect size in both directions",
     "C24": "at each number of labels, not only the fewest",
