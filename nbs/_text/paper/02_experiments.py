@@ -1319,7 +1319,7 @@ def fit_cell(cell: Cell, dataset, profile: Profile) -> tuple:
 
 
 # %% [markdown]
-# Methods with an `inverse_transform` reconstruct the test rows. umap-learn needs seconds for a row, so it gets 100 rows, as in the paper. It has no inverse in many dimensions, nor for a metric without a gradient, such as dynamic time warping.
+# Methods with an `inverse_transform` reconstruct the test rows. umap-learn needs half a second for a row of MNIST, so it gets 100 rows, as in the paper. It has no inverse in many dimensions, nor for a metric without a gradient, such as dynamic time warping.
 
 # %%
 #| export

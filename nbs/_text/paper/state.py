@@ -385,6 +385,7 @@ show(("claim", "text", "evidence"), [[c["id"], c["text"], c["evidence"]] for c i
 # | claim | where | why the evidence is weak |
 # |---|---|---|
 # | C07 | single cells | within the deviation over three seeds |
+# | C15 | all | UMAP's time is one call with two points, multiplied: the ratios are about 20 to 40 times too large. Against 100 rows of MNIST in the grid it still holds ([Figure 12](fig12_reconstruction_speed.ipynb)) |
 # | C24, C27 | MNIST | within the deviation over three seeds |
 # | C27 | CIFAR10 | within the deviation over three seeds |
 # | C18 | Fashion-MNIST, single cells | ties; it holds on the other three data sets |
