@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Coordinates', 'principal_coordinates', 'to_coordinates', 'first_dense_layer', 'encoder_inside', 'in_unit_scale',
            'in_principal_coordinates', 'graph_layout', 'normalized', 'with_normalization', 'regress', 'capped',
-           'fast_steps', 'Stages', 'make_stages', 'shared_effort', 'fit_encoder_fast']
+           'fast_steps', 'stored_on_device', 'Stages', 'make_stages', 'shared_effort', 'fit_encoder_fast']
 
 # %% ../nbs/06_fast_solver.ipynb #bcb144b2
 import contextlib
@@ -20,7 +20,7 @@ from keras import ops
 from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 
-from .backend import training_step
+from .backend import devices, training_step
 from .core import random_generator
 from .graph import Edges, default_n_epochs, edge_batches, numba_threads, umap_functions
 from .losses import UMAPLoss, reconstruction_loss, rolled_cross_entropy, squared_distance
@@ -486,7 +486,7 @@ def capped(repulsion, cap):
 
 # %% ../nbs/06_fast_solver.ipynb #f4adffbc
 def fast_steps(
-    encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = None, jit_compile: bool | None = None, side: SideTerms = SideTerms()
+    encoder, optimizer, loss: UMAPLoss, decoding: Decoding | None = None, jit_compile: bool | None = None, side: SideTerms = SideTerms(), stored: tuple = ()
 ):
     """Compile a block of training steps.
 
@@ -501,6 +501,8 @@ def fast_steps(
         See `backend.training_step`.
     side : SideTerms
         Landmarks and global distances.
+    stored : tuple of ndarray
+        From `stored_on_device`. If it is not empty, the function takes indices (n_steps, 2 * n_edges) in place of rows and targets.
 
     Returns
     -------
@@ -525,7 +527,45 @@ def fast_steps(
             total = total + decoding.weight * decoded
         return total, (*means, *parts, decoded)
 
-    return training_step(terms, [encoder, *([decoding.model] if decoding else [])], optimizer, 3 + len(side.names), jit_compile)
+    def gathered(rows, targets, which, *arrays):
+        return terms(ops.take(rows, which, axis=0), ops.take(targets, which[: which.shape[0] // 2], axis=0), *arrays)
+
+    models = [encoder, *([decoding.model] if decoding else [])]
+    return training_step(gathered if stored else terms, models, optimizer, 3 + len(side.names), jit_compile, stored)
+
+# %% ../nbs/06_fast_solver.ipynb #6af3e6a3
+_MOST_STORED = 2**31  # bytes
+
+
+def stored_on_device(rows: Rows, targets: Rows | None, resident: bool | None = None) -> tuple:
+    """Return the arrays that a step can gather its batch from.
+
+    Parameters
+    ----------
+    rows : Rows
+        What the network takes.
+    targets : Rows or None
+        What the decoder reconstructs; `None` = no decoder.
+    resident : bool or None
+        Whether to store them. `None` = on a GPU, up to 2 GiB.
+
+    Returns
+    -------
+    tuple
+        All rows and targets, float32; empty if batches are to be sent instead.
+    """
+    n_bytes = 4 * sum(len(part) * math.prod(part.shape) for part in (rows, targets) if part is not None)
+    if not (resident if resident is not None else len(devices()) > 1 and n_bytes <= _MOST_STORED):
+        return ()
+    return rows[:], np.empty((len(rows), 0), np.float32) if targets is None else targets[:]
+
+
+def _batch(which, rows, targets, stored) -> tuple:
+    "What a block of steps gets of its batches: indices into the stored rows, or rows and the decoder's targets."
+    if stored:
+        return (which.astype(np.int32),)
+    x = rows[which]
+    return x, x[:, :0] if targets is None else targets[which[:, : which.shape[1] // 2]]
 
 # %% ../nbs/06_fast_solver.ipynb #d9010439
 class Stages(NamedTuple):
@@ -545,6 +585,8 @@ class Stages(NamedTuple):
         Let the layout use all cores; the result then differs from run to run.
     capped_until : float
         Share of the run in which the repulsion is capped; 0 = never.
+    resident : bool or None
+        Store all rows on the device. `None` = on a GPU, up to 2 GiB.
     """
 
     n_coordinates: int = 200
@@ -553,6 +595,7 @@ class Stages(NamedTuple):
     normalize: bool = True
     parallel: bool = False
     capped_until: float = 0.9
+    resident: bool | None = None
 
 
 def make_stages(changes: dict | None) -> Stages:
@@ -679,7 +722,9 @@ def fit_encoder_fast(
     with contextlib.ExitStack() as parts:
         rows, network, fold = parts.enter_context(in_principal_coordinates(rows, encoder, stages, rng_start, notes))
         folds = [fold]
-        width = math.prod(rows.shape) + (math.prod(targets.shape) // 2 if decoding or side.weight else 0)
+        wanted = targets if decoding else None
+        stored = stored_on_device(rows, wanted, stages.resident)
+        width = 1 if stored else math.prod(rows.shape) + (math.prod(targets.shape) // 2 if decoding or side.weight else 0)
         block, n_blocks = _steps_in_blocks(plan.umap_steps, plan.batch_size, 4 * width)
         if stages.normalize and (plan.layout_steps or not is_dense(encoder)):
             network, fold = parts.enter_context(with_normalization(network, notes))
@@ -691,17 +736,16 @@ def fit_encoder_fast(
         n_steps = block * n_blocks
         use_xla = n_steps >= _XLA_STEPS and all(is_dense(model) for model in [network, *models])
         optimizer = fresh_optimizer(options.optimizer) or linear_decay_adam(plan.learning_rate, n_steps)
-        steps = fast_steps(network, optimizer, loss, decoding, True if use_xla else None, side)
+        steps = fast_steps(network, optimizer, loss, decoding, True if use_xla else None, side, stored)
         history, update = UMAPHistory(n_steps, loss, decoding is not None, options.verbose, side.names), lambda: [fold() for fold in folds]
         history.watch(options.callbacks, encoder, optimizer, update)
         stopping = EarlyStopping(lambda: held_out_loss(network, rows, held, loss), [network, *models], rule.n_iter_no_change) if rule else None
         batches = edge_batches(edges, plan.batch_size, rng_edges, options.edge_sampling or "weighted")
         for i in range(1, n_blocks + 1):
             which = np.stack([np.concatenate(next(batches)) for _ in range(block)])
-            heads, x = which[:, : which.shape[1] // 2], rows[which]
             shifts = rng_negatives.integers(1, which.shape[1], (block, n_shifts), dtype=np.int32)
             cap = np.full(block, _CAP if i <= stages.capped_until * n_blocks else np.inf, np.float32)
-            history.add(i * block, steps(x, targets[heads] if decoding else x[:, :0], shifts, cap, *side.arrays(which)), block)
+            history.add(i * block, steps(*_batch(which, rows, wanted, stored), shifts, cap, *side.arrays(which)), block)
             if options.callback:
                 options.callback(i * block, update)
             if history.is_over or stopping and i % max(1, n_blocks // 100) == 0 and stopping.is_over():

@@ -84,6 +84,26 @@ def test_images_start_from_a_layout_and_keep_their_first_layer():
 
 
 @pytest.mark.backend
+def test_expensive_networks_are_normalized_without_a_layout_too_but_not_when_warm():
+    X = np.random.default_rng(0).random((60, 28, 28, 1), dtype=np.float32)
+    settings = dict(encoder="conv28", n_training_epochs=0.05, batch_size=20, random_state=0)
+    with_it, without = (ParametricUMAP(**settings, solver_options={"layout_passes": 0} | off).fit(X) for off in ({}, {"normalize": False}))
+    assert not np.array_equal(with_it.embedding_, without.embedding_)
+    assert len(with_it.encoder_.layers) == len(without.encoder_.layers)  # folded
+    before = with_it.encoder_.get_weights()
+    again = with_it.set_params(warm_start=True, learning_rate=1e-9).fit(X)
+    np.testing.assert_allclose(again.encoder_.get_weights()[0], before[0], atol=1e-5)
+
+
+@pytest.mark.backend
+def test_rows_stored_on_the_device_give_the_same_network(digits):
+    settings = dict(n_training_epochs=0.5, batch_size=100, random_state=0, decoder="mlp", autoencoder_loss=True)
+    one, other = (ParametricUMAP(**settings, solver_options={"resident": on}).fit(digits[0][:300]) for on in (True, False))
+    np.testing.assert_allclose(one.embedding_, other.embedding_, atol=1e-3)
+    np.testing.assert_allclose(one.history_["reconstruction"], other.history_["reconstruction"], rtol=1e-4)
+
+
+@pytest.mark.backend
 def test_an_encoder_that_is_no_chain_is_trained_on_the_rows(digits):
     x = keras.Input((64,))
     own = keras.Model(x, keras.layers.Dense(2)(keras.layers.Concatenate()([x, keras.layers.Dense(8, activation="relu")(x)])))

@@ -36,6 +36,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -102,10 +103,12 @@ def _traced_once(function, jit_compile):
 
 # %%
 #| export
-def _tensorflow_step(loss, trained, others, optimizer, n_terms, jit_compile):
+def _tensorflow_step(loss, trained, others, optimizer, n_terms, jit_compile, constants):
+    constants = [tf.constant(array) for array in constants]
+
     def step(*arrays):
         with tf.GradientTape() as tape:
-            total, terms = loss(*arrays)
+            total, terms = loss(*constants, *arrays)
         gradients = tape.gradient(total, [variable.value for variable in trained], unconnected_gradients=tf.UnconnectedGradients.ZERO)
         _apply(optimizer, [tf.convert_to_tensor(g) for g in gradients], trained)
         return ops.stack(terms)
@@ -139,13 +142,15 @@ def _apply(optimizer, gradients, variables):
 
 # %%
 #| export
-def _jax_step(loss, trained, others, optimizer, n_terms, jit_compile):
-    def step(state, arrays):
+def _jax_step(loss, trained, others, optimizer, n_terms, jit_compile, constants):
+    constants = [jax.numpy.asarray(array) for array in constants]
+
+    def step(constants, state, arrays):  # as an argument; a constant of the program would be compiled into it
         values, changed, slots = state
 
         def total_of(values):
             with keras.StatelessScope(state_mapping=[*zip(trained, values), *zip(others, changed)]) as scope:
-                total, terms = loss(*arrays)
+                total, terms = loss(*constants, *arrays)
             return total, (ops.stack(terms), [scope.get_current_value(v) for v in others])
 
         gradients, (terms, changed) = jax.grad(total_of, has_aux=True)(values)
@@ -153,13 +158,13 @@ def _jax_step(loss, trained, others, optimizer, n_terms, jit_compile):
         return (values, changed, slots), terms
 
     scanned = n_terms and (jit_compile or jax.default_backend() != "cpu")
-    pure = jax.jit((lambda state, arrays: jax.lax.scan(step, state, arrays)) if scanned else step)
+    pure = jax.jit((lambda constants, state, arrays: jax.lax.scan(partial(step, constants), state, arrays)) if scanned else step)
     groups = trained, others, optimizer.variables
 
     def run(*arrays):
         state, out = tuple([v.value for v in group] for group in groups), []
         for parts in zip(*arrays) if n_terms and not scanned else [arrays]:
-            state, terms = pure(state, parts)
+            state, terms = pure(constants, state, parts)
             out.append(terms.mean(axis=0) if scanned else terms)
         for group, values in zip(groups, state):
             _assign(group, values)
@@ -180,9 +185,11 @@ def _assign(variables, values):
 
 # %%
 #| export
-def _torch_step(loss, trained, others, optimizer, n_terms, jit_compile):
+def _torch_step(loss, trained, others, optimizer, n_terms, jit_compile, constants):
+    constants = [ops.convert_to_tensor(array) for array in constants]
+
     def step(*arrays):
-        total, terms = loss(*arrays)
+        total, terms = loss(*constants, *arrays)
         gradients = torch.autograd.grad(total, [v.value for v in trained], allow_unused=True, materialize_grads=True)
         with torch.no_grad():
             optimizer.apply(list(gradients), trained)
@@ -204,13 +211,13 @@ def _torch_step(loss, trained, others, optimizer, n_terms, jit_compile):
 
 # %%
 #| export
-def training_step(loss, models: list, optimizer, n_terms: int = 0, jit_compile: bool | None = None):
+def training_step(loss, models: list, optimizer, n_terms: int = 0, jit_compile: bool | None = None, constants: tuple = ()):
     """Compile a gradient step on any loss, or a block of steps.
 
     Parameters
     ----------
     loss : callable
-        Function of the arrays of a batch that returns `(total, terms)`: the scalar to minimize, and a tuple of scalars to report.
+        Function of the constants and the arrays of a batch that returns `(total, terms)`: the scalar to minimize, and a tuple of scalars to report.
     models : list of keras.Layer or keras.Variable
         Trained in place. No two of them may share a layer.
     optimizer : keras.optimizers.Optimizer
@@ -219,6 +226,8 @@ def training_step(loss, models: list, optimizer, n_terms: int = 0, jit_compile: 
         0 compiles a single step. Otherwise the number of terms; a block of steps is compiled, and every array has a leading axis of steps.
     jit_compile : bool or None
         Compile TensorFlow's graph by XLA. Under JAX, `True` also scans blocks on a CPU, which is faster for dense layers only. PyTorch ignores it.
+    constants : tuple of ndarray
+        Arrays that every step gets, such as all rows. They are copied to the device once.
 
     Returns
     -------
@@ -242,7 +251,7 @@ def training_step(loss, models: list, optimizer, n_terms: int = 0, jit_compile: 
     others = [v for layer in layers for v in layer.non_trainable_variables]
     optimizer.build(trained)
     make = {"tensorflow": _tensorflow_step, "jax": _jax_step, "torch": _torch_step}[BACKEND]
-    return make(loss, trained, others, optimizer, n_terms, jit_compile)
+    return make(loss, trained, others, optimizer, n_terms, jit_compile, constants)
 
 
 # %% [markdown]
@@ -262,6 +271,16 @@ step = training_step(half_squares, [w, unused], keras.optimizers.SGD(0.1))
 assert_allclose(ops.convert_to_numpy(step(np.float32([2]), np.float32([6]))), [8])
 assert_allclose(ops.convert_to_numpy(w), [1 + 0.1 * 4 * 2])
 assert ops.convert_to_numpy(unused)[0] == 5  # the loss does not depend on it
+
+# %% [markdown]
+# A constant gives the same step as an array of the batch. Only indices then travel to the device.
+
+# %%
+w.assign([1.0])
+x, y = np.float32([1, 2]), np.float32([3, 6])
+step = training_step(lambda x, y, which: half_squares(ops.take(x, which), ops.take(y, which)), [w], keras.optimizers.SGD(0.1), constants=(x, y))
+assert_allclose(ops.convert_to_numpy(step(np.array([1], "int32"))), [8])
+assert_allclose(ops.convert_to_numpy(w), [1 + 0.1 * 4 * 2])
 
 
 # %% [markdown]

@@ -850,7 +850,7 @@ class Run:
         note_what_was_read(digests)
         return of_one_setting(records, reasons)
 
-
+# %% ../../nbs/paper/02_experiments.ipynb #f35a48f8
 def of_one_setting(records: list, reasons: dict | None = None) -> list:
     """Leave out records with earlier settings where another seed of the same method has today's.
 

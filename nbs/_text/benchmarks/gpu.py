@@ -136,9 +136,10 @@ def timed(fit, **settings):
 # %%
 record = {"dataset": dataset, "rows": len(X), "encoder": encoder, "backend": BACKEND, "device": device[1], "layout": mark, "seconds": seconds}
 record["fast, no layout"] = timed(fit_encoder_fast, stages=Stages(layout_passes=0))
+record["fast, no layout, rows sent in batches"] = timed(fit_encoder_fast, stages=Stages(layout_passes=0, resident=False))
 record["paper"] = timed(fit_encoder)
 record["peak MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-for name in ("fast, no layout", "paper"):
+for name in ("fast, no layout", "fast, no layout, rows sent in batches", "paper"):
     line = record[name]
     rate, reached = line["steps per second"] or 0, line["seconds to the layout's loss"]
     print(f"{name}: {line['steps']} steps, {rate:.1f} a second, " + (f"the layout's loss after {reached:.1f} s" if reached else "above the layout's loss"))

@@ -1068,6 +1068,8 @@ class Run:
         return of_one_setting(records, reasons)
 
 
+# %%
+#| export
 def of_one_setting(records: list, reasons: dict | None = None) -> list:
     """Leave out records with earlier settings where another seed of the same method has today's.
 
