@@ -21,12 +21,12 @@
 
 # %% [markdown]
 # `pumap` is Parametric UMAP as a scikit-learn estimator: a neural network learns the embedding, so new rows need only one forward pass.
-# It runs on TensorFlow, JAX or PyTorch. On 50,000 images it trains 14 times as fast as umap-learn's `ParametricUMAP`, in a fifth of its memory; on small tables it is 2 to 7 times as fast.
+# On 50,000 images it trains 14 times as fast as umap-learn's `ParametricUMAP`, in a fifth of its memory; on small tables 2 to 7 times.
 # It also reproduces the paper: each figure and table comes from a notebook that runs, and each table has the published numbers next to ours.
 #
 # ![Seven data sets, each embedded by ten methods](../figures/laptop/fig04_projections.png)
 #
-# *Figure 4 of the paper, reproduced on two cores. Rows are data sets, columns are methods. Training is shortened, and three data sets are [stand-ins](../figures/laptop/state.ipynb).*
+# *Figure 4 of the paper, reproduced on two cores. Rows are data sets, columns are methods. Training is shortened; three data sets are stand-ins.*
 #
 # | | umap-learn `ParametricUMAP` | umap-learn `UMAP` | `pumap` |
 # |---|---|---|---|
@@ -50,7 +50,7 @@
 # pip install 'pumap[tensorflow]'    # or 'pumap[jax]', 'pumap[torch]'
 # ```
 #
-# Until the first release, clone this repository and run `pip install '.[tensorflow]'`.
+# Until the first release, clone this repository and run `pip install '.[tensorflow]'` (or `'.[jax]'`, `'.[torch]'`).
 # With several backends installed, `KERAS_BACKEND` selects one. A saved model loads under any of them.
 
 # %% [markdown]
@@ -85,7 +85,7 @@ assert z.shape == (1500, 2) and (again.transform(X[1500:]) == z_new).all()
 assert KNeighborsClassifier(5).fit(z, y[:1500]).score(z_new, y[1500:]) > 0.8
 
 # %% [markdown]
-# [quickstart](tutorials/quickstart.ipynb) explains the main parameters and how to choose `n_neighbors`; `help(ParametricUMAP)` lists all.
+# [Choose parameters](../docs/start/parameters.md) compares values of `n_neighbors` and `min_dist`; the [FAQ](../docs/start/faq.md) covers saving, GPUs and large data.
 
 # %% [markdown]
 # ## Reproduce the paper
@@ -98,7 +98,7 @@ assert KNeighborsClassifier(5).fit(z, y[:1500]).score(z_new, y[1500:]) > 0.8
 # ```
 #
 # Both install what they need into `.venv/` (3 GB). `make figures PROFILE=laptop` takes the paper's data, as far as they can be downloaded, and reuses finished runs.
-# `.venv/bin/pumap run table3 --profile laptop` reproduces one table. [05_cli](paper/05_cli.ipynb) has all commands, data sources, GPUs and clusters.
+# `.venv/bin/pumap run table3 --profile laptop --only-there` draws one table from the records here; without `--only-there` it runs what is missing. [05_cli](paper/05_cli.ipynb) has all commands, data sources, GPUs and clusters.
 # [state](../figures/laptop/state.ipynb) shows where our numbers differ from the paper's, and why.
 
 # %% [markdown]

@@ -271,6 +271,8 @@ class Plan:
         Notebooks whose executed copies are up to date.
     run_missing : bool
         Whether cells are run; otherwise figures are drawn from the records that are there.
+    renew : bool
+        Whether cells with earlier settings are run again.
     without : dict
         Data set -> why it cannot be had.
     """
@@ -280,12 +282,14 @@ class Plan:
     states: dict
     drawn: tuple
     run_missing: bool = True
+    renew: bool = False
     without: dict = field(default_factory=dict)
 
     @property
     def todo(self) -> list:
         "Cells to run."
-        return [cell for cell, state in self.states.items() if state != "done" and cell.dataset not in self.without]
+        there = ("done",) if self.renew else ("done", "earlier")
+        return [cell for cell, state in self.states.items() if state not in there and cell.dataset not in self.without]
 
     @property
     def draw(self) -> list:
@@ -366,7 +370,8 @@ def print_plan(plan: Plan):
     run = plan.run
     say(f"profile {run.profile.name}: {run.profile.title}; results in {ex.portable(run.results)}")
     for cell, state in plan.states.items():
-        todo = {"done": "reuse", "missing": "run"}.get(state, f"run ({state}; the record there is set aside)")
+        todo = f"run ({state}; the record there is set aside)" if state != "missing" else "run"
+        todo = todo if cell in plan.todo else f"reuse{' (earlier settings)' if state == 'earlier' else ''}"
         actual = run.actual(cell.dataset)
         (train, _, test), first = DATASETS[actual].rows, cell.rows(run.profile)
         train, test = min(train, first[0] or train), min(test, first[1] or test)
@@ -851,6 +856,7 @@ def run(
     profile: ProfileOption = "quick",
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Cells at the same time; if not given, as many as there are processors, 4 at most, or what a profile of Snakemake's says.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Print what would be run, and touch nothing.")] = False,
+    renew: Annotated[bool, typer.Option("--renew", help="Also run the cells again whose records have earlier settings.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="A data set that cannot be had is an error.")] = False,
     only_there: Annotated[bool, typer.Option("--only-there", help="Run no cell; draw from the records that are there.")] = False,
     stand_ins: Annotated[bool, typer.Option("--stand-ins", help="Where an original cannot be passed on, use other data of its kind, under their own name.")] = False,
@@ -862,9 +868,11 @@ def run(
     size, folder = ex.profile(profile), folder_of(profile, results)
     check_data(data)
     plan = make_plan(figures, ex.Run(size, folder, str(Path(data_dir).resolve()) if data_dir else "", stand_ins), not only_there)
+    plan = replace(plan, renew=renew and not only_there)
+    if earlier := sum(state == "earlier" for state in plan.states.values()):
+        say(f"{earlier} of {len(plan.states)} cells have earlier settings of the profile" + (", and run again" if plan.renew else "; --renew runs them again"))
     if only_there:
-        earlier = sum(state == "earlier" for state in plan.states.values())
-        say(f"{len(plan.todo) - earlier} of {len(plan.states)} cells are not there, and are left out" + (f"; {earlier} have earlier settings" if earlier else ""))
+        say(f"{len(plan.todo)} of {len(plan.states)} cells are not there, and are left out")
         plan = replace(plan, states={cell: "done" for cell, state in plan.states.items() if state in ("done", "earlier")})
     if dry_run:
         print_plan(plan)

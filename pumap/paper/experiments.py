@@ -743,6 +743,12 @@ class Kept:
     record: dict | None = None
     digest: str | None = None
 
+
+def _state_of(record, cell, profile, stand_ins) -> str:
+    "Whether the inputs of a record are those of the profile, of its earlier settings, or neither; stand_ins are those that may be."
+    sizes = {"done": profile} | ({"earlier": replace(profile, settings=profile.earlier)} if profile.earlier else {})
+    return next((state for state, size in sizes.items() if record["inputs"] in [inputs_hash(cell, size, allowed) for allowed in stand_ins]), "stale")
+
 # %% ../../nbs/paper/02_experiments.ipynb #1a46bf94
 @dataclass(frozen=True)
 class Run:
@@ -792,12 +798,8 @@ class Run:
             record = _checked(content, path)
         except RecordDamaged:
             return Kept("damaged", None, digest)
-        allowed = (True, False) if self.stand_ins is None else (self.stand_ins,)
-        profiles = {"done": self.profile} | ({"earlier": replace(self.profile, settings=self.profile.earlier)} if self.profile.earlier else {})
-        for state, size in profiles.items():
-            if record["inputs"] in [inputs_hash(cell, size, stand_ins) for stand_ins in allowed]:
-                return Kept(state, record | ({"earlier": True} if state == "earlier" else {}), digest)
-        return Kept("stale", record, digest)
+        state = _state_of(record, cell, self.profile, (True, False) if self.stand_ins is None else (self.stand_ins,))
+        return Kept(state, record | ({"earlier": True} if state == "earlier" else {}), digest)
 
     def state(self, cell) -> str:
         "State of a cell: done, missing, earlier, stale or damaged."
@@ -808,14 +810,14 @@ class Run:
         return read_record(self.path(cell))
 
     def collect(self, cells, run_missing: bool = True, reasons: dict | None = None) -> list:
-        """Return the records of cells; those that are not done are set aside and run again if their data can be had.
+        """Return the records of cells; damaged and stale ones are set aside and run again if their data can be had.
 
         Parameters
         ----------
         cells : iterable of Cell or SSLCell
             The cells wanted.
         run_missing : bool
-            Whether to run what is not done. Otherwise records with earlier settings are taken, too.
+            Whether to run what is missing, stale or damaged.
         reasons : dict, optional
             Filled with cell -> why it is missing; None raises the error instead.
 
@@ -828,7 +830,7 @@ class Run:
         for cell in cells:
             kept = self.look(cell)
             try:
-                if kept.state == "done" or kept.state == "earlier" and not run_missing:
+                if kept.state in ("done", "earlier"):
                     records.append(kept.record)
                 elif not run_missing:
                     raise FileNotFoundError(NOT_RUN if reasons is not None else f"{cell.id} has not been run in profile {self.profile.name} (state: {kept.state}); run it with `pumap run`.")

@@ -930,9 +930,9 @@ def set_aside(path: Path, why: str) -> Path:
 # The file of a record is read once. `look` returns everything that one read tells: the record, a checksum, and the *state* of its cell.
 # The state is `done`, `missing`, `earlier` (made with the earlier settings of the profile), `stale` (other inputs have changed) or `damaged`.
 #
-# `collect` returns the records of some cells. Those that are not done are run. A data set that cannot be had costs a figure one panel, not
-# the whole: with a dictionary in `reasons`, the cell is left out and the reason noted there. If no cell may be run, records with earlier settings are
-# returned, too, and marked as such. A mean never mixes them with others: where one seed has today's settings, the seeds with earlier ones are left out.
+# `collect` returns the records of some cells. Missing, stale and damaged ones are run. A data set that cannot be had costs a figure one panel, not
+# the whole: with a dictionary in `reasons`, the cell is left out and the reason noted there. Records with earlier settings are
+# returned, too, and marked as such, until `pumap run --renew` sets them aside. A mean never mixes them with others: where one seed has today's settings, the seeds with earlier ones are left out.
 
 # %%
 #| export
@@ -957,6 +957,12 @@ class Kept:
     state: str
     record: dict | None = None
     digest: str | None = None
+
+
+def _state_of(record, cell, profile, stand_ins) -> str:
+    "Whether the inputs of a record are those of the profile, of its earlier settings, or neither; stand_ins are those that may be."
+    sizes = {"done": profile} | ({"earlier": replace(profile, settings=profile.earlier)} if profile.earlier else {})
+    return next((state for state, size in sizes.items() if record["inputs"] in [inputs_hash(cell, size, allowed) for allowed in stand_ins]), "stale")
 
 
 # %%
@@ -1009,12 +1015,8 @@ class Run:
             record = _checked(content, path)
         except RecordDamaged:
             return Kept("damaged", None, digest)
-        allowed = (True, False) if self.stand_ins is None else (self.stand_ins,)
-        profiles = {"done": self.profile} | ({"earlier": replace(self.profile, settings=self.profile.earlier)} if self.profile.earlier else {})
-        for state, size in profiles.items():
-            if record["inputs"] in [inputs_hash(cell, size, stand_ins) for stand_ins in allowed]:
-                return Kept(state, record | ({"earlier": True} if state == "earlier" else {}), digest)
-        return Kept("stale", record, digest)
+        state = _state_of(record, cell, self.profile, (True, False) if self.stand_ins is None else (self.stand_ins,))
+        return Kept(state, record | ({"earlier": True} if state == "earlier" else {}), digest)
 
     def state(self, cell) -> str:
         "State of a cell: done, missing, earlier, stale or damaged."
@@ -1025,14 +1027,14 @@ class Run:
         return read_record(self.path(cell))
 
     def collect(self, cells, run_missing: bool = True, reasons: dict | None = None) -> list:
-        """Return the records of cells; those that are not done are set aside and run again if their data can be had.
+        """Return the records of cells; damaged and stale ones are set aside and run again if their data can be had.
 
         Parameters
         ----------
         cells : iterable of Cell or SSLCell
             The cells wanted.
         run_missing : bool
-            Whether to run what is not done. Otherwise records with earlier settings are taken, too.
+            Whether to run what is missing, stale or damaged.
         reasons : dict, optional
             Filled with cell -> why it is missing; None raises the error instead.
 
@@ -1045,7 +1047,7 @@ class Run:
         for cell in cells:
             kept = self.look(cell)
             try:
-                if kept.state == "done" or kept.state == "earlier" and not run_missing:
+                if kept.state in ("done", "earlier"):
                     records.append(kept.record)
                 elif not run_missing:
                     raise FileNotFoundError(NOT_RUN if reasons is not None else f"{cell.id} has not been run in profile {self.profile.name} (state: {kept.state}); run it with `pumap run`.")
@@ -2086,7 +2088,7 @@ for wrong in (SSLCell("digit", "aug", 4), SSLCell("digits", "umap", 4), SSLCell(
     else: assert False
 
 # %% [markdown]
-# After a change of a profile's settings, its old records have the state `earlier`. They are taken only where no cell may be run, and no other seed is done.
+# After a change of a profile's settings, its old records have the state `earlier`. They are taken where no other seed is done.
 
 # %%
 cell, smoke = Cell("digits", "pumap", 2), profile("smoke")

@@ -19,6 +19,9 @@
 #
 # > Where our numbers agree with the paper's, where they differ, and why.
 #
+# In short: UMAP, t-SNE and PCA agree with the paper. Networks differ mostly because their training was shorter. CIFAR10, songs, single cells and faces are
+# other data of the same kind. Times differ because the paper has a GPU.
+#
 # All tables are computed from the records in `figures/laptop`; the causes are our text. [Executed copy](../../figures/laptop/state.ipynb), [full scorecard](../../figures/laptop/scorecard.md).
 
 # %%

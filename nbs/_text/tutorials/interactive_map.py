@@ -79,7 +79,8 @@ X.shape
 model = ParametricUMAP(decoder="mlp", random_state=0).fit(X)
 
 # %% [markdown]
-# `images` is the shape of the image that a row holds. Rows that already have the shape of an image do not need it.
+# `labels` has one class per row. `images` is the shape of the image that a row holds, or an array of other images, `(n_rows, height, width)` or
+# `(n_rows, height, width, 3)`. Rows that already have the shape of an image do not need it. `text` has one line per row. The page needs the extra `plot`.
 
 # %%
 with tempfile.TemporaryDirectory() as folder:
