@@ -49,7 +49,7 @@ def test_list_for_programs(pumap, tmp_path):
     for row in rows:
         assert set(row) >= {"id", "title", "notebook", "cells", "state"} and (ROOT / row["notebook"]).is_file()
         assert set(row["cells"]) == set(row["state"]) == set(ex.PROFILES)
-        assert row["state"]["smoke"] == {"state": "not run", "done": 0, "total": len(row["cells"]["smoke"]), "drawn": False}
+        assert row["state"]["smoke"] == {"state": "not run", "done": 0, "earlier": 0, "total": len(row["cells"]["smoke"]), "drawn": False}
 
 
 def test_report_for_programs(pumap, tmp_path):
