@@ -144,7 +144,7 @@ for cell in (*run.profile.cells, *ex.ssl_grid(run.profile).cells):
 card_before = sc.scorecard(run, before)
 was = {claim["id"]: claim for claim in card_before["claims"]}
 within = [[name, *(sum(row[name] is True for row in c["cells"]) for c in (card_before, card)), *(sum(row[name] is not None for row in c["cells"]) for c in (card,))] for name in ("within", "within_scaled")]
-show(("numbers of Tables 2 to 7", "before", "today", "of"), [[{"within": "within tolerance", "within_scaled": "within the scaled tolerance"}[name], *rest] for name, *rest in within])
+show(("numbers of Tables 2 to 7", "before", "today", "of"), [[{"within": "inside the tolerance", "within_scaled": "inside the scaled tolerance"}[name], *rest] for name, *rest in within])
 
 # %%
 moved = [claim for claim in card["claims"] if claim["holds"] != was[claim["id"]]["holds"]]
