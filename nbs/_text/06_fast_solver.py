@@ -560,8 +560,8 @@ def graph_layout(rows: Rows, edges: Edges, n_components: int, loss: UMAPLoss, ra
 
 # %% [markdown]
 # Convolutions learn several times faster with batch normalization in front of each activation. After training, a normalization is a fixed linear
-# map. It is folded into the layer before it, so the user's network keeps its architecture. It helps the regression and the UMAP loss alike
-# (`benchmarks/training_speed`).
+# map. It is folded into the layer before it, so the user's network keeps its architecture. It helps the regression
+# (`benchmarks/training_speed`); training on the UMAP loss alone uses it, too.
 
 # %%
 #| export
@@ -979,7 +979,8 @@ assert plan == (200, 5e-4, 0, 3000)
 # %% [markdown]
 # ## The loop
 #
-# The loop enters principal coordinates first. Normalization is next, where a layout comes first or encodings are expensive, and then the regression. The blocks of steps run to the end of the plan,
+# The loop enters principal coordinates first. Then come normalization (with a layout, or where encodings are expensive) and the regression onto the
+# layout, if there is one. The blocks of steps run to the end of the plan,
 # or until the held-out loss no longer falls. When the `with` block ends, all trained weights are folded back into the encoder.
 
 # %%
